@@ -1,0 +1,166 @@
+# The whole build, out of tree in build/. `make help` lists the targets.
+#
+# BPF: one object per sensor, linked into one and embedded in the binary by a generated skeleton. Editing one sensor
+# compiles that sensor and links again.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+B := build
+
+VERSION := 0.1.0
+WARN := -Wall -Wextra -Werror
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -I. -Isrc -I$(B)/gen -DSONDE_VERSION='"$(VERSION)"' -MMD -MP
+LDFLAGS ?=
+# Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
+LIBS = -Wl,-Bstatic -lbpf -lelf -lz -Wl,-Bdynamic
+ifdef STATIC
+LDFLAGS += -static
+LIBS = -lbpf -lelf -lz
+O := $(B)/static
+else
+O := $(B)
+endif
+
+ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_CFLAGS = -O2 -g -std=gnu11 $(WARN) -target bpf -mcpu=v2 -D__TARGET_ARCH_$(ARCH) \
+	$(addprefix -I/usr/include/,$(MULTIARCH)) -I. -MMD -MP
+
+# What defines shared maps and functions comes first: the linker of libbpf 1.1 misplaces a map whose first mention is extern.
+BPF_SHARED := lanes path cgroup histogram
+BPF_SENSORS := $(filter-out $(BPF_SHARED),$(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c)))
+BPF_OBJECTS := $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_SHARED) $(BPF_SENSORS))
+SOURCES := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*.c src/*/*.c))
+OBJECTS := $(patsubst %.c,$(O)/%.o,$(SOURCES))
+LIBRARY := $(filter-out $(O)/src/main.o,$(OBJECTS))
+SANITIZED := $(patsubst %.c,$(B)/san/%.o,$(filter-out src/main.c,$(SOURCES)))
+UNIT_TESTS := $(patsubst src/%_test.c,$(B)/test/%_test,$(wildcard src/*/*_test.c))
+FUZZERS := $(patsubst src/%_fuzz.c,$(B)/fuzz/%_fuzz,$(wildcard src/*/*_fuzz.c))
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_SECONDS ?= 20
+PARTS ?= unit e2e vm
+KERNELS ?= 5.10 6.1 6.12 7
+
+# A line a step; V=1 shows the commands.
+say = $(if $(V),,@printf '  %-9s%s\n' '$(1)' '$(patsubst $(B)/%,%,$@)';)
+
+.PHONY: all help demo test unit e2e vm bench fuzz install uninstall deps clean lint docs
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(O)/sonde ## build the binary
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t12
+
+# Once a build: whatever is missing is named with its package.
+$(B)/tools:
+	@CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' tests/deps check
+	@mkdir -p $(B) && touch $@
+
+# --- what runs in the kernel ---
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/tools
+	@mkdir -p $(@D)
+	$(call say,BPF)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/bpf/sonde.o: $(BPF_OBJECTS) Makefile
+	$(call say,LINK)$(BPFTOOL) gen object $@ $(BPF_OBJECTS)
+
+$(B)/gen/sonde.skel.h: $(B)/bpf/sonde.o
+	@mkdir -p $(@D)
+	$(call say,SKELETON)$(BPFTOOL) gen skeleton $< name sonde > $@
+
+# --- the binary ---
+
+$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/gen/sonde.skel.h
+
+$(O)/%.o: %.c | $(B)/tools
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(O)/sonde: $(OBJECTS)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+# --- tests ---
+
+$(B)/san/%.o: %.c | $(B)/tools
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(SAN) -c $< -o $@
+
+$(B)/san/library.a: $(SANITIZED)
+	@rm -f $@
+	$(call say,ARCHIVE)ar rcs $@ $^
+
+$(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LIBS) -lcmocka
+
+$(B)/fuzz/%_fuzz: $(B)/san/src/%_fuzz.o $(B)/san/library.a
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LIBS)
+
+unit: $(UNIT_TESTS) ## unit tests, under address and undefined-behaviour sanitizers
+	@tests/unit $(UNIT_TESTS)
+
+e2e: $(O)/sonde ## end-to-end tests on this kernel (root)
+	@tests/e2e/run
+
+vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"
+	@$(MAKE) --no-print-directory STATIC=1 all
+	@tests/vm/run $(KERNELS)
+
+test: ## install what is missing, then all of unit, e2e, vm; PARTS="unit e2e"
+	@tests/deps build test
+	@MAKE='$(MAKE)' tests/all $(PARTS)
+
+fuzz: $(FUZZERS) ## fuzz the decoder and parsers, FUZZ_SECONDS each
+	@for fuzzer in $(FUZZERS); do echo "fuzzing $$fuzzer"; $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+
+bench: $(O)/sonde $(B)/bench/loads $(B)/bench/nothing ## what it costs, beside other tools; BENCH=--quick
+	@tests/deps bench
+	@bench/run --sonde $(O)/sonde --build $(B)/bench $(BENCH)
+
+include bench/rules.mk
+
+demo: deps ## install what is missing, build, trace a small real build
+	@$(MAKE) --no-print-directory all
+	@tests/demo
+
+lint: $(O)/sonde ## static checks
+	@tests/lint
+
+# --- around it ---
+
+deps: ## install what the build needs (Debian)
+	@tests/deps build
+
+docs: $(O)/sonde ## generate docs/events.md from the field table
+	$(O)/sonde fields --markdown > docs/events.md
+
+install: $(O)/sonde ## DESTDIR, PREFIX
+	install -D -m 755 $(O)/sonde $(DESTDIR)$(PREFIX)/bin/sonde
+	strip $(DESTDIR)$(PREFIX)/bin/sonde
+	@mkdir -p $(O)/gen
+	$(O)/sonde --man > $(O)/gen/sonde.8
+	$(O)/sonde --completion bash > $(O)/gen/sonde.bash
+	$(O)/sonde --completion zsh > $(O)/gen/_sonde
+	install -D -m 644 $(O)/gen/sonde.8 $(DESTDIR)$(PREFIX)/share/man/man8/sonde.8
+	install -D -m 644 $(O)/gen/sonde.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sonde
+	install -D -m 644 $(O)/gen/_sonde $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sonde
+
+uninstall: ## undo install
+	rm -f $(DESTDIR)$(PREFIX)/bin/sonde $(DESTDIR)$(PREFIX)/share/man/man8/sonde.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sonde \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sonde
+
+clean: ## remove build/, keeping downloaded kernels
+	find $(B) -mindepth 1 -maxdepth 1 ! -name vm -exec rm -rf {} +
+
+-include $(wildcard $(B)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(B)/san/src/*/*.d)
