@@ -1,0 +1,116 @@
+/*
+ * Latency histograms as they lie in kernel maps. A bucket is a quarter of a power of two, so that a percentile is off by
+ * an eighth at most; values below four have a bucket each. Both sides compute buckets with the code below.
+ */
+#ifndef SONDE_WIRE_HIST_H
+#define SONDE_WIRE_HIST_H
+
+#include "record.h"
+
+#define HISTOGRAM_BUCKETS 160	/* up to 2^41 ns, 36 minutes; the last one holds all that is longer */
+
+/* What is measured. One at a time; a point belongs to a measure as others belong to kinds, by the bits above theirs. */
+enum measure_kind {
+	MEASURE_RUNQ,
+	MEASURE_BLOCK,
+	MEASURE_CONNECT,
+	MEASURE_EXEC,
+	MEASURE_SYSCALL,
+	MEASURES,
+};
+
+#define MEASURE_BIT(measure) (1U << (KIND_MAX - MEASURES + (measure)))
+
+/* What a histogram is kept for; in settings.histogram_by. Values are a contract, names are not. */
+enum histogram_by {
+	HISTOGRAM_BY_NOTHING,
+	HISTOGRAM_BY_PROCESS,
+	HISTOGRAM_BY_COMM,
+	HISTOGRAM_BY_CONTAINER,
+	HISTOGRAM_BY_USER,
+	HISTOGRAM_BY_CPU,
+	HISTOGRAM_BY_DEVICE,
+	HISTOGRAM_BY_OPERATION,
+	HISTOGRAM_BY_PEER,
+	HISTOGRAM_BY_MAX,
+};
+
+/*
+ * Two epochs take turns: the programs write one while user space reads and empties the other.
+ *
+ *	process	number pid, words[0] start		cpu, user	number
+ *	comm	bytes					device		number major << 20 | minor
+ *	container words[0] cgroup key			operation	number as in the kernel's REQ_OP_*
+ *	peer	number family << 16 | port, bytes address
+ */
+struct histogram_key {
+	u32 epoch;
+	u32 number;
+	union {
+		char bytes[16];
+		u64 words[2];
+	};
+};
+RECORD_SIZE(struct histogram_key, 24);
+
+struct histogram {
+	u64 sum;		/* ns */
+	u64 max;
+	char name[16];		/* comm, where the key is a process */
+	u64 buckets[HISTOGRAM_BUCKETS];
+};
+RECORD_SIZE(struct histogram, 32 + 8 * HISTOGRAM_BUCKETS);
+
+/* Sets of slots in the map of waiting threads (bpf/lib/since.h). */
+#define SINCE_SETS_BITS 14
+#define SINCE_SETS (1 << SINCE_SETS_BITS)
+
+/* What is in no histogram, or not under its own key. Since the start; per CPU. */
+struct histogram_books {
+	u64 unmatched;		/* ended, but the beginning was not seen: before sonde, or no room to remember it */
+	u64 unbegun;		/* no room to remember a beginning */
+	u64 failed;		/* ended without what was waited for (a connection refused) */
+	u64 overflowed;		/* counted, under "other": too many keys */
+};
+RECORD_SIZE(struct histogram_books, 32);
+
+/* The bucket's least value; that of the next one is what all its values are below. */
+static inline u64 histogram_bucket_from(u32 bucket)
+{
+	return bucket < 4 ? bucket : (u64)(4 + bucket % 4) << (bucket / 4 - 1);
+}
+
+static inline u32 histogram_bucket(u64 value)
+{
+	u64 rest = value;
+	u32 exponent = 0;
+
+	if (value < 4)
+		return value;
+	if (value >> 41)
+		return HISTOGRAM_BUCKETS - 1;
+	if (rest >> 32) {
+		rest >>= 32;
+		exponent = 32;
+	}
+	if (rest >> 16) {
+		rest >>= 16;
+		exponent += 16;
+	}
+	if (rest >> 8) {
+		rest >>= 8;
+		exponent += 8;
+	}
+	if (rest >> 4) {
+		rest >>= 4;
+		exponent += 4;
+	}
+	if (rest >> 2) {
+		rest >>= 2;
+		exponent += 2;
+	}
+	exponent += rest >> 1;
+	return 4 * (exponent - 1) + ((value >> (exponent - 2)) & 3);
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* What user space tells the programs before they are loaded. */
+#ifndef SONDE_WIRE_SETTINGS_H
+#define SONDE_WIRE_SETTINGS_H
+
+#include "record.h"
+
+#define SCOPE_ALL 0
+#define SCOPE_TREE 1	/* the processes of the map `watched`, and their children */
+#define SCOPE_CGROUP 2	/* a control group and what is below it */
+#define SCOPE_USER 3
+
+/* v1 controllers in which a container's name may stand, in the order they are asked. */
+#define CGROUP_CONTROLLERS 6
+
+struct settings {
+	u32 scope;
+	u32 scope_uid;
+	u64 scope_cgroup;	/* a cgroup key */
+	u32 self;		/* sonde's own tgid, never reported */
+	u32 page_size;
+	u32 wake_bytes;		/* how much a lane holds before its reader is woken ahead of its time */
+	s32 controllers[CGROUP_CONTROLLERS];	/* index into css_set.subsys, -1: none */
+	u32 kinds;		/* bit per kind: wanted */
+	u32 stack_size;		/* of a kernel stack, less what lies above the user's registers */
+	u32 histogram_by;	/* enum histogram_by (hist.h) */
+	u32 accept_by_state;	/* nothing sees accept() itself: an established connection counts as accepted */
+	u32 padding;
+};
+RECORD_SIZE(struct settings, 72);
+
+#endif

@@ -1,0 +1,12 @@
+/* All records, for those who need every kind's size. */
+#ifndef SONDE_WIRE_SIZES_H
+#define SONDE_WIRE_SIZES_H
+
+#include "change.h"
+#include "net.h"
+#include "oom.h"
+#include "open.h"
+#include "process.h"
+#include "signal.h"
+
+#endif
