@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long TCP connections took to stand: from the first SYN to the answer. The answer arrives in a soft interrupt, so
+ * whose connection it is gets decided when it begins, in the process that connects.
+ */
+#include "lib/histogram.h"
+
+#define FAMILY_IPV6 10
+#define PROTOCOL_TCP 6
+#define STATE_ESTABLISHED 1
+#define STATE_SYN_SENT 2
+
+static __always_inline void connect_peer(struct histogram_key *key, struct sock *sock)
+{
+	u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
+
+	key->number = (u32)family << 16 | __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
+	if (family == FAMILY_IPV6)
+		BPF_CORE_READ_INTO(&key->bytes, sock, __sk_common.skc_v6_daddr);
+	else
+		key->words[0] = BPF_CORE_READ(sock, __sk_common.skc_daddr);
+}
+
+static __always_inline void connect_begin(struct sock *sock)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct histogram_begun begun;
+	u64 cgroup = 0;
+
+	if (BPF_CORE_READ(sock, sk_protocol) != PROTOCOL_TCP || !histogram_admits(task, tgid, &cgroup))
+		return;
+	histogram_who_of(&begun.who, task, tgid, cgroup);
+	if (settings.histogram_by == HISTOGRAM_BY_PEER)
+		connect_peer(&begun.who.key, sock);
+	histogram_begin((u64)sock, &begun);
+}
+
+static __always_inline void connect_end(struct sock *sock, bool established)
+{
+	u64 object = (u64)sock;
+	struct histogram_begun *begun = bpf_map_lookup_elem(&histogram_begun, &object);
+
+	if (!begun)
+		return;
+	if (established)
+		histogram_add(&begun->who, bpf_ktime_get_ns() - begun->time);
+	else
+		histogram_note(failed);
+	bpf_map_delete_elem(&histogram_begun, &object);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int connect_state(u64 *ctx)
+{
+	struct sock *sock = (void *)ctx[0];
+
+	if ((int)ctx[2] == STATE_SYN_SENT)
+		connect_begin(sock);
+	else if ((int)ctx[1] == STATE_SYN_SENT)
+		connect_end(sock, (int)ctx[2] == STATE_ESTABLISHED);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,530 @@
+/*
+ * The audit list: every kernel structure and field that sonde can read stands here, and nothing else can be read.
+ * Fields are found in the running kernel by their names (CO-RE), so only names and types matter, not order or size.
+ * A structure that differs between kernels has a second definition with a suffix ___ that CO-RE ignores.
+ */
+#ifndef SONDE_BPF_KERNEL_H
+#define SONDE_BPF_KERNEL_H
+
+#include "../wire/record.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct hlist_bl_node {
+	struct hlist_bl_node *next, **pprev;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+typedef atomic64_t atomic_long_t;
+
+struct percpu_counter {
+	s64 count;
+};
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
+/* --- names and paths --- */
+
+struct qstr {
+	union {
+		struct {
+			u32 hash;
+			u32 len;
+		};
+	};
+	const unsigned char *name;
+};
+
+struct super_block {
+	u32 s_dev;
+	unsigned long s_magic;
+	struct dentry *s_root;
+};
+
+typedef struct {
+	u32 val;
+} kuid_t;
+
+typedef struct {
+	u32 val;
+} kgid_t;
+
+struct inode {
+	u16 i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	unsigned long i_ino;
+	u32 i_nlink;
+	s64 i_size;
+	struct super_block *i_sb;
+};
+
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+	unsigned int f_flags;
+	unsigned int f_mode;
+	void *private_data;
+};
+
+struct fs_struct {
+	struct path root;
+	struct path pwd;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+/* Never read; that it exists says that the kernel is built with FRED. */
+struct fred_info {
+	unsigned long edata;
+};
+
+struct filename {
+	const char *name;
+};
+
+struct open_flags {
+	int open_flag;
+};
+
+/* Found at the end of a system call. Its arguments are read where they lie, see lib/regs.h. */
+struct pt_regs {
+	unsigned long di, si, dx, orig_ax;
+};
+
+/* --- who --- */
+
+typedef struct {
+	u64 val;
+} kernel_cap_t;
+
+struct user_namespace;
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t euid;
+	kgid_t egid;
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct user_namespace {
+	struct ns_common ns;
+};
+
+struct uts_namespace {
+	struct ns_common ns;
+};
+
+struct ipc_namespace {
+	struct ns_common ns;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct pid_namespace {
+	struct idr idr;
+	struct ns_common ns;
+};
+
+struct cgroup_namespace {
+	struct ns_common ns;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct ipc_namespace *ipc_ns;
+	struct mnt_namespace *mnt_ns;
+	struct pid_namespace *pid_ns_for_children;
+	struct net *net_ns;
+	struct cgroup_namespace *cgroup_ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct hlist_head tasks[4];
+	struct upid numbers[1];
+};
+
+struct tty_struct {
+	char name[64];
+};
+
+/* --- control groups --- */
+
+struct kernfs_node {
+	struct kernfs_node *parent;
+	const char *name;
+	u64 id;
+};
+
+struct kernfs_node___since_6_15 {
+	struct kernfs_node *__parent;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+};
+
+enum cgroup_subsys_id {
+	memory_cgrp_id = 4,
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[4];
+	struct cgroup *dfl_cgrp;
+};
+
+/* --- memory --- */
+
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long max;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;	/* first */
+	struct page_counter memory;
+	bool oom_lock;
+};
+
+struct oom_control {
+	struct mem_cgroup *memcg;
+};
+
+/* --- what it cost --- */
+
+struct task_io_accounting {
+	u64 rchar, wchar, syscr, syscw;
+	u64 read_bytes, write_bytes, cancelled_write_bytes;
+};
+
+struct sched_info {
+	unsigned long long run_delay;
+	unsigned long long last_arrival;
+};
+
+struct sched_entity {
+	u64 exec_start;
+	u64 sum_exec_runtime;
+	u64 prev_sum_exec_runtime;
+};
+
+typedef struct seqcount {
+	unsigned int sequence;
+} seqcount_t;
+
+typedef struct seqcount_spinlock {
+	seqcount_t seqcount;
+} seqcount_spinlock_t;
+
+typedef struct {
+	seqcount_spinlock_t seqcount;
+} seqlock_t;
+
+struct mm_struct {
+	unsigned long arg_start, arg_end;
+	unsigned long total_vm;
+	struct file *exe_file;
+	struct percpu_counter rss_stat[4];
+};
+
+struct mm_rss_stat___before_6_2 {
+	atomic_long_t count[4];
+};
+
+struct mm_struct___before_6_2 {
+	struct mm_rss_stat___before_6_2 rss_stat;
+};
+
+struct kernel_siginfo {
+	int si_code;
+};
+
+struct signal_struct {
+	atomic_t live;
+	int nr_threads;
+	struct list_head thread_head;
+	int group_exit_code;
+	unsigned int flags;
+	struct pid *pids[4];
+	struct tty_struct *tty;
+	seqlock_t stats_lock;
+	u64 utime, stime;
+	unsigned long nvcsw, nivcsw;
+	unsigned long min_flt, maj_flt;
+	unsigned long maxrss;
+	struct task_io_accounting ioac;
+	unsigned long long sum_sched_runtime;
+	struct mm_struct *oom_mm;
+};
+
+struct thread_info {
+	u32 status;
+};
+
+struct task_struct {
+	struct thread_info thread_info;
+	unsigned int __state;
+	unsigned int flags;
+	struct sched_entity se;
+	struct sched_info sched_info;
+	struct mm_struct *mm;
+	int exit_code;
+	int pid;
+	int tgid;
+	void *stack;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
+	struct list_head thread_node;
+	u64 utime, stime;
+	unsigned long nvcsw, nivcsw;
+	u64 start_boottime;
+	unsigned long min_flt, maj_flt;
+	const struct cred *cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	u64 parent_exec_id;
+	u64 self_exec_id;
+	kuid_t loginuid;
+	struct task_io_accounting ioac;
+	struct css_set *cgroups;
+};
+
+/* Renamed in 5.14, 2f064a59a11f. */
+struct task_struct___before_5_14 {
+	volatile long state;
+};
+
+struct linux_binprm {
+	struct file *file;
+	struct cred *cred;
+	int argc;
+	const char *filename;
+	const char *interp;
+};
+
+/* --- disks --- */
+
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct request_queue {
+	struct gendisk *disk;
+};
+
+struct request {
+	struct request_queue *q;
+	unsigned int cmd_flags;
+	unsigned int __data_len;
+};
+
+struct request___before_5_17 {
+	struct gendisk *rq_disk;
+};
+
+/* --- sockets --- */
+
+struct in6_addr {
+	u8 in6_bytes[16];
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	union {
+		u64 skc_addrpair;
+		struct {
+			u32 skc_daddr;
+			u32 skc_rcv_saddr;
+		};
+	};
+	u16 skc_dport;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
+	unsigned long skc_flags;
+};
+
+enum sock_flags {
+	SOCK_DONE = 1,
+};
+
+typedef struct {
+	int owned;
+} socket_lock_t;
+
+struct sock {
+	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
+	struct socket *sk_socket;
+	int sk_err, sk_err_soft;
+	u16 sk_protocol;
+	u32 sk_max_ack_backlog;
+};
+
+struct inet_sock {
+	u16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+};
+
+typedef enum {
+	SS_FREE,
+	SS_UNCONNECTED,
+} socket_state;
+
+struct socket {
+	socket_state state;
+	struct sock *sk;
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	u32 segs_out, segs_in;
+	u64 bytes_sent, bytes_retrans, bytes_received;
+	u32 total_retrans;
+	u32 srtt_us;
+};
+
+/* Four arguments of accept in one, since 6.10 (92ef0fd55ac8). */
+struct proto_accept_arg {
+	int flags;
+};
+
+/* What a control-group program's context really is. Programs are shown a translated view, which has no path. */
+struct bpf_sock_addr_kern {
+	struct sock *sk;
+	void *uaddr;
+	u32 uaddrlen;
+};
+
+/* --- iterators --- */
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	u64 session_id;
+	u64 seq_num;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+} __attribute__((preserve_access_index));
+
+#pragma clang attribute pop
+
+#endif

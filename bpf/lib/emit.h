@@ -1,0 +1,116 @@
+/*
+ * The one way out of the kernel: reserve, fill, submit. Each attempt is counted as produced; one that finds no room is
+ * counted as lost with its cause, and the next record of its kind that gets through is preceded by a lost record, so
+ * that a reader sees where the gap is. A lane's reader is woken only when much has gathered; otherwise it comes by
+ * itself after some milliseconds.
+ */
+#ifndef SONDE_BPF_EMIT_H
+#define SONDE_BPF_EMIT_H
+
+#include "maps.h"
+#include "settings.h"
+
+static __always_inline struct record_counts *emit_counts(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counts, &zero);
+}
+
+/*
+ * Only the records that fill a lane up to its mark wake the reader: to wake is an interrupt, more dear than all the rest of
+ * an event, and a reader that is behind need not be told again. Several CPUs may reserve at once, and then none of them
+ * sees the mark passed by its own record alone; hence the width.
+ */
+#define EMIT_WAKE_WIDTH 4096
+
+/* For a record of `size` bytes, of which `missing` are not in the lane yet. */
+static __always_inline u64 emit_wake(void *lane, u64 size, u64 missing)
+{
+	u64 above = bpf_ringbuf_query(lane, BPF_RB_AVAIL_DATA) + missing - settings.wake_bytes;
+
+	return above < EMIT_WAKE_WIDTH + size ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void emit_failed(u32 site)
+{
+	struct record_counts *books = emit_counts();
+
+	if (books && site < FAILURE_SITES)
+		books->failed[site]++;
+}
+
+static __always_inline void emit_lost(u16 kind, u32 cause)
+{
+	struct record_counts *books = emit_counts();
+
+	if (!books || kind >= KIND_MAX || cause >= LOSS_CAUSES)
+		return;
+	books->lost[kind][cause]++;
+	books->pending[kind]++;
+}
+
+/* Told of before the next record of the kind; if there is no room even for that, it stays pending. */
+static __noinline int emit_gap(u32 kind, u32 life_lane)
+{
+	struct record_counts *books = emit_counts();
+	struct lost_record *lost;
+
+	if (!books || kind >= KIND_MAX)
+		return 0;
+	lost = life_lane ? bpf_ringbuf_reserve(&life, sizeof(*lost), 0) :
+			   bpf_ringbuf_reserve(&bulk, sizeof(*lost), 0);
+	if (!lost)
+		return 0;
+	__builtin_memset(lost, 0, sizeof(*lost));
+	lost->record.kind = KIND_lost;
+	lost->record.size = sizeof(*lost);
+	lost->record.time = bpf_ktime_get_boot_ns();
+	lost->kind = kind;
+	lost->cause = LOSS_RING_FULL;
+	lost->count = books->pending[kind];
+	books->pending[kind] = 0;
+	bpf_ringbuf_submit(lost, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline bool emit_begin(u32 kind, u32 life_lane)
+{
+	struct record_counts *books = emit_counts();
+
+	if (!books || kind >= KIND_MAX)
+		return false;
+	books->produced[kind]++;
+	if (books->pending[kind])
+		emit_gap(kind, life_lane);
+	return true;
+}
+
+/* A record of fixed size, filled where it lies. NULL when lost; it is counted. */
+#define emit_reserve(lane, kind_, type)                                                         \
+	({                                                                                      \
+		type *record_ = NULL;                                                           \
+		if (emit_begin(kind_, (void *)&(lane) == (void *)&life)) {                      \
+			record_ = bpf_ringbuf_reserve(&(lane), sizeof(type), 0);                \
+			if (!record_)                                                           \
+				emit_lost(kind_, LOSS_RING_FULL);                               \
+		}                                                                               \
+		record_;                                                                        \
+	})
+
+#define emit_submit(lane, record_) bpf_ringbuf_submit(record_, emit_wake(&(lane), sizeof(*(record_)), 0))
+
+/* A record put together elsewhere. */
+#define emit_copy(lane, kind_, data_, size_)                                                    \
+	({                                                                                      \
+		long error_ = -1;                                                               \
+		if (emit_begin(kind_, (void *)&(lane) == (void *)&life)) {                      \
+			error_ = bpf_ringbuf_output(&(lane), data_, size_,                      \
+						    emit_wake(&(lane), size_, size_));          \
+			if (error_)                                                             \
+				emit_lost(kind_, LOSS_RING_FULL);                               \
+		}                                                                               \
+		error_;                                                                         \
+	})
+
+#endif

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * TCP from one hook: the state of a socket changed. It fires a handful of times in the life of a connection and never
+ * for a packet. Most changes happen when a packet arrives, in whatever process is running, so the owner is noted by the
+ * socket's address where the change is a process's own doing. It is so where somebody holds the socket's lock: packets
+ * that arrive meanwhile wait for it.
+ *
+ * The ledger is tcp_sock's own, read as the connection dies. That includes connections that go to TIME_WAIT: a small
+ * stand-in takes over, and the socket itself closes.
+ */
+#include "lib/net.h"
+
+struct connections_map connections SEC(".maps");
+struct listeners_map listeners SEC(".maps");
+
+#define EPIPE 32
+#define ECONNABORTED 103
+#define ECONNRESET 104
+#define ECANCELED 125
+#define PF_KTHREAD 0x00200000
+
+/*
+ * Where the current process is described; only programs that act in its name use it, and those do not nest. The second is
+ * nobody's, for ever blank.
+ */
+#define NOBODY 1
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, u32);
+	__type(value, struct connection);
+} current_owner SEC(".maps");
+
+static __always_inline u32 describe_current(struct task_struct *task, const bool direct)
+{
+	u32 zero = 0;
+	struct connection *connection = bpf_map_lookup_elem(&current_owner, &zero);
+	u64 cgroup;
+
+	if (!connection ||
+	    !scope_decide(task, bpf_get_current_pid_tgid() >> 32, &cgroup, SLOT_ATOMIC, direct))
+		return 0;
+	owner_is(&connection->owner, task, cgroup, direct);
+	return 1;
+}
+
+/* 1 if the scope admits it. Functions of their own so that the verifier looks at them once. */
+__noinline u32 tcp_current(u32 unused __attribute__((unused)))
+{
+	return describe_current((void *)bpf_get_current_task(), false);
+}
+
+__noinline u32 tcp_current_direct(u32 unused __attribute__((unused)))
+{
+	return describe_current(bpf_get_current_task_btf(), true);
+}
+
+/* A connection of the current process's; NULL: out of scope. */
+static __always_inline struct connection *connection_of_current(u64 since, u8 direction, const bool direct)
+{
+	struct connection *connection;
+	u32 zero = 0;
+
+	if (direct ? !tcp_current_direct(0) : !tcp_current(0))
+		return NULL;
+	connection = bpf_map_lookup_elem(&current_owner, &zero);
+	if (!connection)
+		return NULL;
+	connection->since = since;
+	connection->direction = direction;
+	connection->sure = 1;
+	return connection;
+}
+
+/* connect() was called: remember who and when. The event comes with the result. */
+static __always_inline void on_connecting(struct sock *sock, const bool direct)
+{
+	struct connection *connection;
+
+	if (!net_wants(KIND_connect) && !net_wants(KIND_close))
+		return;
+	connection = connection_of_current(bpf_ktime_get_boot_ns(), NET_OUT, direct);
+	if (connection)
+		connection_note(sock, connection, BPF_ANY);
+}
+
+struct connect_with_path {
+	struct connection_record record;
+	struct record_string path;
+};
+
+/* Returns when it was. */
+static __always_inline u64 tell_connect(struct sock *sock, struct tcp_sock *tcp, struct connection *connection, s32 error,
+					const bool direct)
+{
+	struct connect_with_path *told = emit_reserve(bulk, KIND_connect, struct connect_with_path);
+
+	u64 now;
+
+	if (!told)
+		return bpf_ktime_get_boot_ns();
+	net_begin(&told->record, KIND_connect, &connection->owner, sock, NET_TCP, direct);
+	net_addresses(&told->record, sock, tcp, direct);
+	told->record.record.size = sizeof(*told);
+	told->record.direction = NET_OUT;
+	told->record.error = error;
+	now = told->record.record.time;
+	told->record.latency_ns = connection->since ? now - connection->since : 0;
+	told->path.length = told->path.full = 0;
+	emit_submit(bulk, told);
+	return now;
+}
+
+/* Why an attempt failed, negative; 0: it is the call itself that failed and knows, see tcp_failed.bpf.c. */
+static __always_inline s32 failure_of(struct sock *sock)
+{
+	s32 error = BPF_CORE_READ(sock, sk_err);
+
+	if (error)
+		return -error;
+	if (!BPF_CORE_READ(sock, sk_lock.owned))
+		error = BPF_CORE_READ(sock, sk_err_soft);
+	else if (BPF_CORE_READ(sock, sk_socket, state) == SS_UNCONNECTED)
+		return 0;
+	return error ? -error : -ECANCELED; /* the program gave up */
+}
+
+/* An attempt has come to its end. */
+static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, u32 after, const bool direct)
+{
+	u64 key = (u64)sock;
+	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+	s32 error = 0;
+	u64 now = 0;
+
+	if (!connection)
+		return;
+	if (after == TCP_CLOSE)
+		error = failure_of(sock);
+	if (net_wants(KIND_connect) && (error || after != TCP_CLOSE))
+		now = tell_connect(sock, tcp, connection, error, direct);
+	if (after == TCP_CLOSE || !net_wants(KIND_close))
+		bpf_map_delete_elem(&connections, &key);
+	else
+		connection->since = now ? now : bpf_ktime_get_boot_ns();
+}
+
+/* A handshake from outside is complete. Nobody has accepted yet, so for now it is the listener's. */
+static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp, const bool direct)
+{
+	struct connection connection = { .direction = NET_IN };
+	bool tells = net_wants(KIND_accept) && settings.accept_by_state;
+	struct owner *owner;
+
+	if (!net_wants(KIND_close) && !tells)
+		return;
+	owner = listener_find(sock, tcp, direct);
+	if (!owner && settings.scope != SCOPE_ALL)
+		return;
+	/* A copy, all zero from NULL: from here on there is one case to verify. */
+	bpf_probe_read_kernel(&connection.owner, sizeof(connection.owner), owner);
+	connection.since = bpf_ktime_get_boot_ns();
+	if (net_wants(KIND_close))
+		connection_note(sock, &connection, BPF_NOEXIST);
+	if (tells)
+		net_tell_accept(sock, tcp, &connection.owner, RECORD_OWNER_UNKNOWN, direct);
+}
+
+static __always_inline void on_listen(struct sock *sock, struct tcp_sock *tcp, const bool direct)
+{
+	struct connection *connection = connection_of_current(0, NET_IN, direct);
+	struct connection_record *record;
+
+	if (!connection)
+		return;
+	listener_note(listener_key(sock, tcp, direct), &connection->owner, BPF_ANY);
+	if (!net_wants(KIND_listen))
+		return;
+	record = emit_reserve(bulk, KIND_listen, struct connection_record);
+	if (!record)
+		return;
+	net_begin(record, KIND_listen, &connection->owner, sock, NET_TCP, direct);
+	net_addresses(record, sock, tcp, direct);
+	record->backlog = get(direct, sock, sk_max_ack_backlog);
+	emit_submit(bulk, record);
+}
+
+/* Of several that share a port only the last is known; another's end is no reason to forget it. */
+static __always_inline void on_listen_end(struct sock *sock, struct tcp_sock *tcp, const bool direct)
+{
+	u64 key = listener_key(sock, tcp, direct);
+	struct owner *owner;
+
+	owner = bpf_map_lookup_elem(&listeners, &key);
+	if (owner && owner->pid == bpf_get_current_pid_tgid() >> 32)
+		bpf_map_delete_elem(&listeners, &key);
+}
+
+/* Whose it is now that a process shuts it down or closes it: that one's, unless one is known for sure. */
+static __always_inline struct connection *connection_acting(struct sock *sock, struct connection *known,
+							    const bool direct)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct connection *acting;
+
+	if (known && (known->sure || known->owner.pid == bpf_get_current_pid_tgid() >> 32))
+		return known;
+	if (!get(direct, sock, sk_lock.owned) || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return known;
+	acting = connection_of_current(known ? known->since : 0, known ? known->direction : 0, direct);
+	return acting ?: known;
+}
+
+static __always_inline void on_act(struct sock *sock, const bool direct)
+{
+	u64 key = (u64)sock;
+	struct connection *known, *acting;
+
+	/* Where accept() is seen itself, every owner is sure but one from outside the scope. */
+	if (!net_wants(KIND_close) || (settings.scope == SCOPE_ALL && !settings.accept_by_state))
+		return;
+	known = bpf_map_lookup_elem(&connections, &key);
+	acting = connection_acting(sock, known, direct);
+	if (acting && acting != known)
+		connection_note(sock, acting, BPF_ANY);
+}
+
+/* The state it leaves tells whose FIN came first; without one it is what the socket died of. */
+static __always_inline u8 closed_by(u32 before, s32 error)
+{
+	switch (before) {
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+	case TCP_CLOSING:
+		return NET_CLOSED_LOCAL;
+	case TCP_CLOSE_WAIT:
+	case TCP_LAST_ACK:
+		return NET_CLOSED_PEER;
+	}
+	if (!error || error == ECONNABORTED)
+		return NET_CLOSED_ABORT;
+	return error == ECONNRESET || error == EPIPE ? NET_CLOSED_RESET : NET_CLOSED_TIMEOUT;
+}
+
+/*
+ * Payload as the programs at both ends count it. What was sent again is taken off what was sent. What was received includes
+ * the peer's FIN, which the kernel counts as a byte; SOCK_DONE tells that it came. (bytes_acked, which ss shows, also
+ * counts the SYN of the end that connected and its own FIN.)
+ */
+static __always_inline void fill_ledger(struct connection_record *record, struct sock *sock, struct tcp_sock *tcp,
+					const bool direct)
+{
+	u64 received = get(direct, tcp, bytes_received);
+	u64 finished = get(direct, sock, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
+
+	record->received = received >= finished ? received - finished : 0;
+	record->sent = get(direct, tcp, bytes_sent) - get(direct, tcp, bytes_retrans);
+	record->segments_sent = get(direct, tcp, segs_out);
+	record->segments_received = get(direct, tcp, segs_in);
+	record->retransmits = get(direct, tcp, total_retrans);
+	record->rtt_us = get(direct, tcp, srtt_us) >> 3;
+}
+
+static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, struct connection *connection, u32 before,
+				       const bool direct)
+{
+	struct connection_record *record = emit_reserve(bulk, KIND_close, struct connection_record);
+	s32 error;
+
+	if (!record)
+		return;
+	error = get(direct, sock, sk_err);
+	net_begin(record, KIND_close, &connection->owner, sock, NET_TCP, direct);
+	net_addresses(record, sock, tcp, direct);
+	record->record.flags = connection->sure ? 0 : RECORD_OWNER_UNKNOWN;
+	record->direction = connection->direction;
+	record->duration_ns = connection->since ? record->record.time - connection->since : 0;
+	record->error = -error;
+	record->closed_by = closed_by(before, error);
+	fill_ledger(record, sock, tcp, direct);
+	emit_submit(bulk, record);
+}
+
+static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u32 before, const bool direct)
+{
+	u64 key = (u64)sock;
+	struct connection *known, *chosen;
+	u32 nobody = NOBODY;
+
+	if (!net_wants(KIND_close))
+		return;
+	known = bpf_map_lookup_elem(&connections, &key);
+	chosen = connection_acting(sock, known, direct);
+	if (!chosen && settings.scope == SCOPE_ALL)
+		chosen = bpf_map_lookup_elem(&current_owner, &nobody);
+	if (!chosen)
+		return;
+	tell_close(sock, tcp, chosen, before, direct);
+	if (known)
+		bpf_map_delete_elem(&connections, &key);
+}
+
+/* The states alone tell whether anybody needs this change. */
+static __always_inline bool is_needed(u32 before, u32 after)
+{
+	const u32 needed = 1U << TCP_SYN_SENT | 1U << TCP_LISTEN | 1U << TCP_FIN_WAIT1 | 1U << TCP_LAST_ACK |
+			   1U << TCP_CLOSE | 1U << TCP_ESTABLISHED;
+
+	return before != after && (before == TCP_SYN_SENT || 1U << (after & 31) & needed);
+}
+
+static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32 before, u32 after, const bool direct)
+{
+	if (before == TCP_SYN_SENT)
+		on_outcome(sock, tcp, after, direct);
+	else if (after == TCP_SYN_SENT)
+		on_connecting(sock, direct);
+	else if (after == TCP_LISTEN)
+		on_listen(sock, tcp, direct);
+	else if (after == TCP_ESTABLISHED)
+		on_incoming(sock, tcp, direct);
+	else if (after != TCP_CLOSE)
+		on_act(sock, direct);
+	else if (before == TCP_LISTEN)
+		on_listen_end(sock, tcp, direct);
+	else if (before != TCP_SYN_RECV)
+		on_close(sock, tcp, before, direct);
+	return 0;
+}
+
+/* Loads without calls; from 5.11 on, for want of the two helpers before. */
+SEC("tp_btf/inet_sock_set_state")
+int tcp_btf(u64 *ctx)
+{
+	struct sock *sock = (void *)ctx[0];
+	struct tcp_sock *tcp;
+
+	if (!is_needed(ctx[1], ctx[2]))
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sock);
+	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
+}
+
+SEC("raw_tp/inet_sock_set_state")
+int tcp_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *sock = (void *)ctx->args[0];
+
+	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
+}
+
+char LICENSE[] SEC("license") = "GPL";
