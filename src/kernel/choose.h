@@ -1,0 +1,22 @@
+/*
+ * Which rungs are worth a try here: a look at the kernel's types and one trial load per kind of program rules out most of
+ * what would fail, without loading it.
+ */
+#ifndef KERNEL_CHOOSE_H
+#define KERNEL_CHOOSE_H
+
+#include "kernel/kernel.h"
+
+struct choose;
+
+struct choose *choose_new(const struct features *features);
+void choose_free(struct choose *choose);
+
+/* Why a program cannot work here, or NULL if nothing speaks against it. */
+const char *choose_objection(struct choose *choose, struct bpf_object *object, const char *program);
+/* Why a rung cannot work here, or NULL. */
+const char *choose_rung_objection(struct choose *choose, struct bpf_object *object, const struct rung *rung);
+/* SONDE_RUNG="file open=kprobe,..." names the one rung of a point to be tried, for tests. */
+bool choose_forbidden(const struct point *point, const struct rung *rung);
+
+#endif

@@ -1,0 +1,490 @@
+/*
+ * Loading. For every wanted point the best rung that a look at the machine does not rule out is chosen, all are loaded at
+ * once, then attached. If a program of a rung is refused after all, the rung is struck with the reason and everything
+ * starts again with the next one: rare, and simpler than loading rung by rung.
+ */
+#include "kernel/kernel.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/message.h"
+#include "kernel/choose.h"
+#include "kernel/object.h"
+
+#define LINKS_MAX 96
+#define LIFE_SIZE (2 << 20)
+#define BULK_SIZE (4 << 20)
+#define UNUSED_SIZE 4096
+/* Processes that a tree can have at once. */
+#define WATCHED_MAX 65536
+
+struct kernel {
+	const struct kernel_options *options;
+	const struct features *features;
+	struct bpf_object *object;
+	struct bpf_link *links[LINKS_MAX];
+	size_t link_count;
+	struct lanes *lanes;
+	struct taken taken[POINTS_MAX];
+	size_t taken_count;
+	size_t life_size, bulk_size;
+	struct choose *choose;
+};
+
+static u32 lane_kinds(const char *lane)
+{
+	u32 kinds = 0;
+
+#define KIND(name, value, in, strings, help) kinds |= !strcmp(#in, lane) ? 1U << (value) : 0;
+#include "wire/events.def"
+#undef KIND
+	return kinds;
+}
+
+static void list_points(struct kernel *kernel)
+{
+	for (const struct sensor *const *sensor = sensors; *sensor; sensor++)
+		for (const struct point *point = (*sensor)->points; point->name; point++)
+			if (point->kinds & kernel->options->kinds && kernel->taken_count < POINTS_MAX)
+				kernel->taken[kernel->taken_count++] = (struct taken){ .point = point,
+										      .rung = point->rungs };
+}
+
+static void strike(struct taken *taken, const char *why)
+{
+	if (taken->tried < 8)
+		snprintf(taken->why[taken->tried], sizeof(taken->why[0]), "%s", why);
+	taken->tried++;
+	taken->rung++;
+	if (!taken->rung->name)
+		taken->rung = NULL;
+}
+
+static bool sensor_wanted(const struct sensor *sensor, u32 kinds)
+{
+	for (const struct point *point = sensor->points; point->name; point++)
+		if (point->kinds & kinds)
+			return true;
+	return false;
+}
+
+static void set_autoload(struct bpf_object *object, const char *const *names, bool load)
+{
+	for (; *names; names++)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(object, *names), load);
+}
+
+static size_t size_lane(struct bpf_object *object, const char *name, size_t wanted, bool used)
+{
+	size_t size = used ? wanted : UNUSED_SIZE;
+
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, name), size);
+	return size;
+}
+
+static void fill_settings(const struct kernel *kernel, struct settings *settings)
+{
+	const struct kernel_options *options = kernel->options;
+	const struct features *features = kernel->features;
+
+	settings->scope = options->scope;
+	settings->scope_uid = options->scope_uid;
+	settings->scope_cgroup = options->scope_cgroup;
+	settings->self = getpid();
+	settings->page_size = sysconf(_SC_PAGESIZE);
+	settings->wake_bytes = (kernel->bulk_size > kernel->life_size ? kernel->life_size : kernel->bulk_size) / 4;
+	if (kernel->bulk_size == UNUSED_SIZE)
+		settings->wake_bytes = kernel->life_size / 4;
+	settings->kinds = options->kinds;
+	settings->stack_size = features->stack_size;
+	memcpy(settings->controllers, features->controllers, sizeof(settings->controllers));
+}
+
+static void load_optional(struct kernel *kernel, const struct rung *rung)
+{
+	for (const char *const *name = rung->optional; *name; name++)
+		if (!choose_objection(kernel->choose, kernel->object, *name))
+			bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, *name), true);
+}
+
+/* Opens the object with the programs of the chosen rungs. */
+static int open_chosen(struct kernel *kernel)
+{
+	const struct kernel_options *options = kernel->options;
+	size_t ring = options->ring_size;
+	struct settings *settings;
+	int error = 0;
+
+	kernel->object = object_open(&settings);
+	if (!kernel->object)
+		return -errno;
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		if (kernel->taken[i].rung) {
+			set_autoload(kernel->object, kernel->taken[i].rung->programs, true);
+			load_optional(kernel, kernel->taken[i].rung);
+		}
+	kernel->life_size = size_lane(kernel->object, "life", ring ? ring : LIFE_SIZE, true);
+	kernel->bulk_size = size_lane(kernel->object, "bulk", ring ? ring : BULK_SIZE,
+				      options->kinds & lane_kinds("bulk"));
+	if (options->scope == SCOPE_TREE)
+		bpf_map__set_max_entries(bpf_object__find_map_by_name(kernel->object, "watched"), WATCHED_MAX);
+	fill_settings(kernel, settings);
+	for (const struct sensor *const *sensor = sensors; *sensor && !error; sensor++) {
+		if ((*sensor)->prepare)
+			error = (*sensor)->prepare(kernel->object);
+		if ((*sensor)->existing && sensor_wanted(*sensor, options->kinds))
+			set_autoload(kernel->object, (*sensor)->existing, true);
+	}
+	return error;
+}
+
+static bool rung_has(const struct rung *rung, const char *program)
+{
+	for (const char *const *name = rung ? rung->programs : NULL; name && *name; name++)
+		if (!strcmp(*name, program))
+			return true;
+	return false;
+}
+
+static struct taken *find_refused(struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		if (rung_has(kernel->taken[i].rung, object_refused()))
+			return &kernel->taken[i];
+	return NULL;
+}
+
+/* Returns 0 or -errno. */
+static int attach_program(struct kernel *kernel, const struct rung *rung, struct bpf_program *program, const char **why)
+{
+	struct bpf_link **links = &kernel->links[kernel->link_count];
+	int room = LINKS_MAX - kernel->link_count, count;
+
+	if (room < 1)
+		return -ENOSPC;
+	if (rung->attach_many) {
+		count = rung->attach_many(program, links, room, why);
+	} else {
+		links[0] = rung->attach ? rung->attach(program, why) : bpf_program__attach(program);
+		count = links[0] ? 1 : -errno;
+	}
+	kernel->link_count += count > 0 ? count : 0;
+	return count < 0 ? count : 0;
+}
+
+static int attach_point(struct kernel *kernel, struct taken *taken)
+{
+	const struct rung *rung = taken->rung;
+	size_t before = kernel->link_count;
+
+	for (const char *const *name = rung->programs; *name; name++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);
+		const char *why = NULL;
+		char text[160];
+		int error;
+
+		object_said_clear();
+		error = attach_program(kernel, rung, program, &why);
+		if (!error)
+			continue;
+		snprintf(text, sizeof(text), "%s does not attach: %s%s%s", *name, strerror(-error), why ? ", " : "",
+			 why ? why : "");
+		while (kernel->link_count > before)
+			bpf_link__destroy(kernel->links[--kernel->link_count]);
+		strike(taken, text);
+		return -EAGAIN;
+	}
+	for (const char *const *name = rung->optional; *name; name++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);
+		const char *why;
+
+		if (program && bpf_program__fd(program) >= 0)
+			attach_program(kernel, rung, program, &why);
+	}
+	return 0;
+}
+
+static void drop(struct kernel *kernel)
+{
+	kernel_detach(kernel);
+	lanes_close(kernel->lanes);
+	kernel->lanes = NULL;
+	object_close(kernel->object);
+	kernel->object = NULL;
+}
+
+/* One attempt: -EAGAIN after a rung was struck. */
+static int load_and_attach(struct kernel *kernel)
+{
+	int error = open_chosen(kernel), bulk;
+	struct taken *refused;
+
+	if (error)
+		return error;
+	object_said_clear();
+	error = bpf_object__load(kernel->object);
+	if (error) {
+		char why[160];
+
+		refused = find_refused(kernel);
+		snprintf(why, sizeof(why), "%s", object_said()[0] ? object_said() : strerror(-error));
+		if (!refused)
+			return error;
+		strike(refused, why);
+		return -EAGAIN;
+	}
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		if (kernel->taken[i].rung && attach_point(kernel, &kernel->taken[i]))
+			error = -EAGAIN;
+	if (error)
+		return error;
+	bulk = bpf_object__find_map_fd_by_name(kernel->object, "bulk");
+	kernel->lanes = lanes_open(bpf_object__find_map_fd_by_name(kernel->object, "life"), kernel->life_size,
+				   kernel->bulk_size == UNUSED_SIZE ? -1 : bulk, kernel->bulk_size);
+	return kernel->lanes ? 0 : -errno;
+}
+
+static bool core_works(const struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->taken_count; i++) {
+		const struct taken *taken = &kernel->taken[i];
+
+		if (taken->point->core && !taken->rung) {
+			message_error("cannot watch %s: %s (`sonde doctor` says more)", taken->point->name,
+				      taken->tried ? taken->why[0] : "no way known");
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Strikes the rungs that a look at the machine speaks against. */
+static void rule_out(struct kernel *kernel)
+{
+	struct settings *settings;
+	struct bpf_object *object = object_open(&settings);
+
+	for (size_t i = 0; object && i < kernel->taken_count; i++) {
+		struct taken *taken = &kernel->taken[i];
+
+		while (taken->rung) {
+			const char *why = choose_forbidden(taken->point, taken->rung) ?
+						  "another rung was asked for" :
+						  choose_rung_objection(kernel->choose, object, taken->rung);
+
+			if (!why)
+				break;
+			strike(taken, why);
+		}
+	}
+	object_close(object);
+}
+
+struct kernel *kernel_open(const struct kernel_options *options, const struct features *features)
+{
+	struct kernel *kernel = xcalloc(1, sizeof(*kernel));
+	int error = -EAGAIN;
+
+	kernel->options = options;
+	kernel->features = features;
+	list_points(kernel);
+	kernel->choose = choose_new(features);
+	rule_out(kernel);
+	while (error == -EAGAIN && core_works(kernel)) {
+		error = load_and_attach(kernel);
+		if (error)
+			drop(kernel);
+	}
+	if (!error)
+		return kernel;
+	if (error != -EAGAIN)
+		message_error("cannot load the program %s: %s", object_refused(), object_said()[0] ? object_said() : strerror(-error));
+	kernel_close(kernel);
+	return NULL;
+}
+
+void kernel_detach(struct kernel *kernel)
+{
+	while (kernel->link_count)
+		bpf_link__destroy(kernel->links[--kernel->link_count]);
+}
+
+void kernel_close(struct kernel *kernel)
+{
+	if (!kernel)
+		return;
+	drop(kernel);
+	choose_free(kernel->choose);
+	free(kernel);
+}
+
+struct bpf_object *kernel_object(struct kernel *kernel)
+{
+	return kernel->object;
+}
+
+struct lanes *kernel_lanes(struct kernel *kernel)
+{
+	return kernel->lanes;
+}
+
+const struct taken *kernel_taken(const struct kernel *kernel, size_t *count)
+{
+	*count = kernel->taken_count;
+	return kernel->taken;
+}
+
+int kernel_watch(struct kernel *kernel, u32 pid)
+{
+	u32 one = 1;
+
+	return bpf_map_update_elem(bpf_object__find_map_fd_by_name(kernel->object, "watched"), &pid, &one, BPF_ANY);
+}
+
+/* An iterator's output is a row of records; a read may end in the middle of one. */
+static int read_records(int fd, lanes_deliver *deliver, void *context)
+{
+	static char buffer[65536];
+	size_t have = 0;
+	ssize_t got;
+
+	while ((got = read(fd, buffer + have, sizeof(buffer) - have)) > 0 || (got < 0 && errno == EAGAIN)) {
+		size_t at = 0;
+
+		have += got > 0 ? got : 0;
+		while (have - at >= sizeof(struct record)) {
+			const struct record *record = (const void *)(buffer + at);
+
+			if (record->size < sizeof(*record) || record->size > have - at)
+				break;
+			deliver(context, record, record->size);
+			at += record->size;
+		}
+		memmove(buffer, buffer + at, have - at);
+		have -= at;
+	}
+	return got < 0 ? -errno : 0;
+}
+
+static int run_iterator(struct bpf_program *program, lanes_deliver *deliver, void *context)
+{
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+	int fd, error;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	error = fd < 0 ? -errno : read_records(fd, deliver, context);
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return error;
+}
+
+int kernel_existing(struct kernel *kernel, lanes_deliver *deliver, void *context)
+{
+	int error = 0;
+
+	for (const struct sensor *const *sensor = sensors; *sensor; sensor++) {
+		for (const char *const *name = (*sensor)->existing; name && *name; name++) {
+			struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);
+			int failed = 0;
+
+			if (program && bpf_program__fd(program) >= 0)
+				failed = run_iterator(program, deliver, context);
+			if (failed)
+				error = failed;
+		}
+	}
+	return error;
+}
+
+/*
+ * Runs that the kernel skipped because the program was already running on that CPU: what they would have told is not
+ * known, so each counts as one record of the point's first kind, produced and lost.
+ */
+static void add_missed(struct kernel *kernel, const struct taken *taken, struct record_counts *sum)
+{
+	u32 kind = __builtin_ctz(taken->point->kinds);
+
+	for (const char *const *name = taken->rung ? taken->rung->programs : NULL; name && *name; name++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);
+		struct bpf_prog_info info = { 0 };
+		u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+			continue;
+		sum->produced[kind] += info.recursion_misses;
+		sum->lost[kind][LOSS_MISSED] += info.recursion_misses;
+	}
+}
+
+int kernel_counts(struct kernel *kernel, struct record_counts *sum)
+{
+	int fd = bpf_object__find_map_fd_by_name(kernel->object, "counts");
+	int cpus = libbpf_num_possible_cpus(), error;
+	struct record_counts *each = xcalloc(cpus, sizeof(*each));
+	u32 zero = 0;
+
+	memset(sum, 0, sizeof(*sum));
+	error = bpf_map_lookup_elem(fd, &zero, each) ? -errno : 0;
+	for (int cpu = 0; cpu < cpus && !error; cpu++) {
+		const u64 *from = (const u64 *)&each[cpu];
+		u64 *to = (u64 *)sum;
+
+		for (size_t i = 0; i < sizeof(*sum) / sizeof(u64); i++)
+			to[i] += from[i];
+	}
+	free(each);
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		add_missed(kernel, &kernel->taken[i], sum);
+	return error;
+}
+
+/* One rung by itself. NULL if it works, else why not. */
+static const char *try_rung(struct choose *choose, const struct features *features, const struct point *point,
+			    const struct rung *rung)
+{
+	const struct kernel_options options = { .kinds = point->kinds, .ring_size = UNUSED_SIZE };
+	struct kernel kernel = { .options = &options, .features = features, .choose = choose, .taken_count = 1 };
+	static char why[160];
+	int error;
+
+	kernel.taken[0] = (struct taken){ .point = point, .rung = rung };
+	error = open_chosen(&kernel);
+	if (!error) {
+		const char *objection = choose_rung_objection(choose, kernel.object, rung);
+
+		snprintf(why, sizeof(why), "%s", objection ? objection : "");
+		error = objection ? -EOPNOTSUPP : 0;
+	}
+	if (!error) {
+		object_said_clear();
+		error = bpf_object__load(kernel.object);
+		snprintf(why, sizeof(why), "%s", object_said()[0] ? object_said() : error ? strerror(-error) : "");
+	}
+	if (!error && attach_point(&kernel, &kernel.taken[0])) {
+		error = -EAGAIN;
+		snprintf(why, sizeof(why), "%s", kernel.taken[0].why[0]);
+	}
+	drop(&kernel);
+	return error ? why : NULL;
+}
+
+void kernel_survey(const struct features *features,
+		   void (*told)(void *context, const struct point *point, const struct rung *rung, const char *why),
+		   void *context)
+{
+	struct choose *choose = choose_new(features);
+
+	for (const struct sensor *const *sensor = sensors; *sensor; sensor++)
+		for (const struct point *point = (*sensor)->points; point->name; point++)
+			for (const struct rung *rung = point->rungs; rung->name; rung++)
+				told(context, point, rung, try_rung(choose, features, point, rung));
+	choose_free(choose);
+}

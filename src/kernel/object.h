@@ -1,0 +1,19 @@
+/* The BPF object that is built into the binary. */
+#ifndef KERNEL_OBJECT_H
+#define KERNEL_OBJECT_H
+
+#include <bpf/libbpf.h>
+
+#include "wire/settings.h"
+
+/* Opens it, no program chosen yet. *settings is where .rodata will be read from at load. NULL with errno. */
+struct bpf_object *object_open(struct settings **settings);
+void object_close(struct bpf_object *object);
+
+/* What libbpf or the verifier said last, cut to one line; "" if nothing. Forgotten with object_said_clear. */
+const char *object_said(void);
+void object_said_clear(void);
+/* The program that the last load was refused for, "" if none. */
+const char *object_refused(void);
+
+#endif

@@ -1,0 +1,17 @@
+/* All sensors there are. A new one adds its line here. */
+#include "kernel/sensor.h"
+
+extern const struct sensor process_sensor, failed_exec_sensor, open_sensor, change_sensor, hist_sensor, net_sensor,
+	oom_sensor, signal_sensor;
+
+const struct sensor *const sensors[] = {
+	&process_sensor,
+	&failed_exec_sensor,
+	&open_sensor,
+	&change_sensor,
+	&net_sensor,
+	&signal_sensor,
+	&oom_sensor,
+	&hist_sensor,
+	NULL,
+};

@@ -1,0 +1,52 @@
+/*
+ * How a sensor describes itself. A point is what a person means ("a file was opened"); a rung is one way to see it, and
+ * a point lists its rungs best first. Loading takes, for each point that is wanted, the first rung whose programs load and
+ * attach, and keeps why the better ones did not.
+ */
+#ifndef KERNEL_SENSOR_H
+#define KERNEL_SENSOR_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+
+#include "wire/record.h"
+
+enum rung_cost {
+	COST_EVENT,		/* only when it happens */
+	COST_SYSCALLS,		/* every system call of every process takes the slow path */
+};
+
+struct rung {
+	const char *name;		/* "lsm", "fexit", "kprobe", "syscall", "btf", "raw" */
+	const char *programs[16];	/* all of them, or the rung is not taken; NULL ends */
+	const char *optional[8];	/* tried too; failing is no reason to refuse the rung */
+	const char *needs;		/* a function of the kernel that must be there; NULL: none */
+	enum rung_cost cost;
+	const char *blind;		/* what this rung does not see, for a person; NULL: nothing known */
+	/* NULL: by the program's section name. Returns a link, or NULL with errno set and maybe *why (static). */
+	struct bpf_link *(*attach)(struct bpf_program *program, const char **why);
+	/* Instead, to many places. Returns how many links it made, or -errno with none left and maybe *why (static). */
+	int (*attach_many)(struct bpf_program *program, struct bpf_link **links, int room, const char **why);
+};
+
+struct point {
+	const char *name;		/* "file open" */
+	const char *help;
+	u32 kinds;			/* KIND_BIT(open) | ...: taken when any of them is wanted */
+	bool core;			/* sonde cannot work without it */
+	const struct rung *rungs;	/* ends with a row without a name */
+};
+
+/* One sensor a file; the registry (registry.c) is the list of all. Ends with a point without a name. */
+struct sensor {
+	const char *name;
+	const struct point *points;
+	/* Iterators over what was there before, run once after attaching: programs and where their records go. */
+	const char *const *existing;	/* NULL-terminated program names, SEC("iter/..."), may be NULL */
+	/* Last word before loading: map sizes, .rodata of its own; NULL: none. Returns 0 or -errno. */
+	int (*prepare)(struct bpf_object *object);
+};
+
+extern const struct sensor *const sensors[];	/* NULL-terminated */
+
+#endif
