@@ -1,0 +1,114 @@
+/*
+ * A name is split where people split names: at - _ . and where a small letter meets a capital. One
+ * segment that means a secret makes the name secret, unless the last one says that the value is
+ * something about the secret: where it is kept, what it is called, how long it may be.
+ */
+
+#include "mask_rules.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+struct segment {
+	const char *data;
+	size_t length;
+};
+
+static bool is(struct segment segment, const char *word)
+{
+	return segment.length == strlen(word) && !strncasecmp(segment.data, word, segment.length);
+}
+
+static bool in(struct segment segment, const char *const *words)
+{
+	for (; *words; words++)
+		if (is(segment, *words))
+			return true;
+	return false;
+}
+
+static bool ends_in(struct segment segment, const char *const *words)
+{
+	for (; *words; words++) {
+		size_t length = strlen(*words);
+		if (segment.length >= length &&
+		    !strncasecmp(segment.data + segment.length - length, *words, length))
+			return true;
+	}
+	return false;
+}
+
+static bool is_separator(char c)
+{
+	return c == '-' || c == '_' || c == '.' || c == ' ';
+}
+
+/* Takes the next segment off the name; an empty one at its end. */
+static struct segment next_segment(const char **name, const char *end)
+{
+	while (*name < end && is_separator(**name))
+		(*name)++;
+	struct segment segment = {*name, 0};
+	while (*name < end && !is_separator(**name)) {
+		if (segment.length && islower((unsigned char)(*name)[-1]) &&
+		    isupper((unsigned char)**name))
+			break;
+		(*name)++;
+		segment.length++;
+	}
+	return segment;
+}
+
+bool mask_is_secret_name(const char *name, size_t length)
+{
+	static const char *const secrets[] = {"pass", "pwd", "credential", "credentials", "creds", "jwt",
+					      NULL};
+	static const char *const endings[] = {
+		"password", "passwd", "passphrase", "passwort", "secret", "token", "apikey", "secretkey",
+		"accesskey", "privatekey", "authkey", NULL,
+	};
+	static const char *const before_key[] = {
+		"api", "access", "secret", "private", "auth", "account", "encryption", "signing", "shared",
+		"master", "client", "storage", "deploy", "service", "subscription", "session", NULL,
+	};
+	static const char *const about[] = {
+		"file", "path", "id", "ids", "name", "names", "url", "uri", "env", "stdin", "fd", "prompt",
+		"type", "ttl", "length", "len", "dir", "timeout", "expiry", "expires", "expiration",
+		"command", "cmd", "policy", "count", "limit", "size", "version", "arn", "ref", "store",
+		"provider", "endpoint", "helper", "min", "max", "enabled", "field", "header", "source",
+		"format", "app", "program", "hook", "socket", "port", "host", "audience", "issuer", "through", NULL,
+	};
+	const char *end = name + length;
+	struct segment last = {name, 0}, segment;
+	bool secret = false;
+
+	while ((segment = next_segment(&name, end)).length) {
+		if (in(segment, secrets) || ends_in(segment, endings) ||
+		    (is(segment, "key") && in(last, before_key)))
+			secret = true;
+		last = segment;
+	}
+	return secret && !in(last, about);
+}
+
+/* --no-password, --ask-pass: no value follows. */
+bool mask_has_negation(const char *name, size_t length)
+{
+	static const char *const words[] = {
+		"no", "ask", "skip", "without", "disable", "enable", "show", "use", "prompt", "generate",
+		"require", "list", "with", "print", "force", "random", NULL,
+	};
+	const char *end = name + length;
+
+	return in(next_segment(&name, end), words);
+}
+
+/* --use-token=true says nothing that is secret. */
+bool mask_is_switch(const char *value, size_t length)
+{
+	static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "always", "never",
+					    NULL};
+
+	return in((struct segment){value, length}, words);
+}
