@@ -1,0 +1,66 @@
+/*
+ * The field table: the one list of what an event can say. JSON keys, text columns, filters and `sonde fields` are
+ * generated from it. A row whose value lies in the record needs no code; others name a function.
+ */
+#ifndef EVENT_FIELD_H
+#define EVENT_FIELD_H
+
+#include "event/event.h"
+
+enum field_type {
+	FIELD_UNSIGNED,		/* width 1, 2, 4, 8 */
+	FIELD_SIGNED,
+	FIELD_BOOL,
+	FIELD_STRING,
+	FIELD_WORDS,		/* NUL-terminated strings one after the other: a JSON array */
+	FIELD_TIME,		/* CLOCK_BOOTTIME ns: RFC 3339 */
+};
+
+/* How a text column shows it; JSON has the plain number. */
+enum field_unit {
+	UNIT_NONE,
+	UNIT_NANOSECONDS,
+	UNIT_BYTES,
+	UNIT_OCTAL,
+};
+
+struct value {
+	union {
+		u64 number;
+		s64 integer;
+		struct bytes bytes;
+	};
+	char scratch[256];	/* where a getter may put the bytes it makes */
+};
+
+/* Columns without a width of their own, at the end of a line. */
+#define COLUMN_REST 1
+#define COLUMN_IF_FAILED 2	/* only of an event that failed */
+
+struct field {
+	const char *name;
+	enum field_type type;
+	enum field_unit unit;
+	u32 kinds;		/* KIND_BIT()s that can have it */
+	u32 shown;		/* of those, the ones that show it without being asked */
+	bool in_kernel;		/* known where the event arises, so a filter on it can run there */
+	u16 offset, width;	/* in the record; width 0: see get or string */
+	s16 string;		/* 1 + index of the record's string, 0: none; an empty one is absent */
+	/* NULL: from offset or string. False: absent from this event. */
+	bool (*get)(const struct event *event, struct value *value);
+	u16 column;		/* width of its text column, 0: not shown unless asked for */
+	const char *help;
+};
+
+extern const struct field fields[];
+extern const size_t field_count;
+
+/* Written for every event, chosen or not, before all others. */
+extern const struct field fields_of_all[];
+extern const size_t field_of_all_count;
+bool field_is_of_all(const char *name);
+
+const struct field *field_find(const char *name, const char **why);	/* full name, unique ending, or what follows "process." */
+bool field_get(const struct field *field, const struct event *event, struct value *value);
+
+#endif

@@ -1,0 +1,97 @@
+/* What connection records say. */
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "event/getters.h"
+#include "event/words.h"
+#include "wire/net.h"
+
+#define NET(event) ((const struct connection_record *)(event)->record)
+
+static bool is_ip(const struct event *event)
+{
+	return NET(event)->transport != NET_UNIX;
+}
+
+bool get_network_transport(const struct event *event, struct value *value)
+{
+	static const char *const names[] = { [NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_UNIX] = "unix" };
+	u8 transport = NET(event)->transport;
+
+	return transport < sizeof(names) / sizeof(names[0]) && value_text(value, names[transport]);
+}
+
+bool get_network_type(const struct event *event, struct value *value)
+{
+	switch (NET(event)->family) {
+	case AF_INET:
+		return value_text(value, "ipv4");
+	case AF_INET6:
+		return value_text(value, "ipv6");
+	case AF_UNIX:
+		return value_text(value, "unix");
+	default:
+		return false;
+	}
+}
+
+static bool address(const struct event *event, struct value *value, const u8 *bytes)
+{
+	if (!is_ip(event) || !inet_ntop(NET(event)->family, bytes, value->scratch, sizeof(value->scratch)))
+		return false;
+	return value_text(value, value->scratch);
+}
+
+bool get_local_address(const struct event *event, struct value *value)
+{
+	return address(event, value, NET(event)->local);
+}
+
+bool get_peer_address(const struct event *event, struct value *value)
+{
+	return event->record->kind != KIND_listen && address(event, value, NET(event)->peer);
+}
+
+bool get_local_port(const struct event *event, struct value *value)
+{
+	return is_ip(event) && value_number(value, NET(event)->local_port);
+}
+
+bool get_peer_port(const struct event *event, struct value *value)
+{
+	return is_ip(event) && event->record->kind != KIND_listen && value_number(value, NET(event)->peer_port);
+}
+
+bool get_network_direction(const struct event *event, struct value *value)
+{
+	switch (NET(event)->direction) {
+	case NET_OUT:
+		return value_text(value, "out");
+	case NET_IN:
+		return value_text(value, "in");
+	default:
+		return false;
+	}
+}
+
+bool get_network_latency(const struct event *event, struct value *value)
+{
+	return NET(event)->latency_ns && value_number(value, NET(event)->latency_ns);
+}
+
+bool get_network_duration(const struct event *event, struct value *value)
+{
+	return NET(event)->duration_ns && value_number(value, NET(event)->duration_ns);
+}
+
+bool get_closed_by(const struct event *event, struct value *value)
+{
+	static const char *const names[] = {
+		[NET_CLOSED_LOCAL] = "local",	[NET_CLOSED_PEER] = "peer",	  [NET_CLOSED_RESET] = "reset",
+		[NET_CLOSED_ABORT] = "abort",	[NET_CLOSED_TIMEOUT] = "timeout",
+	};
+	u8 by = NET(event)->closed_by;
+
+	return by < sizeof(names) / sizeof(names[0]) && value_text(value, names[by]);
+}

@@ -1,0 +1,33 @@
+/*
+ * Which fields a sink shows for each kind of event, decided once. JSON and text are two ways to walk the same plan.
+ */
+#ifndef EVENT_PLAN_H
+#define EVENT_PLAN_H
+
+#include "base/text.h"
+#include "base/wall.h"
+#include "event/field.h"
+
+struct plan {
+	struct wall wall;
+	const struct field **rows[KIND_MAX];	/* NULL-terminated */
+	bool chosen;				/* by name: text shows just these */
+};
+
+/* names NULL: what each kind shows by itself. 0, or -EINVAL with the bad name and why. */
+int plan_make(struct plan *plan, char *const *names, size_t count, const char **bad, const char **why);
+void plan_free(struct plan *plan);
+
+/* One JSON object and a newline. */
+void json_event(struct plan *plan, struct text *out, const struct event *event);
+
+/* One line for a person; `width` columns, 0: no limit; colour by kind if wanted. */
+struct text_style {
+	unsigned int width;
+	bool colour;
+};
+void text_event(struct plan *plan, struct text *out, const struct event *event, const struct text_style *style);
+/* A value as text shows it. */
+void text_value(struct plan *plan, struct text *out, const struct field *field, const struct value *value);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * An event as a line for a person: time, kind, the fields that have a column, the last of them (a command line,
+ * a path, an address) as wide as it is. Everything that others chose is escaped.
+ */
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/escape.h"
+#include "event/getters.h"
+#include "event/plan.h"
+
+static const char *colour_of(u32 kind)
+{
+	switch (kind) {
+	case KIND_exec:
+		return "\033[32m";
+	case KIND_exit:
+		return "\033[34m";
+	case KIND_lost:
+		return "\033[1;31m";
+	default:
+		return "\033[36m";
+	}
+}
+
+static void add_words(struct text *out, const struct bytes *bytes, const char *between)
+{
+	const char *at = bytes->data, *end = at + bytes->length;
+
+	while (at < end) {
+		const char *zero = memchr(at, 0, end - at);
+		size_t length = (zero ? zero : end) - at;
+
+		if (at != bytes->data)
+			text_add(out, between);
+		escape_shell(out, at, length);
+		at += length + 1;
+	}
+}
+
+void text_value(struct plan *plan, struct text *out, const struct field *field, const struct value *value)
+{
+	char buffer[DURATION_TEXT_SIZE > SIZE_TEXT_SIZE ? DURATION_TEXT_SIZE : SIZE_TEXT_SIZE];
+
+	switch (field->type) {
+	case FIELD_UNSIGNED:
+		if (field->unit == UNIT_NANOSECONDS)
+			text_add(out, duration_format(value->number, buffer));
+		else if (field->unit == UNIT_BYTES)
+			text_add(out, size_format(value->number, buffer));
+		else if (field->unit == UNIT_OCTAL)
+			text_add_format(out, "0%llo", (unsigned long long)value->number);
+		else
+			text_add_u64(out, value->number);
+		break;
+	case FIELD_SIGNED:
+		text_add_i64(out, value->integer);
+		break;
+	case FIELD_BOOL:
+		text_add(out, value->number ? "yes" : "no");
+		break;
+	case FIELD_STRING:
+		escape_terminal(out, value->bytes.data, value->bytes.length);
+		break;
+	case FIELD_WORDS:
+		add_words(out, &value->bytes, !strcmp(field->name, "process.ancestors") ? " > " : " ");
+		break;
+	case FIELD_TIME:
+		wall_format(&plan->wall, out, value->number);
+		break;
+	}
+}
+
+/* Columns on a terminal, counting a UTF-8 sequence as one. */
+static size_t columns(const char *from, size_t bytes)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		count += ((unsigned char)from[i] & 0xc0) != 0x80;
+	return count;
+}
+
+static void pad(struct text *out, size_t start, size_t width)
+{
+	size_t have = columns(out->data + start, out->length - start);
+
+	for (; have < width; have++)
+		text_add_char(out, ' ');
+	text_add_char(out, ' ');
+}
+
+static void add_time(struct plan *plan, struct text *out, u64 time)
+{
+	size_t start = out->length;
+
+	/* 2026-01-31T23:59:59.123456789Z -> 23:59:59.123456 */
+	wall_format(&plan->wall, out, time);
+	memmove(out->data + start, out->data + start + 11, 15);
+	out->length = start + 15;
+	out->data[out->length] = '\0';
+	text_add_char(out, ' ');
+}
+
+/* Cuts the line that begins at `start` to the terminal's width, at a character's border. */
+static void cut_line(struct text *out, size_t start, unsigned int width, size_t invisible)
+{
+	size_t at = start, have = 0;
+
+	if (!width || columns(out->data + start, out->length - start) <= width + invisible)
+		return;
+	while (at < out->length && have < width + invisible) {
+		at++;
+		while (at < out->length && ((unsigned char)out->data[at] & 0xc0) == 0x80)
+			at++;
+		have++;
+	}
+	out->length = at;
+	out->data[at] = '\0';
+}
+
+static bool is_column(const struct plan *plan, const struct field *row, const struct event *event)
+{
+	if (plan->chosen)
+		return true;
+	return row->column == COLUMN_IF_FAILED ? event_error(event) != 0 : row->column != 0;
+}
+
+void text_event(struct plan *plan, struct text *out, const struct event *event, const struct text_style *style)
+{
+	u32 kind = event->record->kind;
+	size_t start = out->length, field_start, invisible = 0;
+	struct value value;
+
+	if (!text_reserve(out, 64))
+		return;
+	add_time(plan, out, event->record->time);
+	if (style->colour) {
+		text_add(out, colour_of(kind));
+		invisible = strlen(colour_of(kind)) + 4;
+	}
+	field_start = out->length;
+	text_add(out, kind_name(kind));
+	pad(out, field_start, 7);
+	if (style->colour)
+		text_add(out, "\033[0m");
+	for (const struct field **row = plan->rows[kind]; *row; row++) {
+		if (!is_column(plan, *row, event))
+			continue;
+		field_start = out->length;
+		if (field_get(*row, event, &value))
+			text_value(plan, out, *row, &value);
+		else if (!plan->chosen && (*row)->column <= COLUMN_IF_FAILED)
+			continue;
+		else
+			text_add_char(out, '-');
+		pad(out, field_start, (*row)->column);
+	}
+	while (out->length > start && out->data[out->length - 1] == ' ')
+		out->data[--out->length] = '\0';
+	cut_line(out, start, style->width, invisible);
+	text_add_char(out, '\n');
+}
