@@ -1,0 +1,159 @@
+#include "cmd/balance.h"
+
+#include <unistd.h>
+
+#include "base/message.h"
+#include "base/wall.h"
+#include "event/event.h"
+#include "event/words.h"
+
+static u64 lost_of(const struct balance *balance, u32 kind)
+{
+	u64 sum = 0;
+
+	for (int cause = 0; cause < LOSS_CAUSES; cause++)
+		sum += balance->kernel.lost[kind][cause];
+	return sum;
+}
+
+u64 balance_lost(const struct balance *balance)
+{
+	u64 sum = balance->unreadable;
+
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		if (kind_is_public(kind))
+			sum += lost_of(balance, kind);
+	return sum;
+}
+
+static u64 missing(const struct balance *balance)
+{
+	u64 sum = 0;
+
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		sum += balance->kernel.produced[kind] - lost_of(balance, kind) - balance->delivered[kind] -
+		       balance->filtered[kind];
+	return sum;
+}
+
+/* Losses after which no record of their kind came through are told of at the end. */
+static void tell_pending(struct balance *balance, lanes_deliver *deliver, void *context)
+{
+	for (u32 kind = 0; kind < KIND_MAX; kind++) {
+		struct lost_record lost = {
+			.record = { .kind = KIND_lost, .size = sizeof(lost), .time = balance->ended },
+			.kind = kind,
+			.cause = LOSS_RING_FULL,
+			.count = balance->kernel.pending[kind],
+		};
+
+		if (kind_is_public(kind) && lost.count)
+			deliver(context, &lost, sizeof(lost));
+	}
+}
+
+/* A program that was running when its hook was taken off may still be writing: wait for it, not forever. */
+void balance_close(struct balance *balance, struct kernel *kernel, lanes_deliver *deliver, void *context)
+{
+	for (int attempt = 0; attempt < 50; attempt++) {
+		while (lanes_drain(kernel_lanes(kernel), deliver, context, 1 << 20) > 0)
+			;
+		kernel_counts(kernel, &balance->kernel);
+		if (!missing(balance))
+			break;
+		usleep(2000);
+	}
+	balance->ended = wall_boot_now();
+	tell_pending(balance, deliver, context);
+}
+
+void balance_say(const struct balance *balance)
+{
+	struct text line = { 0 };
+
+	for (u32 kind = 0; kind < KIND_MAX; kind++) {
+		if (!(balance->wanted >> kind & 1))
+			continue;
+		text_add_format(&line, "%s%s %llu", line.length ? ", " : "", kind_name(kind),
+				(unsigned long long)balance->delivered[kind]);
+		if (lost_of(balance, kind))
+			text_add_format(&line, " of %llu (%llu lost)",
+					(unsigned long long)balance->kernel.produced[kind],
+					(unsigned long long)lost_of(balance, kind));
+	}
+	message_note("%s in %.1f s; %s", text_string(&line), (balance->ended - balance->started) / 1e9,
+		     balance_lost(balance) ? "some were lost, see above" : "nothing lost");
+	text_free(&line);
+	for (int site = 0; site < FAILURE_SITES; site++)
+		if (balance->kernel.failed[site] && word_failure(site))
+			message_warn("%llu times the kernel had no room or no data for: %s",
+				     (unsigned long long)balance->kernel.failed[site], word_failure(site));
+}
+
+static void add_number(struct text *out, const char *key, u64 value)
+{
+	text_add_format(out, "\"%s\":%llu", key, (unsigned long long)value);
+}
+
+static void add_kind(const struct balance *balance, struct text *out, u32 kind)
+{
+	bool first = true;
+
+	text_add_format(out, "\"%s\":{", kind_name(kind));
+	add_number(out, "produced", balance->kernel.produced[kind]);
+	text_add_char(out, ',');
+	add_number(out, "delivered", balance->delivered[kind]);
+	text_add_char(out, ',');
+	add_number(out, "filtered", balance->filtered[kind]);
+	text_add_char(out, ',');
+	add_number(out, "lost", lost_of(balance, kind));
+	text_add(out, ",\"lost_by\":{");
+	for (int cause = 0; cause < LOSS_CAUSES; cause++) {
+		if (!balance->kernel.lost[kind][cause])
+			continue;
+		if (!first)
+			text_add_char(out, ',');
+		first = false;
+		add_number(out, word_loss(cause), balance->kernel.lost[kind][cause]);
+	}
+	text_add(out, "}}");
+}
+
+/* What was less complete than it should be, though no event is missing. */
+static void add_failures(const struct balance *balance, struct text *out)
+{
+	bool first = true;
+
+	text_add(out, "\"failed\":{");
+	for (int site = 0; site < FAILURE_SITES; site++) {
+		if (!balance->kernel.failed[site] || !word_failure(site))
+			continue;
+		if (!first)
+			text_add_char(out, ',');
+		first = false;
+		add_number(out, word_failure(site), balance->kernel.failed[site]);
+	}
+	text_add(out, "},");
+}
+
+void balance_json(const struct balance *balance, struct text *out)
+{
+	bool first = true;
+
+	text_add_format(out, "{\"kind\":\"summary\",\"seconds\":%.3f,\"events\":{",
+			(balance->ended - balance->started) / 1e9);
+	for (u32 kind = 0; kind < KIND_MAX; kind++) {
+		if (!kind_is_public(kind) || (!(balance->wanted >> kind & 1) && !balance->kernel.produced[kind]))
+			continue;
+		if (!first)
+			text_add_char(out, ',');
+		first = false;
+		add_kind(balance, out, kind);
+	}
+	text_add(out, "},");
+	if (balance->exit_status >= 0)
+		text_add_format(out, "\"exit_status\":%d,", balance->exit_status);
+	add_failures(balance, out);
+	add_number(out, "lost", balance_lost(balance));
+	text_add(out, "}\n");
+}

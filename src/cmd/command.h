@@ -1,0 +1,9 @@
+/* The commands that src/main.c knows, one file each. */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
+
+#include "base/option.h"
+
+extern const struct command trace_command, hist_command, doctor_command, fields_command;
+
+#endif

@@ -1,0 +1,148 @@
+/* sonde fields: what an event can say. docs/events.md is made from the same table. */
+#include <string.h>
+
+#include "base/escape.h"
+#include "cmd/command.h"
+#include "cmd/output.h"
+#include "cmd/stop.h"
+#include "event/field.h"
+
+struct fields_settings {
+	bool json, markdown;
+};
+
+static const char *type_name(const struct field *field)
+{
+	static const char *const names[] = {
+		[FIELD_UNSIGNED] = "integer", [FIELD_SIGNED] = "integer", [FIELD_BOOL] = "boolean",
+		[FIELD_STRING] = "string",    [FIELD_WORDS] = "strings",  [FIELD_TIME] = "time",
+	};
+
+	return names[field->type];
+}
+
+static const char *unit_name(const struct field *field)
+{
+	static const char *const names[] = {
+		[UNIT_NONE] = "", [UNIT_NANOSECONDS] = "ns", [UNIT_BYTES] = "bytes", [UNIT_OCTAL] = "octal",
+	};
+
+	return names[field->unit];
+}
+
+static void add_kinds(struct text *out, u32 kinds, const char *between, const char *quote)
+{
+	u32 all = 0;
+	bool first = true;
+
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		all |= kind_is_public(kind) ? 1U << kind : 0;
+	if ((kinds & all) == all) {
+		text_add_format(out, "%sall%s", quote, quote);
+		return;
+	}
+	for (u32 kind = 0; kind < KIND_MAX; kind++) {
+		if (!(kinds >> kind & 1) || !kind_name(kind))
+			continue;
+		text_add_format(out, "%s%s%s%s", first ? "" : between, quote, kind_name(kind), quote);
+		first = false;
+	}
+}
+
+static void add_json(struct text *out, const struct field *field)
+{
+	text_add_format(out, "{\"name\":\"%s\",\"type\":\"%s\",", field->name, type_name(field));
+	if (field->unit)
+		text_add_format(out, "\"unit\":\"%s\",", unit_name(field));
+	text_add(out, "\"kinds\":[");
+	add_kinds(out, field->kinds, ",", "\"");
+	text_add_format(out, "],\"known_in\":\"%s\",\"help\":", field->in_kernel ? "kernel" : "user");
+	escape_json_quoted(out, field->help, strlen(field->help));
+	text_add(out, "}\n");
+}
+
+static void add_line(struct text *out, const struct field *field)
+{
+	text_add_format(out, "%-36s %-8s %-6s ", field->name, type_name(field), field->in_kernel ? "kernel" : "user");
+	text_add(out, field->help);
+	text_add(out, " [");
+	add_kinds(out, field->kinds, " ", "");
+	text_add(out, "]\n");
+}
+
+static void add_markdown(struct text *out)
+{
+	text_add(out, "# Events and their fields\n\n"
+		      "Generated from the field table by `make docs`; `sonde fields` prints the same.\n\n"
+		      "| event | what it says |\n|---|---|\n");
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		if (kind_is_public(kind) || kind == KIND_lost)
+			text_add_format(out, "| `%s` | %s |\n", kind_name(kind), kind_help(kind));
+	text_add(out, "\nEvery event also has `kind` and `time` (UTC, RFC 3339, nanoseconds). JSON nests names at their dots; "
+		      "a field that does not apply is absent. *Known in* says where a filter on the field can be "
+		      "decided.\n\n| field | type | known in | events | meaning |\n|---|---|---|---|---|\n");
+	for (size_t i = 0; i < field_count; i++) {
+		text_add_format(out, "| `%s` | %s%s%s | %s | ", fields[i].name, type_name(&fields[i]),
+				fields[i].unit ? ", " : "", unit_name(&fields[i]),
+				fields[i].in_kernel ? "kernel" : "user space");
+		add_kinds(out, fields[i].kinds, " ", "");
+		text_add_format(out, " | %s |\n", fields[i].help);
+	}
+}
+
+static int run_fields(const struct command *command, int argc, char **argv)
+{
+	struct fields_settings settings = { 0 };
+	struct output output = { 0 };
+	struct option_rest rest;
+	int status;
+
+	if (!option_parse(command, argc, argv, &settings, &rest, &status))
+		return status;
+	stop_prepare(0);
+	if (settings.markdown)
+		add_markdown(&output.text);
+	else if (!settings.json)
+		text_add_format(&output.text, "%-36s %-8s %-6s %s\n", "FIELD", "TYPE", "KNOWN", "MEANING [EVENTS]");
+	for (size_t i = 0; i < field_of_all_count + field_count && !settings.markdown; i++) {
+		const struct field *field = i < field_of_all_count ? &fields_of_all[i] : &fields[i - field_of_all_count];
+
+		if (rest.count && !strstr(field->name, rest.words[0]))
+			continue;
+		if (settings.json)
+			add_json(&output.text, field);
+		else
+			add_line(&output.text, field);
+	}
+	return output_end(&output);
+}
+
+static const struct option options[] = {
+	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = offsetof(struct fields_settings, json),
+	  .help = "one JSON object a line" },
+	{ .name = "markdown", .type = OPTION_FLAG, .offset = offsetof(struct fields_settings, markdown) },
+	{ 0 }
+};
+
+static const struct positional positionals[] = {
+	{ .name = "[PART]", .help = "only fields with this in their name" },
+	{ 0 }
+};
+
+static const struct example examples[] = {
+	{ "sonde fields", "every field, its type and where it is known" },
+	{ "sonde fields memory", "fields about memory" },
+	{ 0 }
+};
+
+const struct command fields_command = {
+	.name = "fields",
+	.summary = "list what an event can say",
+	.usage = "[PART] [OPTION]...",
+	.description = "Lists every field of every event: its type, whether the kernel or user space knows it, its meaning, "
+		       "and the events that have it.",
+	.examples = examples,
+	.options = options,
+	.positionals = positionals,
+	.run = run_fields,
+};

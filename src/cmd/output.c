@@ -1,0 +1,50 @@
+#include "cmd/output.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/message.h"
+#include "cmd/stop.h"
+
+#define MUCH 65536
+
+bool output_flush(struct output *output)
+{
+	size_t done = 0;
+
+	while (done < output->text.length && !output->error) {
+		ssize_t wrote = write(STDOUT_FILENO, output->text.data + done, output->text.length - done);
+
+		if (wrote > 0)
+			done += wrote;
+		else if (wrote < 0 && errno != EINTR)
+			output->error = errno;
+		else if (wrote < 0 && stop_asked())
+			break;
+	}
+	text_reset(&output->text);
+	return !output->error;
+}
+
+bool output_reader_left(void)
+{
+	struct pollfd standard = { .fd = STDOUT_FILENO };
+
+	return poll(&standard, 1, 0) == 1 && standard.revents & POLLERR;
+}
+
+bool output_some(struct output *output)
+{
+	return output->text.length < MUCH ? !output->error : output_flush(output);
+}
+
+int output_end(struct output *output)
+{
+	output_flush(output);
+	text_free(&output->text);
+	if (!output->error || output->error == EPIPE)
+		return 0;
+	message_error("cannot write to standard output: %s", strerror(output->error));
+	return 1;
+}

@@ -1,0 +1,22 @@
+/* Standard output, gathered and written in large pieces. */
+#ifndef CMD_OUTPUT_H
+#define CMD_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "base/text.h"
+
+struct output {
+	struct text text;
+	int error;		/* of the first write that failed */
+};
+
+/* Writes what was gathered if it is much, or all of it. False once the other end is gone or full. */
+bool output_some(struct output *output);
+bool output_flush(struct output *output);
+/* Has the reader of a pipe left? Then there is nothing more to do, even if nothing happens that would be written. */
+bool output_reader_left(void);
+/* Says what went wrong, but not if a reader just left. Returns the exit status it deserves. */
+int output_end(struct output *output);
+
+#endif

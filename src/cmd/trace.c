@@ -1,0 +1,308 @@
+/* sonde trace: live events, a line each. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "base/message.h"
+#include "base/nearest.h"
+#include "cmd/balance.h"
+#include "cmd/command.h"
+#include "cmd/output.h"
+#include "cmd/scope.h"
+#include "cmd/snapshot.h"
+#include "cmd/stop.h"
+#include "event/plan.h"
+
+#define WAIT_MS 50
+#define BATCH 8192
+
+struct trace_settings {
+	struct scope_settings scope;
+	bool json, tree, strict, unmasked;
+	struct option_list fields;
+	uint64_t duration, ring_size;
+	const char *mask_file;
+};
+
+struct trace {
+	struct identity *identity;
+	struct plan plan;
+	struct text_style style;
+	struct output output;
+	struct balance balance;
+	bool json;
+	u64 wall_checked;
+};
+
+/* Identity lives on these, asked for or not; they cost nothing until a process starts or ends. */
+#define IDENTITY_KINDS (KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit))
+
+/* The name of a control group that finds no room is told again with the next event there: nothing is missing. */
+static bool is_loss_of_own(const struct event *event)
+{
+	return event->record->kind == KIND_lost && !kind_is_public(((const struct lost_record *)event->record)->kind);
+}
+
+static int deliver(void *context, const void *bytes, size_t size)
+{
+	struct trace *trace = context;
+	struct event event;
+	u32 kind;
+
+	if (event_decode(&event, bytes, size)) {
+		trace->balance.unreadable++;
+		return 0;
+	}
+	kind = event.record->kind;
+	identity_complete(trace->identity, &event);
+	if (is_loss_of_own(&event))
+		return 0;
+	if (!(trace->balance.wanted >> kind & 1) && kind != KIND_lost) {
+		trace->balance.filtered[kind]++;
+		return 0;
+	}
+	if (trace->json)
+		json_event(&trace->plan, &trace->output.text, &event);
+	else
+		text_event(&trace->plan, &trace->output.text, &event, &trace->style);
+	if (kind != KIND_lost)
+		trace->balance.delivered[kind]++;
+	return output_some(&trace->output) ? 0 : -EPIPE;
+}
+
+static int parse_kinds(const struct command *command, const struct option_rest *rest, u32 *kinds)
+{
+	const char *names[KIND_MAX + 1];
+	size_t count = 0;
+
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		if (kind_is_public(kind))
+			names[count++] = kind_name(kind);
+	names[count] = NULL;
+	for (int i = 0; i < rest->count; i++) {
+		int kind = kind_find(rest->words[i]);
+		const char *nearest;
+
+		if (kind >= 0 && kind_is_public(kind)) {
+			*kinds |= 1U << kind;
+			continue;
+		}
+		nearest = nearest_word(rest->words[i], names);
+		return option_mistake(command, "there is no event %s%s%s%s", rest->words[i],
+				      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	}
+	return *kinds ? 0 : option_mistake(command, "say which events: exec, exit, open, connect, ...");
+}
+
+static int make_plan(const struct command *command, const struct trace_settings *settings, struct plan *plan)
+{
+	char *tree_fields[] = { "process.pid", "process.ancestors", "process.command_args", "exec.asked", "error.type" };
+	const char *bad, *why;
+	int error;
+
+	if (settings->tree && !settings->fields.count && !settings->json)
+		error = plan_make(plan, tree_fields, 5, &bad, &why);
+	else
+		error = plan_make(plan, settings->fields.items, settings->fields.count, &bad, &why);
+	plan->chosen = settings->fields.count > 0; /* a tree leaves out what is absent */
+	if (error)
+		return option_mistake(command, "-o %s: %s (`sonde fields` lists all)", bad, why);
+	return 0;
+}
+
+/* An observer that falls behind loses events, so it goes before those it observes; it sleeps when there is nothing. */
+static void go_first(void)
+{
+	setpriority(PRIO_PROCESS, 0, -10);
+}
+
+static void find_style(struct text_style *style)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO))
+		return;
+	style->colour = !getenv("NO_COLOR");
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+		style->width = size.ws_col;
+}
+
+static void watch(struct trace *trace, struct kernel *kernel, struct scope_child *child, u64 duration)
+{
+	u64 end = duration ? trace->balance.started + duration : ~0ULL;
+
+	while (!stop_asked() && !scope_ended(child)) {
+		u64 now = wall_boot_now();
+		long count;
+
+		if (now >= end)
+			break;
+		if (now - trace->wall_checked > 1000000000) {
+			wall_refresh(&trace->plan.wall);
+			trace->wall_checked = now;
+		}
+		count = lanes_drain(kernel_lanes(kernel), deliver, trace, BATCH);
+		if (count < 0 || !output_flush(&trace->output) || output_reader_left())
+			break;
+		process_table_advance(trace->identity->processes, now);
+		if (count < BATCH)
+			lanes_wait(kernel_lanes(kernel), end - now < WAIT_MS * 1000000ULL ?
+								 (int)((end - now) / 1000000) + 1 : WAIT_MS);
+	}
+}
+
+static int finish(struct trace *trace, struct kernel *kernel, const struct trace_settings *settings,
+		  struct scope_child *child)
+{
+	int status;
+
+	kernel_detach(kernel);
+	scope_wait(child);
+	trace->balance.exit_status = child->pid ? child->status : -1;
+	balance_close(&trace->balance, kernel, deliver, trace);
+	if (trace->json)
+		balance_json(&trace->balance, &trace->output.text);
+	status = output_end(&trace->output);
+	balance_say(&trace->balance);
+	if (!status && settings->strict && balance_lost(&trace->balance))
+		status = 1;
+	return status ? status : child->status;
+}
+
+static int run(const struct trace_settings *settings, struct trace *trace, struct kernel_options *options,
+	       struct features *features, struct scope_child *child)
+{
+	char took[DURATION_TEXT_SIZE];
+	u64 began = wall_boot_now();
+	struct kernel *kernel = kernel_open(options, features);
+	struct text kinds = { 0 };
+	int status;
+
+	if (!kernel)
+		return 1;
+	if (child->pid || settings->scope.pid)
+		scope_watch_tree(kernel, trace->identity, child->pid ? child->pid : settings->scope.pid);
+	else
+		snapshot_take(kernel, trace->identity);
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		if (trace->balance.wanted >> kind & 1)
+			text_add_format(&kinds, " %s", kind_name(kind));
+	message_note("watching%s (attached in %s)", text_string(&kinds),
+		     duration_format(wall_boot_now() - began, took));
+	text_free(&kinds);
+	trace->balance.started = wall_boot_now();
+	go_first();
+	scope_release(child);
+	watch(trace, kernel, child, settings->duration);
+	status = finish(trace, kernel, settings, child);
+	kernel_close(kernel);
+	return status;
+}
+
+static int run_trace(const struct command *command, int argc, char **argv)
+{
+	struct trace_settings settings = { 0 };
+	struct kernel_options options = { 0 };
+	struct scope_child child = { 0 };
+	struct trace trace = { 0 };
+	struct features features;
+	struct option_rest rest;
+	const char *obstacle;
+	u32 kinds = 0;
+	int status;
+
+	if (!option_parse(command, argc, argv, &settings, &rest, &status))
+		goto out;
+	status = parse_kinds(command, &rest, &kinds);
+	if (!status && settings.ring_size & (settings.ring_size - 1))
+		status = option_mistake(command, "--ring-size must be a power of two: 64K, 1M, 8M");
+	if (!status && rest.after && !rest.after_count)
+		status = option_mistake(command, "a command must follow --");
+	if (!status)
+		status = make_plan(command, &settings, &trace.plan);
+	if (status)
+		goto out;
+	features_find(&features);
+	obstacle = features_obstacle(&features);
+	if (obstacle) {
+		message_error("%s", obstacle);
+		status = 1;
+		goto out;
+	}
+	trace.identity = identity_new(!settings.unmasked, settings.mask_file);
+	status = trace.identity ? 0 : 1;
+	if (!status && rest.after_count)
+		status = scope_start(&child, rest.after, settings.json) ? 1 : 0;
+	stop_prepare(child.pid);
+	if (!status)
+		status = scope_resolve(command, &settings.scope, &child, &features, trace.identity, &options);
+	if (!status) {
+		trace.json = settings.json;
+		trace.balance.wanted = kinds;
+		find_style(&trace.style);
+		options.kinds = kinds | IDENTITY_KINDS;
+		options.ring_size = settings.ring_size;
+		status = run(&settings, &trace, &options, &features, &child);
+	}
+out:
+	identity_free(trace.identity);
+	plan_free(&trace.plan);
+	option_free(command, &settings);
+	return status;
+}
+
+static const struct option options[] = {
+	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, json),
+	  .help = "one JSON object a line, the last one a summary" },
+	{ .name = "output", .letter = 'o', .type = OPTION_LIST, .offset = offsetof(struct trace_settings, fields),
+	  .argument = "FIELD,...", .help = "show these fields, by name or unique ending (see `sonde fields`)" },
+	{ .name = "tree", .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, tree),
+	  .help = "show execs with all their ancestors" },
+	{ .name = "for", .type = OPTION_DURATION, .offset = offsetof(struct trace_settings, duration), .min = 1,
+	  .max = INT64_MAX, .argument = "DURATION", .help = "end after this long: 10s, 5m, 1h30m" },
+	SCOPE_OPTIONS(struct trace_settings),
+	{ .name = "ring-size", .type = OPTION_SIZE, .offset = offsetof(struct trace_settings, ring_size), .min = 65536,
+	  .max = 1 << 30, .argument = "SIZE", .help = "memory of each lane, a power of two (default 2M for life, 4M for bulk)" },
+	{ .name = "strict", .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, strict),
+	  .help = "exit with 1 if any event was lost" },
+	{ .name = "unmasked", .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, unmasked),
+	  .help = "show secrets in command lines instead of ***" },
+	{ .name = "mask-file", .type = OPTION_STRING, .offset = offsetof(struct trace_settings, mask_file),
+	  .argument = "FILE", .help = "more patterns to mask, an extended regular expression a line" },
+	{ 0 }
+};
+
+static const struct example examples[] = {
+	{ "sonde trace exec exit", "every program that starts and ends, with what it cost" },
+	{ "sonde trace open --pid 4242", "files that process 4242 and its descendants open" },
+	{ "sonde trace exec exit --json -- make -j2", "run make, and only watch what it starts" },
+	{ "sonde trace connect close --container web", "connections of one container" },
+	{ "sonde trace exec -o process.pid,user.name,command_args", "choose the columns" },
+	{ "sonde trace exec --tree --for 10s", "ten seconds of execs with their ancestors" },
+	{ 0 }
+};
+
+static const struct positional positionals[] = {
+	{ .name = "KIND...", .help = "events to show: fork exec exit signal oom open change connect accept listen close" },
+	{ 0 }
+};
+
+const struct command trace_command = {
+	.name = "trace",
+	.summary = "show events as they happen",
+	.usage = "KIND... [OPTION]... [-- COMMAND...]",
+	.description = "Shows every event of the kinds named, of the whole machine or of a part of it, until interrupted. "
+		       "With -- COMMAND it starts the command, watches it and what it starts, ends with it and passes its "
+		       "exit status on. With --json, standard output holds nothing but events, so what the command writes there goes "
+		       "to standard error.\n\n"
+		       "At the end a line on standard error says how many events there were and whether any were lost.",
+	.examples = examples,
+	.options = options,
+	.positionals = positionals,
+	.run = run_trace,
+};

@@ -1,0 +1,179 @@
+#include "hist/key.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+
+#define MINOR_BITS 20
+
+/* sysfs knows disks by number; one that is gone is shown as the number. */
+static void device_label(char *label, size_t size, u32 device)
+{
+	u32 major = device >> MINOR_BITS, minor = device & ((1U << MINOR_BITS) - 1);
+	char path[64], target[PATH_MAX], *slash;
+	ssize_t length;
+
+	if (!device) {
+		snprintf(label, size, "none");
+		return;
+	}
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major, minor);
+	length = readlink(path, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = '\0';
+	slash = strrchr(target, '/');
+	if (slash)
+		snprintf(label, size, "%.100s", slash + 1);
+	else
+		snprintf(label, size, "%u:%u", major, minor);
+}
+
+/* REQ_OP_*, of those whose numbers are the same in every kernel. */
+static void operation_label(char *label, size_t size, u32 operation)
+{
+	static const char *const names[] = {
+		[0] = "read", [1] = "write", [2] = "flush", [3] = "discard", [5] = "secure erase",
+		[9] = "write zeroes", [34] = "driver in", [35] = "driver out",
+	};
+
+	if (operation < sizeof(names) / sizeof(names[0]) && names[operation])
+		snprintf(label, size, "%s", names[operation]);
+	else
+		snprintf(label, size, "operation %u", operation);
+}
+
+static void peer_address(char address[static INET6_ADDRSTRLEN], const struct histogram_key *key)
+{
+	static const char mapped[12] = "\0\0\0\0\0\0\0\0\0\0\xff\xff";
+	int family = key->number >> 16;
+
+	if (family == AF_INET6 && !memcmp(key->bytes, mapped, sizeof(mapped)))
+		inet_ntop(AF_INET, key->bytes + sizeof(mapped), address, INET6_ADDRSTRLEN);
+	else if (!inet_ntop(family, key->bytes, address, INET6_ADDRSTRLEN))
+		snprintf(address, INET6_ADDRSTRLEN, "?");
+}
+
+static void peer_label(char *label, size_t size, const struct histogram_key *key)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	peer_address(address, key);
+	snprintf(label, size, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, key->number & 0xffff);
+}
+
+/* The innermost name there is: container, job, unit; else the path. */
+static void container_label(char *label, size_t size, u64 key, struct identity *identity)
+{
+	struct cgroup *cgroup = cgroup_find(identity->cgroups, key);
+	const struct container_names *names;
+
+	if (!cgroup) {
+		snprintf(label, size, "cgroup %llu", (unsigned long long)key);
+		return;
+	}
+	names = cgroup_names(identity->cgroups, cgroup, wall_boot_now());
+	if (cgroup->identity.state == CONTAINER_INSIDE && names && names->name[0])
+		snprintf(label, size, "%s", names->name);
+	else if (cgroup->identity.state == CONTAINER_INSIDE)
+		snprintf(label, size, "%.12s", cgroup->identity.id);
+	else if (cgroup->identity.slurm_job[0])
+		snprintf(label, size, "slurm job %s", cgroup->identity.slurm_job);
+	else if (cgroup->identity.unit[0])
+		snprintf(label, size, "%s", cgroup->identity.unit);
+	else
+		snprintf(label, size, "%.*s", (int)cgroup->path_length, cgroup->path);
+}
+
+void hist_key_label(char label[static HIST_LABEL], enum histogram_by by, const struct histogram_key *key,
+		    const char *name, struct identity *identity)
+{
+	const char *user;
+
+	switch (by) {
+	case HISTOGRAM_BY_PROCESS:
+		snprintf(label, HIST_LABEL, "%.16s[%u]", name, key->number);
+		break;
+	case HISTOGRAM_BY_COMM:
+		snprintf(label, HIST_LABEL, "%.16s", key->bytes);
+		break;
+	case HISTOGRAM_BY_CONTAINER:
+		container_label(label, HIST_LABEL, key->words[0], identity);
+		break;
+	case HISTOGRAM_BY_USER:
+		user = user_name(identity->users, key->number, wall_boot_now());
+		snprintf(label, HIST_LABEL, user ? "%s" : "%.0s%u", user ? user : "", key->number);
+		break;
+	case HISTOGRAM_BY_DEVICE:
+		device_label(label, HIST_LABEL, key->number);
+		break;
+	case HISTOGRAM_BY_OPERATION:
+		operation_label(label, HIST_LABEL, key->number);
+		break;
+	case HISTOGRAM_BY_PEER:
+		peer_label(label, HIST_LABEL, key);
+		break;
+	default:
+		snprintf(label, HIST_LABEL, "%s %u", by == HISTOGRAM_BY_CPU ? "cpu" : "key", key->number);
+	}
+}
+
+static void process_json(struct text *text, const struct hist_entry *entry, struct wall *wall)
+{
+	text_add(text, ",\"process\":{\"pid\":");
+	text_add_u64(text, entry->key.number);
+	text_add(text, ",\"creation\":{\"time\":\"");
+	wall_format(wall, text, entry->key.words[0]);
+	text_add(text, "\"}}");
+}
+
+static void container_json(struct text *text, u64 key, struct identity *identity)
+{
+	struct cgroup *cgroup = cgroup_find(identity->cgroups, key);
+
+	if (!cgroup)
+		return;
+	text_add(text, ",\"container\":{\"state\":");
+	text_add_format(text, "\"%s\"", container_state_name(cgroup->identity.state));
+	if (cgroup->identity.state == CONTAINER_INSIDE) {
+		text_add(text, ",\"id\":");
+		escape_json_quoted(text, cgroup->identity.id, strlen(cgroup->identity.id));
+	}
+	text_add(text, "},\"process\":{\"cgroup\":");
+	escape_json_quoted(text, cgroup->path, cgroup->path_length);
+	text_add_char(text, '}');
+}
+
+void hist_key_json(struct text *text, enum histogram_by by, const struct hist_entry *entry, struct identity *identity,
+		   struct wall *wall)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	switch (by) {
+	case HISTOGRAM_BY_PROCESS:
+		process_json(text, entry, wall);
+		break;
+	case HISTOGRAM_BY_CONTAINER:
+		container_json(text, entry->key.words[0], identity);
+		break;
+	case HISTOGRAM_BY_USER:
+		text_add_format(text, ",\"process\":{\"user\":{\"id\":%u}}", entry->key.number);
+		break;
+	case HISTOGRAM_BY_CPU:
+		text_add_format(text, ",\"cpu\":%u", entry->key.number);
+		break;
+	case HISTOGRAM_BY_DEVICE:
+		text_add_format(text, ",\"device\":{\"major\":%u,\"minor\":%u}", entry->key.number >> MINOR_BITS,
+				entry->key.number & ((1U << MINOR_BITS) - 1));
+		break;
+	case HISTOGRAM_BY_PEER:
+		peer_address(address, &entry->key);
+		text_add_format(text, ",\"network\":{\"peer\":{\"address\":\"%s\",\"port\":%u}}", address,
+				entry->key.number & 0xffff);
+		break;
+	default:
+		break;
+	}
+}
