@@ -1,0 +1,269 @@
+"""Bad days: every way to end, to be held up, to lose; the books balance and nothing stays in the kernel."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+from harness import SONDE, Skip, equal, expect, field, program, seconds, spawn, until
+
+
+def execute(count=1):
+    return [spawn(None, program("burst"), ["burst", "leaf"])[0] for _ in range(count)]
+
+
+def test_interrupt_and_terminate(case):
+    """Both end cleanly with everything that came before, and a balance on stderr."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        sonde = case.sonde("exec", "exit")
+        pids = execute(20)
+        sonde.stop(number)
+        for pid in pids:
+            sonde.one("exec", process__pid=pid)
+            sonde.one("exit", process__pid=pid)
+        text = case.sonde("exec", json_lines=False)
+        execute()
+        text.stop(number)
+        after = text.stderr().split("sonde: watching", 1)[1]
+        expect("exec" in after and re.search(r"\d", after.split("\n", 1)[1]), "no balance on stderr: " + text.stderr())
+
+
+def test_head_closes_the_pipe(case):
+    """`| head -1`: sonde notices, ends by itself and soon, and does not complain at length."""
+    err = case.path("err")
+    noise = case.start(["/bin/sh", "-c", "while :; do /bin/true; done"])
+    result = subprocess.run(["bash", "-c", "'%s' trace exec --json 2>'%s' | head -1; echo ${PIPESTATUS[0]}" % (SONDE, err)],
+                            stdout=subprocess.PIPE, text=True, timeout=30)
+    noise.kill()
+    line, status = result.stdout.strip().split("\n")
+    equal(json.loads(line)["kind"], "exec", "the one line")
+    expect(int(status) in (0, 1, 128 + signal.SIGPIPE), "exit status " + status)
+    with open(err) as file:
+        complaint = [one for one in file.read().splitlines() if not one.startswith("sonde: watching")]
+    expect(len(complaint) < 12, "stderr: %s" % complaint)
+
+
+@seconds(90)
+def test_slow_reader(case):
+    """A reader that stalls holds sonde up, not the machine: later all is read, and what was lost is counted."""
+    reader, writer = os.pipe()
+    sonde = case.sonde("exec", "exit", "--ring-size", "64K", stdout=writer)
+    os.close(writer)
+    subprocess.run([program("storm"), "exec", "3000"], check=True, timeout=30)
+    sonde.send(signal.SIGINT)
+    with os.fdopen(reader, "rb") as file:
+        data = file.read()
+    sonde.finish()
+    equal(sonde.status, 0, "exit status: " + sonde.stderr()[-300:])
+    with open(sonde.out_path, "wb") as file:
+        file.write(data)
+    sonde.records = sonde.parse(complete=True)
+    sonde.summary = sonde.records.pop()
+    sonde.check_balance()
+    row = sonde.summary["events"]["exec"]
+    expect(row["produced"] >= 3000, "produced %s" % row)
+
+
+def test_full_disk(case):
+    """/dev/full and a small tmpfs: said once, with the reason, and an exit status that a script sees."""
+    os.mkdir(case.path("small"))
+    case.mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", case.path("small"))
+    for target in ("/dev/full", case.path("small", "out")):
+        with open(target, "wb") as out:
+            sonde = case.sonde("exec", "exit", stdout=out)
+        noise = case.start(["/bin/sh", "-c", "while :; do /bin/true; done"])
+        status = sonde.process.wait(20)
+        noise.kill()
+        equal(status, 1, "exit status with %s (stderr: %s)" % (target, sonde.stderr()))
+        said = [line for line in sonde.stderr().splitlines() if "space" in line.lower()]
+        equal(len(said), 1, "messages about space: %s" % sonde.stderr())
+
+
+def test_second_sonde_beside_the_first(case):
+    one, two = case.sonde("exec", "exit"), case.sonde("exec", "exit")
+    pids = execute(50)
+    one.stop()
+    more = execute(10)
+    two.stop()
+    for sonde, mine in ((one, pids), (two, pids + more)):
+        for pid in mine:
+            sonde.one("exec", process__pid=pid)
+            sonde.one("exit", process__pid=pid)
+
+
+def test_not_root(case):
+    """Said at once and plainly, with the remedy."""
+    binary = case.path("sonde")
+    shutil.copy(SONDE, binary)
+    os.chmod(binary, 0o755)
+    result = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", binary, "trace", "exec"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, text=True)
+    equal(result.returncode, 1, "exit status")
+    equal(result.stdout, "", "stdout")
+    expect(re.search(r"root|CAP_", result.stderr), "the remedy is missing: " + result.stderr)
+    expect(len(result.stderr.splitlines()) <= 4, "not plain: " + result.stderr)
+    for command in ("--help", "--version"):
+        status = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", binary, command],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20).returncode
+        equal(status, 0, "exit status of %s without root" % command)
+
+
+@seconds(90)
+def test_tiny_ring_under_a_storm(case):
+    """Any loss, but every event of the tree is in the books: as many were produced as there were."""
+    sonde = case.sonde("fork", "exec", "exit", "open", "--ring-size", "64K", "--", program("storm"), "exec", "8000",
+                       wait=False)
+    sonde.finish(60)
+    equal(sonde.status, 0, "exit status")
+    for kind, count in (("fork", 8000), ("exec", 8001), ("exit", 8001)):
+        row = sonde.summary["events"][kind]
+        equal(row["produced"] - row["filtered"], count, "produced and not filtered of %s: %s" % (kind, row))
+
+
+@seconds(90)
+def test_stopped_and_continued(case):
+    """A sonde that slept through a storm counts what it missed, says so in the stream, and goes on."""
+    sonde = case.sonde("exec", "exit", "open", "--ring-size", "64K")
+    sonde.send(signal.SIGSTOP)
+    until(lambda: "State:\tT" in open("/proc/%d/status" % sonde.pid).read(), "the stop")
+    subprocess.run([program("storm"), "exec", "3000"], check=True)
+    subprocess.run([program("storm"), "open", "30000"], check=True)
+    sonde.send(signal.SIGCONT)
+    sonde.wait_record(lambda r: r["kind"] == "lost", "a lost record in the stream")
+    until(lambda: any(r["kind"] == "exec" for r in sonde.parse()), "what was in the ring")
+    seen = len(sonde.parse())
+    late = execute()[0]
+    sonde.wait_record(lambda r: r["kind"] == "exec" and field(r, "process.pid") == late, "life after the storm")
+    sonde.stop()
+    expect(len(sonde.records) >= seen, "records vanished")
+    for kind in ("exec", "exit", "open"):
+        row = sonde.summary["events"][kind]
+        expect(row["lost"] > 0, "nothing lost of %s: %s" % (kind, row))
+        expect(row["produced"] >= 3000, "produced of %s: %s" % (kind, row))
+    for record in sonde.events("lost"):
+        expect(field(record, "lost.cause") and field(record, "lost.count") > 0, "a lost record without cause or count")
+
+
+@seconds(90)
+def test_strict(case):
+    """--strict: exit 1 when something was lost, 0 when not."""
+    for count, status in ((0, 0), (3000, 1)):
+        sonde = case.sonde("exec", "--strict", "--ring-size", "64K", "--pid", str(os.getpid()))
+        if count:
+            sonde.send(signal.SIGSTOP)
+            subprocess.run([program("storm"), "exec", str(count)], check=True)
+            sonde.send(signal.SIGCONT)
+        sonde.stop(status=status)
+        equal(sonde.lost() > 0, bool(count), "something lost")
+
+
+def held(pid):
+    """Ids of (programs, maps) that a process holds by descriptors, links included."""
+    programs, maps = set(), set()
+    for name in os.listdir("/proc/%d/fdinfo" % pid):
+        try:
+            with open("/proc/%d/fdinfo/%s" % (pid, name)) as file:
+                text = file.read()
+        except FileNotFoundError:
+            continue
+        programs |= {int(number) for number in re.findall(r"^prog_id:\s*(\d+)", text, re.M)}
+        maps |= {int(number) for number in re.findall(r"^map_id:\s*(\d+)", text, re.M)}
+    for number in sorted(programs):
+        shown = subprocess.run(["bpftool", "-j", "prog", "show", "id", str(number)], stdout=subprocess.PIPE).stdout
+        maps |= set(json.loads(shown or b"{}").get("map_ids", []))
+    return programs, maps
+
+
+def listed(what):
+    return {one["id"] for one in json.loads(subprocess.run(["bpftool", "-j", what, "list"], stdout=subprocess.PIPE,
+                                                           check=True).stdout or b"[]")}
+
+
+def test_nothing_stays_in_the_kernel(case):
+    """After SIGINT, SIGTERM and kill -9: none of its programs and maps."""
+    if not shutil.which("bpftool"):
+        raise Skip("no bpftool here")
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+        sonde = case.sonde("exec", "exit", "open", "connect", "close")
+        programs, maps = held(sonde.pid)
+        expect(programs and maps, "the test found nothing of sonde in the kernel")
+        expect(programs <= listed("prog") and maps <= listed("map"), "bpftool does not list them")
+        sonde.send(number)
+        sonde.process.wait(20)
+        until(lambda: not programs & listed("prog"), lambda: "programs stay: %s" % (programs & listed("prog")))
+        until(lambda: not maps & listed("map"), lambda: "maps stay: %s" % (maps & listed("map")))
+        expect(not os.path.exists("/sys/fs/bpf/sonde"), "something is pinned")
+
+
+def test_bad_usage(case):
+    """Status 2, nothing on stdout, and the right one named."""
+    plans = {("trace", "exce"): "exec", ("trace",): "", ("trace", "exec", "--jsno"): "--json", ("tarce", "exec"): "trace",
+             ("trace", "exec", "--for", "soon"): "soon", ("trace", "exec", "--ring-size", "big"): "big",
+             ("trace", "exec", "--pid", "x"): "x", ("trace", "exec", "--pid"): "--pid",
+             ("trace", "exec", "-o", "process.pdi"): "process.pdi", (): ""}
+    for arguments, named in plans.items():
+        result = subprocess.run([SONDE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, text=True)
+        equal(result.returncode, 2, "exit status of %s (%s)" % (arguments, result.stderr))
+        expect(named in result.stderr, "%s: %r does not name %s" % (arguments, result.stderr, named))
+        equal(result.stdout, "", "stdout of %s" % (arguments,))
+
+
+def test_columns(case):
+    """-o: these fields in this order end the line, behind its time and kind."""
+    sonde = case.sonde("exec", "-o", "process.pid,process.executable.name,process.command_args", json_lines=False)
+    [pid] = execute()
+    sonde.stop()
+    lines = [line.split() for line in sonde.stdout().decode().splitlines()]
+    expect([str(pid), "burst", "burst", "leaf"] in [line[-4:] for line in lines], "no such line: %s" % lines[:10])
+    chosen = case.sonde("exec", "-o", "process.pid,process.executable.name")
+    [pid] = execute()
+    chosen.send(signal.SIGINT)
+    chosen.finish()
+    record = next(r for r in chosen.records if field(r, "process.pid") == pid)
+    equal(record.get("process"), {"pid": pid, "executable": {"name": "burst"}}, "the chosen fields as JSON")
+    plain = case.sonde("exec", "-o", "kind,time")  # what every event has can be named, too
+    execute(1)
+    plain.stop()
+    equal({tuple(record) for record in plain.records}, {("kind", "time")}, "an event of which only these were chosen")
+
+
+def test_several_kinds_and_all_fields_are_declared(case):
+    """Every field that a record carries is in `sonde fields`."""
+    told = json_objects(subprocess.run([SONDE, "fields", "--json"], stdout=subprocess.PIPE, check=True).stdout)
+    names = {one["name"] for one in told}
+    sonde = case.sonde("fork", "exec", "exit", "open", "change", "connect", "accept", "listen", "close", "signal")
+    execute(3)
+    spawn(None, "/bin/sh", ["sh", "-c", "echo > %s; mv %s %s2; kill -0 $$" % ((case.path("x"),) * 3)])
+    sonde.stop()
+    unknown = set()
+
+    def walk(value, prefix):
+        for key, inner in value.items():
+            name = prefix + key
+            if isinstance(inner, dict):
+                walk(inner, name + ".")
+            elif name not in names:
+                unknown.add(name)
+    for record in sonde.records:
+        walk(record, "")
+    equal(sorted(unknown), [], "fields that `sonde fields` does not know")
+
+
+def json_objects(data):
+    """Objects of either one array or one object a line."""
+    try:
+        value = json.loads(data)
+        return value if isinstance(value, list) else value.get("fields", [value])
+    except ValueError:
+        return [json.loads(line) for line in data.splitlines()]
+
+
+def test_doctor(case):
+    result = subprocess.run([SONDE, "doctor", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+    equal(result.returncode, 0, "exit status (%r)" % result.stderr)
+    expect(json_objects(result.stdout), "no object")
+    text = subprocess.run([SONDE, "doctor"], stdout=subprocess.PIPE, timeout=30).stdout.decode()
+    for point in ("exec", "fork", "exit"):
+        expect(point in text, "%s is not in the table" % point)
