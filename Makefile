@@ -18,10 +18,10 @@ CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -I. -Isrc -I$(B)/gen -DSONDE_VERSION='"$(VERSION)"' -MMD -MP
 LDFLAGS ?=
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
-LIBS = -Wl,-Bstatic -lbpf -lelf -lz -Wl,-Bdynamic
+LIBS = -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
 ifdef STATIC
 LDFLAGS += -static
-LIBS = -lbpf -lelf -lz
+LIBS = -lsqlite3 -lyaml -lbpf -lelf -lz -lm
 O := $(B)/static
 else
 O := $(B)

@@ -1,0 +1,48 @@
+/*
+ * Rules find tasks: which processes are one unit of work of whoever orchestrates them. The built-in ones are data like a user's
+ * own (docs/rules.md); a user's come first, and one of the same name replaces a built-in one.
+ */
+#ifndef BOOKS_RULES_H
+#define BOOKS_RULES_H
+
+#include "base/text.h"
+#include "wire/record.h"
+
+struct rules;
+
+/* What is known of a process when it started an image. Texts are NUL-terminated, "" if not known. */
+struct rule_facts {
+	const char *tool, *executable, *directory;
+	const char *arguments;		/* NUL-separated */
+	size_t arguments_length;
+	const char *cgroup;		/* path */
+	const char *container_name, *container_id, *container_image;
+	const char *slurm_job, *slurm_step;
+	u32 pid, group, session, user;
+	/* of its parent's image, "" if there is none */
+	const char *parent_tool, *parent_arguments;
+	size_t parent_arguments_length;
+};
+
+/* Points into its own memory, good until the next rules_match. */
+struct rule_task {
+	const char *rule;	/* "nextflow" */
+	const char *key;	/* what makes it the same task: two processes with one rule and key are in one task */
+	const char *name;	/* "align (sample_3)" */
+	const char *group;	/* "align" */
+	const char *directory;	/* NULL: none */
+	u64 cpus, memory;	/* 0: not known */
+};
+
+/* The built-in rules and those of a file, if given. NULL: `error` has "FILE:LINE:COLUMN: what, why, what to do". */
+struct rules *rules_new(const char *path, struct text *error);
+void rules_free(struct rules *rules);
+
+/*
+ * Does a process begin a task, or belong to one by itself (a Slurm step by its control group)? One that does not is in its parent's.
+ */
+bool rules_match(struct rules *rules, const struct rule_facts *facts, struct rule_task *task);
+/* The built-in rules, as the YAML a user would write. */
+const char *rules_builtin(void);
+
+#endif

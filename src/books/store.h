@@ -1,0 +1,88 @@
+/*
+ * The store: one SQLite file in WAL mode (docs/store.md). A recording writes through a writer, whose thread is off the hot
+ * path: rows are gathered and written in one transaction a second. Indices are the recorder's own, counted from 0 within
+ * the run, and the same that run.h uses.
+ */
+#ifndef BOOKS_STORE_H
+#define BOOKS_STORE_H
+
+#include "base/text.h"
+#include "books/run.h"
+
+struct store;
+
+/*
+ * path NULL: $SONDE_STORE, else /var/lib/sonde/store.db as root, else below $XDG_STATE_HOME (~/.local/state/sonde). Made if `write` and
+ * missing, directories too. NULL: it was said why (locked, read-only, corrupt, from a newer sonde, ...) and what to do.
+ */
+struct store *store_open(const char *path, bool write);
+void store_close(struct store *store);
+const char *store_path(const struct store *store);
+
+/* --- writing --- */
+
+struct store_writer;
+
+/* Adds the run and starts the thread. run->id is set. NULL: said why. */
+struct store_writer *store_begin(struct store *store, struct run *run);
+/*
+ * A row, new or replacing that of the same index; texts it refers to went before. A process is told when it is first seen alive at
+ * a flush and again when it ended. `arguments` NULL: as told before.
+ */
+void store_text(struct store_writer *writer, u32 index, const void *bytes, size_t length);
+void store_process(struct store_writer *writer, u32 index, const struct run_process *process, const void *arguments,
+		   size_t length);
+void store_tool(struct store_writer *writer, u32 index, const struct run_tool *tool);
+void store_task(struct store_writer *writer, u32 index, const struct run_task *task);
+void store_container(struct store_writer *writer, u32 index, const struct run_container *container);
+void store_sample(struct store_writer *writer, const struct run_sample *sample);
+void store_host_sample(struct store_writer *writer, const struct run_host_sample *sample);
+void store_fact(struct store_writer *writer, const struct run_fact *fact);
+void store_peer(struct store_writer *writer, u32 index, const struct run_peer *peer);
+void store_file(struct store_writer *writer, u32 index, const struct run_file *file);
+/* Hands over what was gathered since the last time; never waits for the disk. */
+void store_flush(struct store_writer *writer);
+/* What could not be written so far (disk full, memory used up), in rows; why: static text, NULL if nothing. */
+u64 store_given_up(struct store_writer *writer, const char **why);
+/* Writes the run's own row again, with its end, waits for all of it, ends the thread. 0 or -errno, said. */
+int store_end(struct store_writer *writer, const struct run *run);
+
+/* --- reading --- */
+
+#define STORE_WITH_ARGUMENTS 1	/* also the arguments of each process */
+#define STORE_WITH_SAMPLES 2
+#define STORE_WITH_FILES 4
+
+/*
+ * What a person says: an id ("17"), a name (its latest run), "last", "last~1" (the one before), or NULL for the last. NULL: said why, with the
+ * nearest name.
+ */
+struct run *store_load(struct store *store, const char *which, unsigned int with);
+
+struct store_entry {
+	u64 id;
+	struct run_bytes name, command, scope;
+	enum run_kind kind;
+	enum run_state state;
+	s32 exit_status;
+	s64 started_wall;
+	u64 duration;
+	u64 processes, bytes;	/* bytes: about what it takes in the store */
+	u64 cpu;
+	u32 user;
+};
+
+/* Newest first; until it returns false. 0 or -errno, said. */
+int store_list(struct store *store, bool (*told)(void *context, const struct store_entry *entry), void *context);
+/* 0, -ENOENT, or another -errno, said. */
+int store_remove(struct store *store, const char *which);
+
+struct store_limits {
+	u64 age;		/* ns; 0: no limit */
+	u64 bytes;
+};
+
+/* Lets the oldest finished runs go; how many, or -errno, said. */
+int store_retain(struct store *store, const struct store_limits *limits);
+
+#endif

@@ -1,0 +1,29 @@
+/* A run's costs added up by tool, task, process, container or user. The rows of one table add up to the total, to the unit. */
+#ifndef BOOKS_SUM_H
+#define BOOKS_SUM_H
+
+#include "books/run.h"
+
+enum sum_by {
+	SUM_TOOL,
+	SUM_TASK,
+	SUM_PROCESS,
+	SUM_CONTAINER,
+	SUM_USER,
+	SUM_TOTAL,		/* one row */
+};
+
+struct sum_row {
+	u32 index;		/* of the tool, task, ...; the uid; RUN_NONE: what is in none */
+	u32 processes, failures;	/* failures: ended with a code other than 0, or by a signal */
+	u64 first, last;	/* begin of the first, end of the last */
+	u64 lifetime;		/* of all, added up */
+	u64 covered;		/* time in which at least one was there */
+	u64 sampled_memory;	/* most that all of them were seen to have together; 0: no sample */
+	struct costs costs;
+};
+
+/* Sorted by CPU time, the most first; the caller frees. */
+struct sum_row *sum_make(const struct run *run, enum sum_by by, u32 *count);
+
+#endif
