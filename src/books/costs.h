@@ -2,6 +2,7 @@
 #ifndef BOOKS_COSTS_H
 #define BOOKS_COSTS_H
 
+#include "base/text.h"
 #include "event/field.h"
 
 enum cost_sum {
@@ -28,6 +29,10 @@ extern const struct cost cost_list[];
 extern const size_t cost_count;
 
 void costs_add(struct costs *sum, const struct costs *more);
+/* The members of a JSON object, nested at the dots of their keys: "cpu":{"time_ns":1,...},...,"network":{...} */
+void costs_json(struct text *out, const struct costs *costs);
+/* By its name or key; NULL: there is none. */
+const struct cost *cost_find(const char *name);
 
 static inline u64 cost_value(const struct costs *costs, const struct cost *cost)
 {
