@@ -1,7 +1,7 @@
-/* The list of costs as a table, the one way to add them up, and the one way to tell them. */
-#include "books/costs.h"
-
+/* The list of costs as a table, and the one way to add them up and to say them in JSON. */
 #include <string.h>
+
+#include "books/costs.h"
 
 const struct cost cost_list[] = {
 #define COST(member, key, unit, sum, help) { #member, key, unit, sum, offsetof(struct costs, member), help },
@@ -23,51 +23,41 @@ void costs_add(struct costs *sum, const struct costs *more)
 	}
 }
 
-static size_t prefix_length(const struct cost *cost)
+static size_t group_length(const struct cost *cost)
 {
 	return strchr(cost->key, '.') - cost->key;
 }
 
-static bool same_object(const struct cost *a, const struct cost *b)
+static bool same_group(const struct cost *a, const struct cost *b)
 {
-	size_t length = prefix_length(a);
-
-	return length == prefix_length(b) && !memcmp(a->key, b->key, length);
+	return group_length(a) == group_length(b) && !memcmp(a->key, b->key, group_length(a));
 }
 
-/* The list only grows at its end, so costs of one object need not stand together there. */
-void costs_json(struct text *out, const struct costs *costs)
+static bool begins_group(size_t index)
 {
-	static unsigned char order[sizeof(cost_list) / sizeof(cost_list[0])];
-	static bool ordered;
-	const struct cost *before = NULL;
+	for (size_t i = 0; i < index; i++)
+		if (same_group(&cost_list[i], &cost_list[index]))
+			return false;
+	return true;
+}
 
-	for (size_t i = 0, next = 0; i < cost_count && !ordered; i++) {
-		bool told = false;
-
-		for (size_t j = 0; j < i && !told; j++)
-			told = same_object(&cost_list[i], &cost_list[j]);
-		for (size_t j = i; j < cost_count && !told; j++)
-			if (same_object(&cost_list[i], &cost_list[j]))
-				order[next++] = j;
-	}
-	ordered = true;
+/* The list is in the order of the store, which does not keep groups together. */
+void costs_jot(const struct costs *costs, struct jot *jot)
+{
 	for (size_t i = 0; i < cost_count; i++) {
-		const struct cost *cost = &cost_list[order[i]];
+		size_t length = group_length(&cost_list[i]);
+		char group[32];
 
-		if (!before || !same_object(before, cost)) {
-			text_add(out, before ? "},\"" : "\"");
-			text_add_bytes(out, cost->key, prefix_length(cost));
-			text_add(out, "\":{\"");
-		} else {
-			text_add(out, ",\"");
-		}
-		text_add(out, cost->key + prefix_length(cost) + 1);
-		text_add(out, "\":");
-		text_add_u64(out, cost_value(costs, cost));
-		before = cost;
+		if (!begins_group(i))
+			continue;
+		memcpy(group, cost_list[i].key, length);
+		group[length] = '\0';
+		jot_open(jot, group, '{');
+		for (size_t j = i; j < cost_count; j++)
+			if (same_group(&cost_list[i], &cost_list[j]))
+				jot_unsigned(jot, cost_list[j].key + length + 1, cost_value(costs, &cost_list[j]));
+		jot_close(jot, '}');
 	}
-	text_add_char(out, '}');
 }
 
 const struct cost *cost_find(const char *name)

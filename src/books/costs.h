@@ -2,7 +2,7 @@
 #ifndef BOOKS_COSTS_H
 #define BOOKS_COSTS_H
 
-#include "base/text.h"
+#include "base/jot.h"
 #include "event/field.h"
 
 enum cost_sum {
@@ -29,9 +29,9 @@ extern const struct cost cost_list[];
 extern const size_t cost_count;
 
 void costs_add(struct costs *sum, const struct costs *more);
-/* The members of a JSON object, nested at the dots of their keys: "cpu":{"time_ns":1,...},...,"network":{...} */
-void costs_json(struct text *out, const struct costs *costs);
-/* By its name or key; NULL: there is none. */
+/* All of them as members of the object that is open: "cpu":{"time_ns":...,...},"disk":{...},... */
+void costs_jot(const struct costs *costs, struct jot *jot);
+/* By its name or its key; NULL: there is none. */
 const struct cost *cost_find(const char *name);
 
 static inline u64 cost_value(const struct costs *costs, const struct cost *cost)
