@@ -2,31 +2,23 @@
 /*
  * The ledger of a process, read as its last thread leaves. The kernel keeps the sums of threads that are gone in
  * signal_struct and the rest in each task, so the total is one sum over both, retried if a thread was moved from one to
- * the other meanwhile (the kernel's own sequence lock tells). Run-queue wait is not kept for dead threads; those of
- * processes with threads are added up here as each leaves.
+ * the other meanwhile (the kernel's own sequence lock tells). Two things the kernel does not keep for dead threads: run-queue
+ * wait not at all, and bytes read and written only mixed with those of children that were waited for. Of processes with
+ * threads both are added up here as each thread leaves.
  */
 #include "lib/clock.h"
 #include "lib/scope.h"
+#include "lib/threads.h"
+#include "lib/waits.h"
 #include "../wire/process.h"
 
-struct process_key {
-	u32 pid;
-	u32 padding;
-	u64 start;
-};
-
-struct thread_sum {
-	u64 wait_ns;
-	u64 threads;
-};
-
-/* Threads that left before their process's last. */
+/* Threads that are in thread_sums, by address and birth: some of them are still in the list of threads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
-	__type(key, struct process_key);
-	__type(value, struct thread_sum);
-} thread_sums SEC(".maps");
+	__type(key, u64);
+	__type(value, u64);
+} noted SEC(".maps");
 
 /* Processes whose exit was told: two threads that leave at once may both believe to be the last. */
 struct {
@@ -53,24 +45,27 @@ struct {
 
 #define ADD(sum, holder)                                                        \
 	do {                                                                    \
-		struct task_io_accounting io = {};                              \
-										\
 		(sum)->user_ns += BPF_CORE_READ(holder, utime);                 \
 		(sum)->system_ns += BPF_CORE_READ(holder, stime);               \
 		(sum)->minor_faults += BPF_CORE_READ(holder, min_flt);          \
 		(sum)->major_faults += BPF_CORE_READ(holder, maj_flt);          \
 		(sum)->voluntary_switches += BPF_CORE_READ(holder, nvcsw);      \
 		(sum)->involuntary_switches += BPF_CORE_READ(holder, nivcsw);   \
-		if (bpf_core_field_exists(holder->ioac.rchar))                  \
-			BPF_CORE_READ_INTO(&io, holder, ioac);                  \
-		(sum)->read_chars += io.rchar;                                  \
-		(sum)->write_chars += io.wchar;                                 \
-		(sum)->read_calls += io.syscr;                                  \
-		(sum)->write_calls += io.syscw;                                 \
-		(sum)->read_bytes += io.read_bytes;                             \
-		(sum)->write_bytes += io.write_bytes;                           \
-		(sum)->cancelled_write_bytes += io.cancelled_write_bytes;       \
 	} while (0)
+
+static __always_inline bool is_noted(struct task_struct *task)
+{
+	u64 key = (u64)task, *born = bpf_map_lookup_elem(&noted, &key);
+
+	return born && *born == BPF_CORE_READ(task, start_boottime);
+}
+
+static __always_inline void add_own(struct exit_record *sum, struct task_struct *task)
+{
+	sum->wait_ns += BPF_CORE_READ(task, sched_info.run_delay);
+	sum->threads++;
+	THREAD_ADD_IO(sum, task);
+}
 
 /* task_struct and signal_struct name these fields alike: what a thread used, and what the dead ones did. */
 static __always_inline void add_thread(struct exit_record *sum, struct task_struct *task)
@@ -89,12 +84,16 @@ static __always_inline void add_dead(struct exit_record *sum, struct signal_stru
 __noinline u32 exit_step(u32 zero)
 {
 	struct sum_work *work = bpf_map_lookup_elem(&sum_works, &zero);
+	struct task_struct *task;
 	struct list_head *node;
 
 	if (!work || work->node == work->head || !work->node)
 		return 1;
 	node = work->node;
-	add_thread(&work->sum, (void *)node - bpf_core_field_offset(struct task_struct, thread_node));
+	task = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
+	add_thread(&work->sum, task);
+	if (!is_noted(task))
+		add_own(&work->sum, task);
 	work->node = BPF_CORE_READ(node, next);
 	return 0;
 }
@@ -124,15 +123,17 @@ __noinline u32 exit_sum(u64 address)
 static __always_inline void note_thread(struct process_key *key, struct task_struct *task)
 {
 	struct thread_sum *sum = bpf_map_lookup_elem(&thread_sums, key), fresh = {};
+	u64 address = (u64)task, born = BPF_CORE_READ(task, start_boottime);
 
 	if (!sum) {
 		bpf_map_update_elem(&thread_sums, key, &fresh, BPF_NOEXIST);
 		sum = bpf_map_lookup_elem(&thread_sums, key);
 	}
-	if (!sum)
+	if (!sum || bpf_map_update_elem(&noted, &address, &born, BPF_ANY))
 		return;
 	__sync_fetch_and_add(&sum->wait_ns, BPF_CORE_READ(task, sched_info.run_delay));
 	__sync_fetch_and_add(&sum->threads, 1);
+	THREAD_ADD_IO(sum, task);
 }
 
 static __always_inline void describe_end(struct exit_record *record, struct task_struct *task,
@@ -166,6 +167,41 @@ static __always_inline void add_both(struct signal_struct *signal, struct task_s
 	__builtin_memset(&work->sum, 0, sizeof(work->sum));
 	add_dead(&work->sum, signal);
 	add_thread(&work->sum, task);
+	add_own(&work->sum, task);
+}
+
+static __always_inline void add_noted(struct exit_record *record, struct process_key *key)
+{
+	struct thread_sum *gone = bpf_map_lookup_elem(&thread_sums, key);
+
+	if (!gone)
+		return;
+	record->wait_ns += gone->wait_ns;
+	record->threads += gone->threads;
+	record->read_chars += gone->read_chars;
+	record->write_chars += gone->write_chars;
+	record->read_calls += gone->read_calls;
+	record->write_calls += gone->write_calls;
+	record->read_bytes += gone->read_bytes;
+	record->write_bytes += gone->write_bytes;
+	record->cancelled_write_bytes += gone->cancelled_write_bytes;
+	bpf_map_delete_elem(&thread_sums, key);
+}
+
+static __always_inline void add_waits(struct exit_record *record, struct process_key *key)
+{
+	struct wait_sum *sum;
+
+	if (!settings.disk_waits)
+		return;
+	record->flags |= EXIT_WAITS;
+	sum = bpf_map_lookup_elem(&waits, key);
+	if (!sum)
+		return;
+	record->disk_wait_ns = sum->disk_ns;
+	record->sync_wait_ns = sum->sync_ns;
+	record->syncs = sum->syncs;
+	bpf_map_delete_elem(&waits, key);
 }
 
 static __always_inline int on_exit(struct task_struct *task)
@@ -173,7 +209,6 @@ static __always_inline int on_exit(struct task_struct *task)
 	struct signal_struct *signal = BPF_CORE_READ(task, signal);
 	struct process_key key = { .pid = BPF_CORE_READ(task, tgid), .start = task_start(task) };
 	bool alone = BPF_CORE_READ(signal, nr_threads) == 1;
-	struct thread_sum *gone;
 	struct exit_record *record;
 	struct sum_work *work;
 	u32 zero = 0;
@@ -205,14 +240,8 @@ static __always_inline int on_exit(struct task_struct *task)
 	task_describe(&record->record, KIND_exit, sizeof(*record), task, cgroup);
 	describe_end(record, task, signal);
 	record->runtime_ns += lag;
-	record->wait_ns = BPF_CORE_READ(task, sched_info.run_delay);
-	record->threads = 1;
-	gone = bpf_map_lookup_elem(&thread_sums, &key);
-	if (gone) {
-		record->wait_ns += gone->wait_ns;
-		record->threads += gone->threads;
-		bpf_map_delete_elem(&thread_sums, &key);
-	}
+	add_noted(record, &key);
+	add_waits(record, &key);
 	emit_submit(life, record);
 	return 0;
 }
