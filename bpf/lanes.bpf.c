@@ -15,6 +15,7 @@ struct taken_map taken SEC(".maps");
 struct clock_map clock_offsets SEC(".maps");
 struct watched_map watched SEC(".maps");
 struct thread_sums_map thread_sums SEC(".maps");
+struct noted_map noted SEC(".maps");
 
 const volatile struct settings settings = {};
 
