@@ -18,18 +18,35 @@ static __always_inline struct record_counts *emit_counts(void)
 }
 
 /*
- * Only the records that fill a lane up to its mark wake the reader: to wake is an interrupt, more dear than all the rest of
- * an event, and a reader that is behind need not be told again. Several CPUs may reserve at once, and then none of them
- * sees the mark passed by its own record alone; hence the width.
+ * The records that fill a lane up to its mark wake the reader, and others do not: to wake is an interrupt, more dear than
+ * all the rest of an event, and a reader that is behind looks for itself before it sleeps (lanes_wait). Several CPUs may
+ * reserve at once, and then none of them sees the mark passed by its own record alone; hence the width. Far above
+ * the mark every record wakes, whatever went wrong.
  */
 #define EMIT_WAKE_WIDTH 4096
 
-/* For a record of `size` bytes, of which `missing` are not in the lane yet. */
-static __always_inline u64 emit_wake(void *lane, u64 size, u64 missing)
+/* How full the lane is before and after a record; no sum of a register and a constant, which verifiers of 6.12 mistake. */
+static __always_inline u64 emit_wake(u64 before, u64 after)
 {
-	u64 above = bpf_ringbuf_query(lane, BPF_RB_AVAIL_DATA) + missing - settings.wake_bytes;
+	u64 mark = settings.wake_bytes;
 
-	return above < EMIT_WAKE_WIDTH + size ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	if (after < mark)
+		return BPF_RB_NO_WAKEUP;
+	return before < mark + EMIT_WAKE_WIDTH || before > 3 * mark ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline u64 emit_wake_reserved(void *lane, u64 size)
+{
+	u64 fill = bpf_ringbuf_query(lane, BPF_RB_AVAIL_DATA);
+
+	return emit_wake(fill - size, fill);
+}
+
+static __always_inline u64 emit_wake_copied(void *lane, u64 size)
+{
+	u64 fill = bpf_ringbuf_query(lane, BPF_RB_AVAIL_DATA);
+
+	return emit_wake(fill, fill + size);
 }
 
 static __always_inline void emit_failed(u32 site)
@@ -98,7 +115,7 @@ static __always_inline bool emit_begin(u32 kind, u32 life_lane)
 		record_;                                                                        \
 	})
 
-#define emit_submit(lane, record_) bpf_ringbuf_submit(record_, emit_wake(&(lane), sizeof(*(record_)), 0))
+#define emit_submit(lane, record_) bpf_ringbuf_submit(record_, emit_wake_reserved(&(lane), sizeof(*(record_))))
 
 /* A record put together elsewhere. */
 #define emit_copy(lane, kind_, data_, size_)                                                    \
@@ -106,7 +123,7 @@ static __always_inline bool emit_begin(u32 kind, u32 life_lane)
 		long error_ = -1;                                                               \
 		if (emit_begin(kind_, (void *)&(lane) == (void *)&life)) {                      \
 			error_ = bpf_ringbuf_output(&(lane), data_, size_,                      \
-						    emit_wake(&(lane), size_, size_));          \
+						    emit_wake_copied(&(lane), size_));          \
 			if (error_)                                                             \
 				emit_lost(kind_, LOSS_RING_FULL);                               \
 		}                                                                               \

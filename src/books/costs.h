@@ -2,6 +2,7 @@
 #ifndef BOOKS_COSTS_H
 #define BOOKS_COSTS_H
 
+#include "base/jot.h"
 #include "event/field.h"
 
 enum cost_sum {
@@ -28,6 +29,8 @@ extern const struct cost cost_list[];
 extern const size_t cost_count;
 
 void costs_add(struct costs *sum, const struct costs *more);
+/* All of them as members of the object that is open: "cpu":{"time_ns":...,...},"disk":{...},... */
+void costs_jot(const struct costs *costs, struct jot *jot);
 
 static inline u64 cost_value(const struct costs *costs, const struct cost *cost)
 {

@@ -218,6 +218,11 @@ struct run_file *run_file_add(struct run *run);
 void run_arguments_set(struct run *run, u32 process, const void *bytes, size_t length);
 struct run_bytes run_arguments(const struct run *run, u32 process);
 
+/* For the store: arguments as they were packed (pack.h), and the dictionary they were packed with. */
+struct pack;
+void run_arguments_set_packed(struct run *run, u32 process, const void *packed, size_t length);
+struct pack *run_pack(struct run *run);
+
 /* ns since 1970. */
 static inline s64 run_wall(const struct run *run, u64 time)
 {

@@ -1,8 +1,13 @@
-/* What a person would call a program: for `python3 align.py` align.py, for `java -jar x.jar` x.jar, for busybox the applet. */
+/*
+ * What a person would call a program: for `python3 align.py` align.py, for `java -jar x.jar` x.jar, for busybox the applet, for
+ * code given on the command line the interpreter and its option (`perl -e`); else the name it was started by (`awk`, not mawk).
+ */
 #ifndef BOOKS_TOOL_H
 #define BOOKS_TOOL_H
 
 #include "base/text.h"
+
+#define TOOL_NAME_MOST 64	/* bytes; what is longer ends with "…" */
 
 struct tool_facts {
 	const char *executable;		/* real path, NUL-terminated; "" if not known */
@@ -11,7 +16,7 @@ struct tool_facts {
 	size_t arguments_length;
 };
 
-/* Adds the name to `out`; never nothing. */
+/* Adds the name to `out`; never nothing. Any bytes can be in it, a NUL or a slash cannot. Allocates only to grow `out`. */
 void tool_name(const struct tool_facts *facts, struct text *out);
 
 #endif

@@ -32,6 +32,7 @@ struct lane {
 
 struct lanes {
 	struct lane life, bulk;
+	size_t mark;
 	int epoll;
 };
 
@@ -138,12 +139,13 @@ static void lane_advance(struct lane *lane)
 		lane_publish(lane);
 }
 
-struct lanes *lanes_open(int life_fd, size_t life_size, int bulk_fd, size_t bulk_size)
+struct lanes *lanes_open(int life_fd, size_t life_size, int bulk_fd, size_t bulk_size, size_t mark)
 {
 	struct lanes *lanes = xcalloc(1, sizeof(*lanes));
 	struct epoll_event event = { .events = EPOLLIN };
 	int error;
 
+	lanes->mark = mark;
 	lanes->epoll = epoll_create1(EPOLL_CLOEXEC);
 	error = lanes->epoll < 0 ? -errno : lane_open(&lanes->life, life_fd, life_size);
 	if (!error)
@@ -170,10 +172,20 @@ void lanes_close(struct lanes *lanes)
 	free(lanes);
 }
 
+static size_t lane_waiting(const struct lane *lane)
+{
+	return lane->consumer ? __atomic_load_n(lane->producer, __ATOMIC_RELAXED) - lane->position : 0;
+}
+
+/*
+ * A lane that is above its mark already does not wake its reader again: it got there while the reader was awake, or the
+ * record at its head is still being written.
+ */
 int lanes_wait(struct lanes *lanes, int milliseconds)
 {
+	bool behind = lane_waiting(&lanes->life) >= lanes->mark || lane_waiting(&lanes->bulk) >= lanes->mark;
 	struct epoll_event events[2];
-	int count = epoll_wait(lanes->epoll, events, 2, milliseconds);
+	int count = epoll_wait(lanes->epoll, events, 2, behind ? 1 : milliseconds);
 
 	return count < 0 ? -errno : count;
 }
@@ -222,18 +234,4 @@ long lanes_drain(struct lanes *lanes, lanes_deliver *deliver, void *context, lon
 	lane_publish(&lanes->life);
 	lane_publish(&lanes->bulk);
 	return error < 0 ? error : count;
-}
-
-static unsigned int lane_fill(const struct lane *lane)
-{
-	if (!lane->consumer)
-		return 0;
-	return (__atomic_load_n(lane->producer, __ATOMIC_RELAXED) - lane->position) * 100 / lane->size;
-}
-
-unsigned int lanes_fill(const struct lanes *lanes)
-{
-	unsigned int life = lane_fill(&lanes->life), bulk = lane_fill(&lanes->bulk);
-
-	return life > bulk ? life : bulk;
 }

@@ -15,8 +15,8 @@ struct lanes;
 /* Called for every record; `bytes` lie in the lane until it returns. Non-zero ends the drain. */
 typedef int lanes_deliver(void *context, const void *bytes, size_t size);
 
-/* A file descriptor below 0 is a lane not in use. NULL with errno. */
-struct lanes *lanes_open(int life_fd, size_t life_size, int bulk_fd, size_t bulk_size);
+/* A file descriptor below 0 is a lane not in use; `mark` as in settings.wake_bytes. NULL with errno. */
+struct lanes *lanes_open(int life_fd, size_t life_size, int bulk_fd, size_t bulk_size, size_t mark);
 void lanes_close(struct lanes *lanes);
 
 /* Waits until a lane wakes its reader or `milliseconds` have passed. */
@@ -27,8 +27,5 @@ int lanes_wait(struct lanes *lanes, int milliseconds);
  * negative.
  */
 long lanes_drain(struct lanes *lanes, lanes_deliver *deliver, void *context, long budget);
-
-/* How full the fuller lane is, in percent. */
-unsigned int lanes_fill(const struct lanes *lanes);
 
 #endif
