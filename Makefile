@@ -1,6 +1,6 @@
 # The whole build, out of tree in build/. `make help` lists the targets.
 #
-# BPF: one object per sensor, linked into one and embedded in the binary by a generated skeleton. Editing one sensor
+# BPF: one object per sensor, linked into one and embedded in the binary, compressed. Editing one sensor
 # compiles that sensor and links again.
 
 PREFIX ?= /usr/local
@@ -73,13 +73,12 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/tools
 $(B)/bpf/sonde.o: $(BPF_OBJECTS) Makefile
 	$(call say,LINK)$(BPFTOOL) gen object $@ $(BPF_OBJECTS)
 
-$(B)/gen/sonde.skel.h: $(B)/bpf/sonde.o
-	@mkdir -p $(@D)
-	$(call say,SKELETON)$(BPFTOOL) gen skeleton $< name sonde > $@
+$(B)/bpf/sonde.o.gz: $(B)/bpf/sonde.o
+	$(call say,GZIP)gzip -9nc $< > $@
 
 # --- the binary ---
 
-$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/gen/sonde.skel.h
+$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz
 
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
