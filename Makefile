@@ -80,6 +80,7 @@ $(B)/gen/sonde.skel.h: $(B)/bpf/sonde.o
 # --- the binary ---
 
 $(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/gen/sonde.skel.h
+$(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
 
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
