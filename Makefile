@@ -79,6 +79,7 @@ $(B)/bpf/sonde.o.gz: $(B)/bpf/sonde.o
 # --- the binary ---
 
 $(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz
+$(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
 
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
@@ -100,6 +101,11 @@ $(B)/san/library.a: $(SANITIZED)
 $(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LIBS) -lcmocka
+
+# Writes a made-up run of so many processes into a store: build/tests/synthetic STORE PROCESSES
+$(B)/tests/synthetic: $(O)/tests/synthetic.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
 $(B)/fuzz/%_fuzz: $(B)/san/src/%_fuzz.o $(B)/san/library.a
 	@mkdir -p $(@D)
@@ -162,4 +168,4 @@ uninstall: ## undo install
 clean: ## remove build/, keeping downloaded kernels
 	find $(B) -mindepth 1 -maxdepth 1 ! -name vm -exec rm -rf {} +
 
--include $(wildcard $(B)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(B)/san/src/*/*.d)
+-include $(wildcard $(B)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*.d $(B)/san/src/*/*.d)
