@@ -82,6 +82,9 @@ $(B)/bpf/sonde.o.gz: $(B)/bpf/sonde.o
 $(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz
 $(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
 
+# Embedded as they are, so no compiler names them as something it read.
+$(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
+
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
