@@ -150,8 +150,11 @@ lint: $(O)/sonde ## static checks
 deps: ## install what the build needs (Debian)
 	@tests/deps build
 
-docs: $(O)/sonde ## generate docs/events.md from the field table
+docs: $(O)/sonde ## generate docs/events.md from the field table, and the tables of docs/store.md
 	$(O)/sonde fields --markdown > docs/events.md
+	$(O)/sonde runs --schema > $(B)/gen.store
+	sed -i -e '/<!-- tables -->/,/<!-- end of tables -->/{//!d}' -e '/<!-- tables -->/r $(B)/gen.store' docs/store.md
+	@rm -f $(B)/gen.store
 
 install: $(O)/sonde ## DESTDIR, PREFIX
 	install -D -m 755 $(O)/sonde $(DESTDIR)$(PREFIX)/bin/sonde

@@ -4,6 +4,7 @@
 
 #include "base/option.h"
 
-extern const struct command trace_command, hist_command, report_command, doctor_command, fields_command;
+extern const struct command trace_command, hist_command, report_command, runs_command, rm_command, doctor_command,
+	fields_command;
 
 #endif
