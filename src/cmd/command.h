@@ -4,7 +4,14 @@
 
 #include "base/option.h"
 
-extern const struct command trace_command, hist_command, report_command, runs_command, rm_command, doctor_command,
+extern const struct command
+	trace_command,
+	hist_command,
+	report_command,
+	runs_command,
+	rm_command,
+	rules_command,
+	doctor_command,
 	fields_command;
 
 #endif
