@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/scope.h"
 #include "lib/threads.h"
+#include "lib/waits.h"
 #include "../wire/process.h"
 
 /* Threads that are in thread_sums, by address and birth: some of them are still in the list of threads. */
@@ -187,6 +188,22 @@ static __always_inline void add_noted(struct exit_record *record, struct process
 	bpf_map_delete_elem(&thread_sums, key);
 }
 
+static __always_inline void add_waits(struct exit_record *record, struct process_key *key)
+{
+	struct wait_sum *sum;
+
+	if (!settings.disk_waits)
+		return;
+	record->flags |= EXIT_WAITS;
+	sum = bpf_map_lookup_elem(&waits, key);
+	if (!sum)
+		return;
+	record->disk_wait_ns = sum->disk_ns;
+	record->sync_wait_ns = sum->sync_ns;
+	record->syncs = sum->syncs;
+	bpf_map_delete_elem(&waits, key);
+}
+
 static __always_inline int on_exit(struct task_struct *task)
 {
 	struct signal_struct *signal = BPF_CORE_READ(task, signal);
@@ -224,6 +241,7 @@ static __always_inline int on_exit(struct task_struct *task)
 	describe_end(record, task, signal);
 	record->runtime_ns += lag;
 	add_noted(record, &key);
+	add_waits(record, &key);
 	emit_submit(life, record);
 	return 0;
 }

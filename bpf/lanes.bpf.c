@@ -4,6 +4,7 @@
 #include "lib/maps.h"
 #include "lib/settings.h"
 #include "lib/threads.h"
+#include "lib/waits.h"
 
 struct lane_map life SEC(".maps");
 struct lane_map bulk SEC(".maps");
@@ -15,6 +16,7 @@ struct taken_map taken SEC(".maps");
 struct clock_map clock_offsets SEC(".maps");
 struct watched_map watched SEC(".maps");
 struct thread_sums_map thread_sums SEC(".maps");
+struct waits_map waits SEC(".maps");
 
 const volatile struct settings settings = {};
 

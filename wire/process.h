@@ -55,6 +55,7 @@ RECORD_SIZE(struct exec_record, 144);
 
 #define EXIT_CORE_DUMPED 1
 #define EXIT_OOM_KILLED 2
+#define EXIT_WAITS 4		/* what it waited for disks is known */
 
 /* Totals of all threads the process ever had, as its last thread leaves. */
 struct exit_record {
@@ -80,11 +81,14 @@ struct exit_record {
 	u64 major_faults;
 	u64 voluntary_switches;
 	u64 involuntary_switches;
+	u64 disk_wait_ns;	/* asleep until a disk was done; only with EXIT_WAITS, as the next two */
+	u64 sync_wait_ns;	/* of that, in fsync and the like */
+	u64 syncs;
 	u32 threads;		/* ever, leader included; 0: not known */
 	u32 real_uid;
 	char name[16];
 };
-RECORD_SIZE(struct exit_record, 224);
+RECORD_SIZE(struct exit_record, 248);
 
 /* record.cgroup is the key. Strings: its path in its hierarchy, and in v2 where a v1 hierarchy gave the first. */
 struct cgroup_record {

@@ -24,7 +24,7 @@ struct settings {
 	u32 stack_size;		/* of a kernel stack, less what lies above the user's registers */
 	u32 histogram_by;	/* enum histogram_by (hist.h) */
 	u32 accept_by_state;	/* nothing sees accept() itself: an established connection counts as accepted */
-	u32 padding;
+	u32 disk_waits;		/* the sums of wait.bpf.c are kept */
 };
 RECORD_SIZE(struct settings, 72);
 

@@ -15,13 +15,19 @@ enum sum_by {
 
 struct sum_row {
 	u32 index;		/* of the tool, task, ...; the uid; RUN_NONE: what is in none */
-	u32 processes, failures;	/* failures: ended with a code other than 0, or by a signal */
+	u32 processes, failures;	/* failures: as sum_failed says */
 	u64 first, last;	/* begin of the first, end of the last */
 	u64 lifetime;		/* of all, added up */
 	u64 covered;		/* time in which at least one was there */
 	u64 sampled_memory;	/* most that all of them were seen to have together; 0: no sample */
 	struct costs costs;
 };
+
+/* A process that ended with a code other than 0, or by a signal. */
+static inline bool sum_failed(const struct run_process *process)
+{
+	return process->code || process->signal;
+}
 
 /* Sorted by CPU time, the most first; the caller frees. */
 struct sum_row *sum_make(const struct run *run, enum sum_by by, u32 *count);

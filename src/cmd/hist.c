@@ -12,13 +12,12 @@
 #include "cmd/output.h"
 #include "cmd/scope.h"
 #include "cmd/stop.h"
+#include "cmd/watch.h"
 #include "hist/key.h"
 #include "hist/print.h"
 #include "kernel/hist.h"
 #include "kernel/tracefs.h"
 
-/* How late a signal or the end of a command is noticed. */
-#define WAIT_MS 100
 #define BATCH 8192
 /* Keys remembered over all intervals; what comes beyond them is shown as other. */
 #define TOTAL_KEYS 2048
@@ -42,6 +41,8 @@ struct hist {
 	struct histogram_books books;
 	struct output output;
 	u64 count, lines, intervals;
+	u64 next;			/* end of the interval */
+	int failed;
 };
 
 /* A tree of processes is followed by the process sensor's fork and exit. */
@@ -108,31 +109,38 @@ static int turn(struct hist *hist)
 	return 0;
 }
 
-static int watch(struct hist *hist, struct scope_child *child)
+static bool take_turn(void *context, u64 now, u64 *next)
 {
-	u64 end = hist->settings->duration ? hist->span.start + hist->settings->duration : ~0ULL;
-	u64 interval = hist->settings->interval, next = interval ? hist->span.start + interval : ~0ULL;
+	struct hist *hist = context;
 
-	while (!stop_asked() && !scope_ended(child)) {
-		u64 now = wall_boot_now(), until = next < end ? next : end;
-
-		if (now >= end)
-			break;
-		if (now >= next) {
-			if (turn(hist))
-				return 1;
-			if (!output_flush(&hist->output))
-				break;
-			/* after a pause (a suspended machine) not all missed ones at once */
-			while (next <= now)
-				next += interval;
-			continue;
-		}
-		drain(hist);
-		lanes_wait(kernel_lanes(hist->kernel),
-			   until - now < WAIT_MS * 1000000ULL ? (int)((until - now) / 1000000) + 1 : WAIT_MS);
+	process_table_advance(hist->identity->processes, now);
+	if (now >= hist->next) {
+		hist->failed = turn(hist);
+		if (hist->failed || !output_flush(&hist->output))
+			return false;
+		/* after a pause (a suspended machine) not all missed ones at once */
+		while (hist->next <= now)
+			hist->next += hist->settings->interval;
 	}
-	return 0;
+	if (hist->next < *next)
+		*next = hist->next;
+	return true;
+}
+
+static int watch(struct hist *hist, struct child *child)
+{
+	const struct hist_settings *settings = hist->settings;
+
+	hist->next = settings->interval ? hist->span.start + settings->interval : ~0ULL;
+	watch_run(&(struct watch){
+		.kernel = hist->kernel,
+		.child = child,
+		.end = settings->duration ? hist->span.start + settings->duration : ~0ULL,
+		.deliver = deliver_record,
+		.turn = take_turn,
+		.context = hist,
+	});
+	return hist->failed;
 }
 
 static void say_books(const struct hist *hist)
@@ -171,7 +179,7 @@ static void json_summary(const struct hist *hist, struct text *out)
 			(unsigned long long)books->overflowed);
 }
 
-static int finish(struct hist *hist, const struct scope_child *child)
+static int finish(struct hist *hist, const struct child *child)
 {
 	int status;
 
@@ -205,7 +213,7 @@ static bool point_works(struct kernel *kernel, u32 kind)
 	return true;
 }
 
-static int run(struct hist *hist, struct kernel_options *options, struct features *features, struct scope_child *child)
+static int run(struct hist *hist, struct kernel_options *options, struct features *features, struct child *child)
 {
 	u64 began = wall_boot_now();
 	char took[DURATION_TEXT_SIZE];
@@ -222,7 +230,7 @@ static int run(struct hist *hist, struct kernel_options *options, struct feature
 	message_note("watching %s%s%s (attached in %s)", hist->print.measure->name, hist->print.syscall ? " " : "",
 		     hist->print.syscall ? hist->print.syscall : "", duration_format(wall_boot_now() - began, took));
 	hist->span.start = hist->span.from = wall_boot_now();
-	scope_release(child);
+	child_release(child);
 	status = watch(hist, child);
 	if (!status)
 		status = finish(hist, child);
@@ -336,7 +344,7 @@ static int parse_all(const struct command *command, const struct option_rest *re
 }
 
 static int prepare(const struct command *command, const struct hist_settings *settings, const struct option_rest *rest,
-		   struct hist *hist, struct features *features, struct scope_child *child,
+		   struct hist *hist, struct features *features, struct child *child,
 		   struct kernel_options *options)
 {
 	const char *obstacle;
@@ -355,7 +363,7 @@ static int prepare(const struct command *command, const struct hist_settings *se
 	hist->identity = identity_new(true, NULL);
 	if (!hist->identity)
 		return 1;
-	if (rest->after_count && scope_start(child, rest->after, settings->json))
+	if (rest->after_count && child_start(child, rest->after, settings->json, NULL))
 		return 1;
 	stop_prepare(child->pid);
 	status = scope_resolve(command, &settings->scope, child, features, hist->identity, options);
@@ -369,7 +377,7 @@ static int run_hist(const struct command *command, int argc, char **argv)
 {
 	struct hist_settings settings = { 0 };
 	struct kernel_options options = { 0 };
-	struct scope_child child = { 0 };
+	struct child child = { 0 };
 	struct hist hist = { .settings = &settings };
 	struct features features;
 	struct option_rest rest;

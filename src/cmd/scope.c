@@ -2,16 +2,12 @@
 #include "cmd/scope.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/message.h"
 #include "base/wall.h"
@@ -114,7 +110,7 @@ static int resolve_container(const char *wanted, struct features *features, stru
 	return 1;
 }
 
-int scope_resolve(const struct command *command, const struct scope_settings *settings, const struct scope_child *child,
+int scope_resolve(const struct command *command, const struct scope_settings *settings, const struct child *child,
 		  struct features *features, struct identity *identity, struct kernel_options *options)
 {
 	int given = !!settings->pid + !!settings->cgroup + !!settings->container + !!settings->user + !!child->pid;
@@ -139,88 +135,6 @@ int scope_resolve(const struct command *command, const struct scope_settings *se
 	if (settings->container)
 		return resolve_container(settings->container, features, identity, options);
 	return 0;
-}
-
-/*
- * As execvp would search for it, but by looking instead of trying: the tries would be reported as execs that failed.
- */
-static const char *find_program(const char *name)
-{
-	static char path[4096];
-	const char *at = getenv("PATH");
-
-	if (strchr(name, '/'))
-		return name;
-	for (at = at ? at : "/usr/bin:/bin"; *at; at += strcspn(at, ":"), at += *at == ':') {
-		int length = strcspn(at, ":");
-		struct stat status;
-
-		snprintf(path, sizeof(path), "%.*s%s%s", length, at, length ? "/" : "", name);
-		if (!access(path, X_OK) && !stat(path, &status) && S_ISREG(status.st_mode))
-			return path;
-	}
-	return name;
-}
-
-int scope_start(struct scope_child *child, char *const *argv, bool quiet)
-{
-	int ends[2];
-	char byte;
-
-	if (pipe2(ends, O_CLOEXEC)) {
-		message_error("cannot start %s: %s", argv[0], strerror(errno));
-		return -errno;
-	}
-	child->pid = fork();
-	if (child->pid < 0) {
-		message_error("cannot start %s: %s", argv[0], strerror(errno));
-		return -errno;
-	}
-	if (!child->pid) {
-		close(ends[1]);
-		/* Held until all is attached; if sonde gives up, the pipe just closes. */
-		if (read(ends[0], &byte, 1) != 1)
-			_exit(125);
-		if (quiet)
-			dup2(STDERR_FILENO, STDOUT_FILENO);
-		execv(find_program(argv[0]), argv);
-		message_error("cannot run %s: %s", argv[0], strerror(errno));
-		_exit(errno == ENOENT ? 127 : 126);
-	}
-	close(ends[0]);
-	child->hold = ends[1];
-	return 0;
-}
-
-void scope_release(struct scope_child *child)
-{
-	if (child->pid && write(child->hold, "", 1) != 1)
-		message_error("cannot start the command: %s", strerror(errno));
-	if (child->pid)
-		close(child->hold);
-}
-
-static bool reap(struct scope_child *child, int flags)
-{
-	int status;
-
-	if (!child->pid || child->ended)
-		return child->ended;
-	if (waitpid(child->pid, &status, flags) == child->pid) {
-		child->ended = true;
-		child->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	}
-	return child->ended;
-}
-
-bool scope_ended(struct scope_child *child)
-{
-	return reap(child, WNOHANG);
-}
-
-void scope_wait(struct scope_child *child)
-{
-	reap(child, 0);
 }
 
 static struct {

@@ -1,33 +1,56 @@
+#define _GNU_SOURCE
 #include "cmd/stop.h"
 
 #include <signal.h>
 #include <string.h>
 
 static volatile sig_atomic_t asked;
-static pid_t passed_to;
+static volatile pid_t passed_to;
 
-static void on_signal(int signal)
+static void on_stop(int signal)
 {
+	(void)signal;
 	asked = 1;
-	if (passed_to && signal != SIGINT)
+}
+
+/* What the terminal sends it sends to all in front, so the child has it already; what a person sends to sonde is meant for the child. */
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (passed_to && (info->si_code <= 0 || (signal != SIGINT && signal != SIGQUIT)))
 		kill(passed_to, signal);
+}
+
+static void on_child(int signal)
+{
+	(void)signal; /* it is enough that waiting for events is interrupted */
+}
+
+/* nohup is the one that makes hangups ignored, and means it. */
+static void handle(const int *signals, const struct sigaction *action)
+{
+	struct sigaction before;
+
+	for (; *signals; signals++)
+		if (*signals != SIGHUP || sigaction(SIGHUP, NULL, &before) || before.sa_handler != SIG_IGN)
+			sigaction(*signals, action, NULL);
 }
 
 void stop_prepare(pid_t child)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+	static const int stops[] = { SIGINT, SIGTERM, SIGHUP, 0 };
+	static const int passed[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, 0 };
+	static const int waited[] = { SIGCHLD, 0 };
+	static const int ignored[] = { SIGTSTP, SIGTTIN, SIGTTOU, 0 };
 
 	passed_to = child;
 	if (child) {
-		/* The child decides what an interrupt means; sonde ends when it ends. */
-		action.sa_flags = 0;
-		signal(SIGINT, SIG_IGN);
-		signal(SIGQUIT, SIG_IGN);
+		handle(passed, &(struct sigaction){ .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO });
+		handle(waited, &(struct sigaction){ .sa_handler = on_child });
+		handle(ignored, &(struct sigaction){ .sa_handler = SIG_IGN });
 	} else {
-		sigaction(SIGINT, &action, NULL);
+		handle(stops, &(struct sigaction){ .sa_handler = on_stop, .sa_flags = SA_RESETHAND });
 	}
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 

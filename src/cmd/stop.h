@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* With a child, SIGINT is the child's affair (the terminal sends it to both) and SIGTERM is passed on. */
+/*
+ * With a child, interrupts are the child's affair (the terminal sends them to both), what else is sent to sonde is passed on,
+ * and sonde ends when the child does. Called again with 0 when it has ended.
+ */
 void stop_prepare(pid_t child);
 bool stop_asked(void);
 

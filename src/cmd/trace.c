@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/duration.h"
@@ -16,10 +15,8 @@
 #include "cmd/scope.h"
 #include "cmd/snapshot.h"
 #include "cmd/stop.h"
+#include "cmd/watch.h"
 #include "event/plan.h"
-
-#define WAIT_MS 50
-#define BATCH 8192
 
 struct trace_settings {
 	struct scope_settings scope;
@@ -115,12 +112,6 @@ static int make_plan(const struct command *command, const struct trace_settings 
 	return 0;
 }
 
-/* An observer that falls behind loses events, so it goes before those it observes; it sleeps when there is nothing. */
-static void go_first(void)
-{
-	setpriority(PRIO_PROCESS, 0, -10);
-}
-
 static void find_style(struct text_style *style)
 {
 	struct winsize size;
@@ -132,37 +123,38 @@ static void find_style(struct text_style *style)
 		style->width = size.ws_col;
 }
 
-static void watch(struct trace *trace, struct kernel *kernel, struct scope_child *child, u64 duration)
+static bool take_turn(void *context, u64 now, u64 *next)
 {
-	u64 end = duration ? trace->balance.started + duration : ~0ULL;
+	struct trace *trace = context;
 
-	while (!stop_asked() && !scope_ended(child)) {
-		u64 now = wall_boot_now();
-		long count;
-
-		if (now >= end)
-			break;
-		if (now - trace->wall_checked > 1000000000) {
-			wall_refresh(&trace->plan.wall);
-			trace->wall_checked = now;
-		}
-		count = lanes_drain(kernel_lanes(kernel), deliver, trace, BATCH);
-		if (count < 0 || !output_flush(&trace->output) || output_reader_left())
-			break;
-		process_table_advance(trace->identity->processes, now);
-		if (count < BATCH)
-			lanes_wait(kernel_lanes(kernel), end - now < WAIT_MS * 1000000ULL ?
-								 (int)((end - now) / 1000000) + 1 : WAIT_MS);
+	(void)next;
+	if (now - trace->wall_checked > 1000000000) {
+		wall_refresh(&trace->plan.wall);
+		trace->wall_checked = now;
 	}
+	process_table_advance(trace->identity->processes, now);
+	return output_flush(&trace->output) && !output_reader_left();
+}
+
+static void watch(struct trace *trace, struct kernel *kernel, struct child *child, u64 duration)
+{
+	watch_run(&(struct watch){
+		.kernel = kernel,
+		.child = child,
+		.end = duration ? trace->balance.started + duration : ~0ULL,
+		.deliver = deliver,
+		.turn = take_turn,
+		.context = trace,
+	});
 }
 
 static int finish(struct trace *trace, struct kernel *kernel, const struct trace_settings *settings,
-		  struct scope_child *child)
+		  struct child *child)
 {
 	int status;
 
 	kernel_detach(kernel);
-	scope_wait(child);
+	child_wait(child);
 	trace->balance.exit_status = child->pid ? child->status : -1;
 	balance_close(&trace->balance, kernel, deliver, trace);
 	if (trace->json)
@@ -175,7 +167,7 @@ static int finish(struct trace *trace, struct kernel *kernel, const struct trace
 }
 
 static int run(const struct trace_settings *settings, struct trace *trace, struct kernel_options *options,
-	       struct features *features, struct scope_child *child)
+	       struct features *features, struct child *child)
 {
 	char took[DURATION_TEXT_SIZE];
 	u64 began = wall_boot_now();
@@ -196,8 +188,8 @@ static int run(const struct trace_settings *settings, struct trace *trace, struc
 		     duration_format(wall_boot_now() - began, took));
 	text_free(&kinds);
 	trace->balance.started = wall_boot_now();
-	go_first();
-	scope_release(child);
+	watch_go_first();
+	child_release(child);
 	watch(trace, kernel, child, settings->duration);
 	status = finish(trace, kernel, settings, child);
 	kernel_close(kernel);
@@ -208,7 +200,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 {
 	struct trace_settings settings = { 0 };
 	struct kernel_options options = { 0 };
-	struct scope_child child = { 0 };
+	struct child child = { 0 };
 	struct trace trace = { 0 };
 	struct features features;
 	struct option_rest rest;
@@ -237,7 +229,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 	trace.identity = identity_new(!settings.unmasked, settings.mask_file);
 	status = trace.identity ? 0 : 1;
 	if (!status && rest.after_count)
-		status = scope_start(&child, rest.after, settings.json) ? 1 : 0;
+		status = child_start(&child, rest.after, settings.json, NULL) ? 1 : 0;
 	stop_prepare(child.pid);
 	if (!status)
 		status = scope_resolve(command, &settings.scope, &child, &features, trace.identity, &options);

@@ -274,6 +274,21 @@ static bool get_cpu_user(const struct event *event, struct value *value)
 	return value_number(value, EXIT(event)->runtime_ns - cpu_system(EXIT(event)));
 }
 
+static bool get_disk_wait(const struct event *event, struct value *value)
+{
+	return EXIT(event)->flags & EXIT_WAITS && value_number(value, EXIT(event)->disk_wait_ns);
+}
+
+static bool get_sync_wait(const struct event *event, struct value *value)
+{
+	return EXIT(event)->flags & EXIT_WAITS && value_number(value, EXIT(event)->sync_wait_ns);
+}
+
+static bool get_syncs(const struct event *event, struct value *value)
+{
+	return EXIT(event)->flags & EXIT_WAITS && value_number(value, EXIT(event)->syncs);
+}
+
 static bool get_lifetime(const struct event *event, struct value *value)
 {
 	return value_number(value, event->record->time - event->record->start);

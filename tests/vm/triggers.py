@@ -139,6 +139,18 @@ def exited_after_work(place):
             "process.lifetime_ns": at_least(300_000_000)}
 
 
+@trigger("exit")
+def exited_after_syncs(place):
+    """What it waited for disks; the guest's files are on one that may be quick."""
+    def work():
+        file = os.open(f"{place}/synced", os.O_WRONLY | os.O_CREAT)
+        for _ in range(3):
+            os.write(file, bytes(1000))
+            os.fsync(file)
+
+    return {"process.pid": child(work)[0], "process.disk.syncs": 3, "process.disk.wait_ns": at_least(0)}
+
+
 # ---- files
 
 

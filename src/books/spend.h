@@ -1,0 +1,22 @@
+/* What a process spent its time on, between any two instants: its ledger, laid out in time by its samples. */
+#ifndef BOOKS_SPEND_H
+#define BOOKS_SPEND_H
+
+#include "books/critical.h"
+
+struct spend;
+
+struct spend *spend_new(const struct run *run);
+void spend_free(struct spend *spend);
+
+/* Do samples tell anything of a stretch this long? Shorter ones fall between two of them. */
+bool spend_is_sampled(const struct spend *spend, u32 process, u64 from, u64 to);
+/* Of a stretch: CPU, waiting for one, waiting for a disk, all threads; never more than its length. */
+u64 spend_busy(struct spend *spend, u32 process, u64 from, u64 to);
+/*
+ * Fills in what each link was spent on. A process that waited for another on the path did nothing itself meanwhile, so what it did is
+ * laid on the links it has.
+ */
+void spend_links(struct spend *spend, struct critical_link *links, u32 count);
+
+#endif

@@ -1,0 +1,39 @@
+#include "cmd/watch.h"
+
+#include <sys/resource.h>
+
+#include "base/wall.h"
+#include "cmd/stop.h"
+
+#define WAIT_NS 50000000ULL
+#define BATCH 8192
+
+static int milliseconds_until(u64 time)
+{
+	u64 now = wall_boot_now();
+
+	return time > now ? (int)((time - now + 999999) / 1000000) : 0;
+}
+
+void watch_run(const struct watch *watch)
+{
+	while (!stop_asked() && !child_ended(watch->child)) {
+		u64 now = wall_boot_now(), next = now + WAIT_NS;
+		long count;
+
+		if (now >= watch->end)
+			break;
+		if (next > watch->end)
+			next = watch->end;
+		count = lanes_drain(kernel_lanes(watch->kernel), watch->deliver, watch->context, BATCH);
+		if (count < 0 || !watch->turn(watch->context, now, &next))
+			break;
+		if (count < BATCH)
+			lanes_wait(kernel_lanes(watch->kernel), milliseconds_until(next));
+	}
+}
+
+void watch_go_first(void)
+{
+	setpriority(PRIO_PROCESS, 0, -10);
+}

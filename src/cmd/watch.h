@@ -1,0 +1,22 @@
+/* The loop of every command that follows events: drains the lanes, lets the command have its turn, and ends when it should. */
+#ifndef CMD_WATCH_H
+#define CMD_WATCH_H
+
+#include "cmd/child.h"
+#include "kernel/kernel.h"
+
+struct watch {
+	struct kernel *kernel;
+	struct child *child;	/* ends with it, if there is one */
+	u64 end;		/* and not later than this (CLOCK_BOOTTIME); ~0: no limit */
+	lanes_deliver *deliver;
+	/* After each drain. `next` is when to come back at the latest, it may be set earlier. False: enough. */
+	bool (*turn)(void *context, u64 now, u64 *next);
+	void *context;
+};
+
+void watch_run(const struct watch *watch);
+/* An observer that falls behind loses events, so it goes before those it observes; it sleeps when there is nothing. */
+void watch_go_first(void);
+
+#endif
