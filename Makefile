@@ -1,6 +1,6 @@
 # The whole build, out of tree in build/. `make help` lists the targets.
 #
-# BPF: one object per sensor, linked into one and embedded in the binary by a generated skeleton. Editing one sensor
+# BPF: one object per sensor, linked into one and embedded in the binary, compressed. Editing one sensor
 # compiles that sensor and links again.
 
 PREFIX ?= /usr/local
@@ -73,13 +73,16 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/tools
 $(B)/bpf/sonde.o: $(BPF_OBJECTS) Makefile
 	$(call say,LINK)$(BPFTOOL) gen object $@ $(BPF_OBJECTS)
 
-$(B)/gen/sonde.skel.h: $(B)/bpf/sonde.o
-	@mkdir -p $(@D)
-	$(call say,SKELETON)$(BPFTOOL) gen skeleton $< name sonde > $@
+$(B)/bpf/sonde.o.gz: $(B)/bpf/sonde.o
+	$(call say,GZIP)gzip -9nc $< > $@
 
 # --- the binary ---
 
-$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/gen/sonde.skel.h
+$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz
+$(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
+
+# Embedded as they are, so no compiler names them as something it read.
+$(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
 
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
@@ -101,6 +104,11 @@ $(B)/san/library.a: $(SANITIZED)
 $(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LIBS) -lcmocka
+
+# Writes a made-up run of so many processes into a store: build/tests/synthetic STORE PROCESSES
+$(B)/tests/synthetic: $(O)/tests/synthetic.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
 $(B)/fuzz/%_fuzz: $(B)/san/src/%_fuzz.o $(B)/san/library.a
 	@mkdir -p $(@D)
@@ -163,4 +171,4 @@ uninstall: ## undo install
 clean: ## remove build/, keeping downloaded kernels
 	find $(B) -mindepth 1 -maxdepth 1 ! -name vm -exec rm -rf {} +
 
--include $(wildcard $(B)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(B)/san/src/*/*.d)
+-include $(wildcard $(B)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*.d $(B)/san/src/*/*.d)

@@ -26,18 +26,19 @@ class ToolError(Exception):
 class Tool:
     """What to run, and whether it announces that it is attached."""
 
-    def __init__(self, name, command, announces=None):
+    def __init__(self, name, command, announces=None, program=None):
         self.name = name
         self.command = command
         self.announces = announces
+        self.program = program or command[0]
 
     def with_options(self, *options):
-        return Tool(self.name, self.command + list(options), self.announces)
+        return Tool(self.name, self.command + list(options), self.announces, self.program)
 
     def why_not(self):
         """None, or why this tool cannot be run on this machine."""
-        if not shutil.which(self.command[0]):
-            return "%s is not installed" % self.command[0]
+        if not shutil.which(self.program):
+            return "%s is not installed" % self.program
         return None
 
 
@@ -47,7 +48,12 @@ def sonde(binary, *arguments):
 
 
 def peer(name):
-    return Tool(name, [shutil.which(name) or "/usr/sbin/" + name])
+    """Peers need tracefs; where it is not mounted they get it in a mount namespace of their own."""
+    path = shutil.which(name) or "/usr/sbin/" + name
+    if os.path.exists("/sys/kernel/tracing/events"):
+        return Tool(name, [path])
+    return Tool(name, ["unshare", "--mount", "sh", "-c",
+                       "mount -t tracefs tracefs /sys/kernel/tracing && exec " + path + ' "$@"', name], program=path)
 
 
 class Running:

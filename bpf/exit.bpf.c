@@ -12,14 +12,6 @@
 #include "lib/waits.h"
 #include "../wire/process.h"
 
-/* Threads that are in thread_sums, by address and birth: some of them are still in the list of threads. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, u64);
-	__type(value, u64);
-} noted SEC(".maps");
-
 /* Processes whose exit was told: two threads that leave at once may both believe to be the last. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -53,13 +45,6 @@ struct {
 		(sum)->involuntary_switches += BPF_CORE_READ(holder, nivcsw);   \
 	} while (0)
 
-static __always_inline bool is_noted(struct task_struct *task)
-{
-	u64 key = (u64)task, *born = bpf_map_lookup_elem(&noted, &key);
-
-	return born && *born == BPF_CORE_READ(task, start_boottime);
-}
-
 static __always_inline void add_own(struct exit_record *sum, struct task_struct *task)
 {
 	sum->wait_ns += BPF_CORE_READ(task, sched_info.run_delay);
@@ -92,7 +77,7 @@ __noinline u32 exit_step(u32 zero)
 	node = work->node;
 	task = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
 	add_thread(&work->sum, task);
-	if (!is_noted(task))
+	if (!thread_is_noted(task))
 		add_own(&work->sum, task);
 	work->node = BPF_CORE_READ(node, next);
 	return 0;

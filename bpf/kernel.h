@@ -292,6 +292,7 @@ struct task_io_accounting {
 struct sched_info {
 	unsigned long long run_delay;
 	unsigned long long last_arrival;
+	unsigned long long last_queued;
 };
 
 struct sched_entity {
@@ -314,6 +315,7 @@ typedef struct {
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
+	unsigned long hiwater_rss;
 	unsigned long total_vm;
 	struct file *exe_file;
 	struct percpu_counter rss_stat[4];
@@ -357,6 +359,8 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	unsigned int flags;
+	int on_cpu;
+	int exit_state;
 	struct sched_entity se;
 	struct sched_info sched_info;
 	struct mm_struct *mm;

@@ -16,6 +16,7 @@ struct taken_map taken SEC(".maps");
 struct clock_map clock_offsets SEC(".maps");
 struct watched_map watched SEC(".maps");
 struct thread_sums_map thread_sums SEC(".maps");
+struct noted_map noted SEC(".maps");
 struct waits_map waits SEC(".maps");
 
 const volatile struct settings settings = {};

@@ -4,6 +4,7 @@
  * out_of_memory, which comes before; where no program can be attached to that, the marks tell that the kernel leaves on
  * the control groups for which it searches a victim.
  */
+#include "lib/memory.h"
 #include "lib/scope.h"
 #include "lib/regs.h"
 #include "../wire/oom.h"
@@ -46,35 +47,6 @@ SEC("kprobe/out_of_memory")
 int oom_search_kprobe(struct user_registers *ctx)
 {
 	return on_search((void *)ctx->di);
-}
-
-static __always_inline u64 pages_at(const void *counter)
-{
-	s64 count = 0;
-
-	bpf_probe_read_kernel(&count, sizeof(count), counter);
-	return count > 0 ? count : 0;
-}
-
-/*
- * Pages of files (0), of the process's own (1), and shared ones (3); not what is swapped out (2). No loop: what only one
- * sort of kernel has must not be moved out of it, to where every kernel comes by.
- */
-static __always_inline u64 memory_of(struct mm_struct *mm)
-{
-	struct mm_struct___before_6_2 *older = (void *)mm;
-	u64 pages = 0;
-
-	if (!mm)
-		return 0;
-	if (bpf_core_field_exists(older->rss_stat.count)) {
-		pages = pages_at(&older->rss_stat.count[0]) + pages_at(&older->rss_stat.count[1]) +
-			pages_at(&older->rss_stat.count[3]);
-	} else if (bpf_core_field_exists(mm->rss_stat)) {	/* f1a7941243c1 */
-		pages = pages_at(&mm->rss_stat[0].count) + pages_at(&mm->rss_stat[1].count) +
-			pages_at(&mm->rss_stat[3].count);
-	}
-	return pages * settings.page_size;
 }
 
 /* Before 6.8 the tracepoint has a number only. It is looked up as the kernel does, in the tree of the first namespace. */
@@ -193,7 +165,7 @@ int oom_raw(struct bpf_raw_tracepoint_args *ctx)
 	record->cgroup = value;
 	if (victim) {
 		record->victim_start = task_start(victim);
-		record->victim_memory = memory_of(BPF_CORE_READ(victim, mm));
+		record->victim_memory = memory_pages(BPF_CORE_READ(victim, mm)) * settings.page_size;
 		bpf_probe_read_kernel(record->victim_name, sizeof(record->victim_name),
 				      BPF_CORE_READ(victim, group_leader)->comm);
 	}

@@ -32,7 +32,23 @@ struct thread_sums_map {
 	__type(value, struct thread_sum);
 };
 
+/* Threads that are in thread_sums, by address and birth: some of them are still in the list of threads. */
+struct noted_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u64);
+};
+
 extern struct thread_sums_map thread_sums SEC(".maps");
+extern struct noted_map noted SEC(".maps");
+
+static __always_inline bool thread_is_noted(struct task_struct *task)
+{
+	u64 key = (u64)task, *born = bpf_map_lookup_elem(&noted, &key);
+
+	return born && *born == BPF_CORE_READ(task, start_boottime);
+}
 
 /* Adds a task's own input and output to anything with members named like those of struct thread_sum. */
 #define THREAD_ADD_IO(sum, task)                                                \

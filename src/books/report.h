@@ -18,9 +18,13 @@ struct report_request {
 	enum sum_by by;
 	bool by_given;			/* the table, and nothing else that was not asked for */
 	bool tree, critical, files, peers, failures;
-	const struct cost *sort;	/* NULL: CPU time */
-	u32 limit;			/* rows of a table; 0: all */
+	int sort;			/* index into report_sorts; -1: CPU time */
+	u32 limit;			/* rows of a table; 0: not said */
+	bool all;			/* no limit, nothing folded */
 };
+
+/* What --sort takes: the names of the costs, and wall, processes, failures. Ends with NULL. */
+extern const char *const report_sorts[];
 
 /* Where a report goes. What grows with the run is handed on in pieces; `some` may be NULL. */
 struct report_sink {

@@ -48,6 +48,15 @@ void rules_free(struct rules *rules);
  * stays with its parent, so that a recipe of make inside a container is not lost to the container.
  */
 bool rules_match(struct rules *rules, const struct rule_facts *facts, struct rule_task *task);
+
+/* The rules in the order in which they are asked. */
+struct rules_entry {
+	const char *name;
+	size_t line;	/* in their file */
+	bool own;	/* of the file, not built in */
+};
+
+bool rules_entry(const struct rules *rules, size_t index, struct rules_entry *entry);
 /* The built-in rules, as the YAML a user would write. */
 const char *rules_builtin(void);
 

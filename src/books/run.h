@@ -103,7 +103,7 @@ struct run_host_sample {
 	u64 cpu_busy, cpu_iowait, cpu_steal;	/* ns, all CPUs */
 	u64 memory_used, memory_available, swap_used;	/* now */
 	u64 disk_read, disk_write, disk_busy;	/* bytes, bytes, ns; physical disks */
-	u64 network_received, network_sent;	/* bytes; all but loopback */
+	u64 network_received, network_sent;	/* bytes; network cards, or where there are none all but loopback */
 	u64 pressure_cpu, pressure_memory, pressure_io;	/* ns some task was stalled */
 	u32 load;				/* hundredths */
 	u32 runnable;
@@ -156,7 +156,7 @@ struct run_host {
 	u32 cpus;			/* online */
 	u32 cpus_allowed;		/* of them, those the run could use: affinity, quota rounded up */
 	u64 memory, swap;
-	u64 memory_limit;		/* of the innermost control group that has one */
+	u64 memory_limit;		/* the least of the control groups it is in */
 };
 
 struct run {

@@ -49,19 +49,22 @@ int store_end(struct store_writer *writer, const struct run *run);
 
 /* --- reading --- */
 
+/*
+ * The id of what a person says: an id ("17"), a name (its latest run), "last" or NULL, "last~1" (the one before). An id goes before
+ * a name of the same digits. 0: said why there is none, with the nearest name.
+ */
+u64 store_find(struct store *store, const char *which);
+
 #define STORE_WITH_ARGUMENTS 1	/* also the arguments of each process */
-#define STORE_WITH_SAMPLES 2
+#define STORE_WITH_SAMPLES 2	/* of processes and of the host */
 #define STORE_WITH_FILES 4
 
-/*
- * What a person says: an id ("17"), a name (its latest run), "last", "last~1" (the one before), or NULL for the last. NULL: said why, with the
- * nearest name.
- */
+/* NULL: said why. The file is not trusted: whatever stands in it, indices are in range, parents stand first, ends are not before starts. */
 struct run *store_load(struct store *store, const char *which, unsigned int with);
 
 struct store_entry {
 	u64 id;
-	struct run_bytes name, command, scope;
+	struct run_bytes name, command, scope;	/* the command as one would type it */
 	enum run_kind kind;
 	enum run_state state;
 	s32 exit_status;
@@ -74,15 +77,18 @@ struct store_entry {
 
 /* Newest first; until it returns false. 0 or -errno, said. */
 int store_list(struct store *store, bool (*told)(void *context, const struct store_entry *entry), void *context);
-/* 0, -ENOENT, or another -errno, said. */
-int store_remove(struct store *store, const char *which);
+
+/* --- letting go --- */
+
+/* The store was opened for writing; its room is given back when it is closed. 0 or -errno, said; -EBUSY: it is being recorded. */
+int store_remove(struct store *store, u64 id);
 
 struct store_limits {
-	u64 age;		/* ns; 0: no limit */
-	u64 bytes;
+	u64 age;		/* since its end, ns; 0: no limit */
+	u64 bytes;		/* of all runs; 0: no limit */
 };
 
-/* Lets the oldest finished runs go; how many, or -errno, said. */
+/* Lets go of the oldest runs, never of one being recorded and for its size never of the newest; how many, or -errno, said. */
 int store_retain(struct store *store, const struct store_limits *limits);
 
 #endif

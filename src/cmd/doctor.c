@@ -28,7 +28,14 @@ struct doctor {
 
 static const char *cost_name(enum rung_cost cost)
 {
-	return cost == COST_SYSCALLS ? "every system call" : "per event";
+	switch (cost) {
+	case COST_SYSCALLS:
+		return "every system call";
+	case COST_PASS:
+		return "per pass";
+	default:
+		return "per event";
+	}
 }
 
 static void end_point(struct doctor *doctor)

@@ -97,11 +97,9 @@ static void query_needs(struct choose *choose)
 				}
 }
 
-struct choose *choose_new(const struct features *features)
+struct choose *choose_new(const struct features *features, struct bpf_object *object)
 {
 	struct choose *choose = xcalloc(1, sizeof(*choose));
-	struct settings *settings;
-	struct bpf_object *object = object_open(&settings);
 	struct bpf_program *program;
 	struct type_query query;
 
@@ -114,7 +112,6 @@ struct choose *choose_new(const struct features *features)
 			add_query(choose, &query);
 	query_needs(choose);
 	types_find(choose->queries, choose->query_count);
-	object_close(object);
 	return choose;
 }
 

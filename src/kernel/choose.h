@@ -9,7 +9,8 @@
 
 struct choose;
 
-struct choose *choose_new(const struct features *features);
+/* The object is looked at, not kept; NULL: it could not be opened. */
+struct choose *choose_new(const struct features *features, struct bpf_object *object);
 void choose_free(struct choose *choose);
 
 /* Why a program cannot work here, or NULL if nothing speaks against it. */

@@ -270,11 +270,8 @@ static bool core_works(const struct kernel *kernel)
 }
 
 /* Strikes the rungs that a look at the machine speaks against. */
-static void rule_out(struct kernel *kernel)
+static void rule_out(struct kernel *kernel, struct bpf_object *object)
 {
-	struct settings *settings;
-	struct bpf_object *object = object_open(&settings);
-
 	for (size_t i = 0; object && i < kernel->taken_count; i++) {
 		struct taken *taken = &kernel->taken[i];
 
@@ -288,19 +285,21 @@ static void rule_out(struct kernel *kernel)
 			strike(taken, why);
 		}
 	}
-	object_close(object);
 }
 
 struct kernel *kernel_open(const struct kernel_options *options, const struct features *features)
 {
 	struct kernel *kernel = xcalloc(1, sizeof(*kernel));
+	struct settings *settings;
+	struct bpf_object *object = object_open(&settings);
 	int error = -EAGAIN;
 
 	kernel->options = options;
 	kernel->features = features;
 	list_points(kernel);
-	kernel->choose = choose_new(features);
-	rule_out(kernel);
+	kernel->choose = choose_new(features, object);
+	rule_out(kernel, object);
+	object_close(object);
 	while (error == -EAGAIN && core_works(kernel)) {
 		error = load_and_attach(kernel);
 		if (error)
@@ -486,8 +485,11 @@ void kernel_survey(const struct features *features,
 		   void (*told)(void *context, const struct point *point, const struct rung *rung, const char *why),
 		   void *context)
 {
-	struct choose *choose = choose_new(features);
+	struct settings *settings;
+	struct bpf_object *object = object_open(&settings);
+	struct choose *choose = choose_new(features, object);
 
+	object_close(object);
 	for (const struct sensor *const *sensor = sensors; *sensor; sensor++)
 		for (const struct point *point = (*sensor)->points; point->name; point++)
 			for (const struct rung *rung = point->rungs; rung->name; rung++)

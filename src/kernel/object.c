@@ -1,15 +1,20 @@
 /*
- * The one file that sees the generated skeleton. libbpf's messages are kept instead of printed: the line that matters
- * is quoted where a person is told why a rung was refused.
+ * The object lies in the binary as gzip made it, a sixth of its size, and is there whole only while libbpf takes it apart. libbpf's
+ * messages are kept instead of printed: the line that matters is quoted where a person is told why a rung was refused.
  */
 #include "kernel/object.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <endian.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
-#include "sonde.skel.h"
+#include "base/embed.h"
+
+EMBED(object_packed, "build/bpf/sonde.o.gz");
 
 static char said[160], refused[64];
 
@@ -71,18 +76,53 @@ const char *object_refused(void)
 	return refused;
 }
 
+/* NULL with errno; the caller frees. */
+static void *unpack(size_t *size)
+{
+	enum { GZIP = 16 };	/* zlib: with gzip's header */
+	size_t length = object_packed_end - object_packed;
+	z_stream stream = { .next_in = (unsigned char *)object_packed, .avail_in = length };
+	uint32_t whole;
+	void *elf;
+
+	/* The last four bytes say how long it was. */
+	memcpy(&whole, object_packed + length - sizeof(whole), sizeof(whole));
+	*size = le32toh(whole);
+	elf = malloc(*size);
+	if (!elf || inflateInit2(&stream, MAX_WBITS + GZIP) != Z_OK) {
+		free(elf);
+		errno = ENOMEM;
+		return NULL;
+	}
+	stream.next_out = elf;
+	stream.avail_out = *size;
+	if (inflate(&stream, Z_FINISH) != Z_STREAM_END) {
+		free(elf);
+		elf = NULL;
+		errno = EILSEQ;
+	}
+	inflateEnd(&stream);
+	return elf;
+}
+
 struct bpf_object *object_open(struct settings **settings)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "sonde");
 	struct bpf_object *object;
 	struct bpf_program *program;
 	struct bpf_map *rodata;
-	const void *elf;
+	void *elf;
 	size_t size;
+	int error;
 
 	libbpf_set_print(keep_message);
-	elf = sonde__elf_bytes(&size);
+	elf = unpack(&size);
+	if (!elf)
+		return NULL;
 	object = bpf_object__open_mem(elf, size, &options);
+	error = errno;
+	free(elf);
+	errno = error;
 	if (!object)
 		return NULL;
 	bpf_object__for_each_program(program, object)

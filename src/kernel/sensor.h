@@ -13,6 +13,7 @@
 
 enum rung_cost {
 	COST_EVENT,		/* only when it happens */
+	COST_PASS,		/* only when it is run: an iterator */
 	COST_SYSCALLS,		/* every system call of every process takes the slow path */
 };
 

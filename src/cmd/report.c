@@ -1,0 +1,130 @@
+/* sonde report: what a recorded run was, what it cost and where its time went. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "books/report.h"
+#include "books/store.h"
+#include "cmd/command.h"
+#include "cmd/output.h"
+
+struct report_settings {
+	int by, sort;
+	bool tree, critical, files, peers, failures, all, json;
+	int64_t limit;
+	const char *store;
+};
+
+static void hand_on(void *context)
+{
+	output_flush(context);
+}
+
+static struct report_style style_of_terminal(void)
+{
+	const char *columns = getenv("COLUMNS"), *terminal = getenv("TERM");
+	struct report_style style = { .width = columns ? strtoul(columns, NULL, 10) : 0 };
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO))
+		return style;
+	style.colour = !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb"));
+	if (!style.width && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+		style.width = size.ws_col;
+	return style;
+}
+
+static int report(const struct report_settings *settings, const char *which)
+{
+	const struct report_style style = style_of_terminal();
+	const struct report_request request = {
+		.by = settings->by < 0 ? SUM_TOOL : settings->by, .by_given = settings->by >= 0, .tree = settings->tree,
+		.critical = settings->critical, .files = settings->files, .peers = settings->peers,
+		.failures = settings->failures, .sort = settings->sort, .all = settings->all,
+		.limit = settings->limit < UINT32_MAX ? settings->limit : UINT32_MAX,
+	};
+	struct output output = { 0 };
+	const struct report_sink sink = { .out = &output.text, .some = hand_on, .context = &output };
+	struct store *store = store_open(settings->store, false);
+	struct run *run;
+
+	if (!store)
+		return 1;
+	run = store_load(store, which, STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES | (settings->files ? STORE_WITH_FILES : 0));
+	store_close(store);
+	if (!run)
+		return 1;
+	if (settings->json)
+		report_json(&sink, run, NULL, NULL, &request);
+	else
+		report_text(&sink, run, NULL, NULL, &request, &style);
+	run_free(run);
+	return output_end(&output);
+}
+
+static int run_report(const struct command *command, int argc, char **argv)
+{
+	struct report_settings settings;
+	struct option_rest rest;
+	int status;
+
+	if (!option_parse(command, argc, argv, &settings, &rest, &status))
+		return status;
+	if (rest.count > 1 || rest.after)
+		return option_mistake(command, "one run at a time; `sonde compare` takes several");
+	signal(SIGPIPE, SIG_IGN);
+	return report(&settings, rest.count ? rest.words[0] : NULL);
+}
+
+/* In the order of enum sum_by. */
+static const char *const by_names[] = { "tool", "task", "process", "container", "user", NULL };
+
+#define AT(member) offsetof(struct report_settings, member)
+
+static const struct option options[] = {
+	{ .name = "by", .letter = 'b', .type = OPTION_CHOICE, .offset = AT(by), .argument = "WHAT", .choices = by_names,
+	  .help = "a table of these" },
+	{ .name = "tree", .letter = 't', .type = OPTION_FLAG, .offset = AT(tree), .help = "who started whom, and what it cost together" },
+	{ .name = "critical", .letter = 'c', .type = OPTION_FLAG, .offset = AT(critical),
+	  .help = "what the run was waiting for, link by link" },
+	{ .name = "failures", .type = OPTION_FLAG, .offset = AT(failures),
+	  .help = "each process that failed, failed execs, signals, kills for want of memory" },
+	{ .name = "files", .type = OPTION_FLAG, .offset = AT(files), .help = "files by tool, if they were recorded" },
+	{ .name = "peers", .type = OPTION_FLAG, .offset = AT(peers), .help = "whom it talked to" },
+	{ .name = "sort", .letter = 's', .type = OPTION_CHOICE, .offset = AT(sort), .argument = "COST", .choices = report_sorts,
+	  .help = "what comes first, cpu if not given" },
+	{ .name = "limit", .letter = 'n', .type = OPTION_INTEGER, .offset = AT(limit), .min = 1, .max = INT64_MAX, .argument = "N",
+	  .help = "rows of a table; if not given, 30, and all with --json" },
+	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all), .help = "all rows; a tree with each process" },
+	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object on one line" },
+	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "where runs are kept" },
+	{ 0 }
+};
+
+static const struct positional positionals[] = {
+	{ .name = "[RUN]", .help = "number or name of the run, last, last~1 for the one before (default last)" },
+	{ 0 }
+};
+
+static const struct example examples[] = {
+	{ "sonde report", "the last run: totals, tools, critical path, failures" },
+	{ "sonde report nightly --by task --sort memory", "the tasks of the latest run of that name, the largest first" },
+	{ "sonde report 17 --tree --all", "every process of run 17 below the one that started it" },
+	{ "sonde report --json --critical | jq '.critical[] | select(.disk_ns > 1e9)'", "where the last run waited for disks" },
+	{ 0 }
+};
+
+const struct command report_command = {
+	.name = "report",
+	.summary = "show what a recorded run was and what it cost",
+	.usage = "[RUN] [OPTION]...",
+	.description = "Shows a run that was recorded: what it cost in all, which tools took it, what the run was waiting for (the critical "
+		       "path), what failed, and what the figures do not cover.\n\n"
+		       "Memory is that of the largest process, or of all together at the moment it was seen highest, whichever is more. Wall "
+		       "is the time in which at least one process of the row was there.",
+	.examples = examples,
+	.options = options,
+	.positionals = positionals,
+	.run = run_report,
+};
