@@ -4,15 +4,14 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/escape.h"
 #include "base/wall.h"
-#include "event/words.h"
 #include "wire/net.h"
 
-void export_begin(struct export *export, const struct run *run)
+void export_begin(struct export *export, const struct run *run, const struct findings *findings)
 {
-	*export = (struct export){ .run = run, .users = user_table_new(NULL) };
-	findings_make(&export->findings, run);
+	static const struct findings none;
+
+	*export = (struct export){ .run = run, .findings = findings ? findings : &none, .users = user_table_new(NULL) };
 	export->critical = critical_find(run, &export->critical_count);
 	export->is_critical = xcalloc((size_t)run->process_count + 1, sizeof(bool));
 	for (u32 i = 0; i < export->critical_count; i++)
@@ -23,7 +22,6 @@ void export_begin(struct export *export, const struct run *run)
 void export_end(struct export *export)
 {
 	user_table_free(export->users);
-	findings_free(&export->findings);
 	free(export->critical);
 	free(export->is_critical);
 }
@@ -38,75 +36,6 @@ void export_wall(const struct export *export, struct text *out, u64 time)
 	struct wall wall = { .offset = export->run->wall_offset };
 
 	wall_format(&wall, out, time);
-}
-
-void export_command(const struct export *export, struct text *out, u32 process)
-{
-	const struct run *run = export->run;
-	struct run_bytes arguments = run_arguments(run, process);
-	const char *at = arguments.data, *end = at + arguments.length;
-
-	if (!arguments.length) {
-		struct run_bytes path = run_text(run, run->processes[process].executable);
-
-		if (!path.length)
-			path = run_text(run, run->tools[run->processes[process].tool].name);
-		escape_shell(out, path.data, path.length);
-		return;
-	}
-	while (at < end) {
-		const char *zero = memchr(at, 0, end - at);
-		const char *stop = zero ? zero : end;
-
-		if (at != arguments.data)
-			text_add_char(out, ' ');
-		escape_shell(out, at, stop - at);
-		at = stop + 1;
-	}
-}
-
-void export_title(const struct export *export, struct text *out)
-{
-	const struct run *run = export->run;
-	struct run_bytes words = run_text(run, run->kind == RUN_COMMAND ? run->command : run->scope);
-	const char *at = words.data, *end = at + words.length;
-
-	if (run->kind == RUN_SCOPE || !words.length) {
-		escape_terminal(out, words.data, words.length);
-		return;
-	}
-	while (at < end) {
-		const char *zero = memchr(at, 0, end - at);
-		const char *stop = zero ? zero : end;
-
-		if (at != words.data)
-			text_add_char(out, ' ');
-		escape_shell(out, at, stop - at);
-		at = stop + 1;
-	}
-}
-
-bool export_failed(const struct run_process *process)
-{
-	return process->code || process->signal;
-}
-
-void export_outcome(struct text *out, const struct run_process *process)
-{
-	const char *signal = process->signal ? word_signal(process->signal) : NULL;
-
-	if (process->flags & RUN_PROCESS_LIVING)
-		return;
-	if (signal)
-		text_add(out, signal);
-	else if (process->signal)
-		text_add_format(out, "signal %u", process->signal);
-	else if (process->code)
-		text_add_format(out, "exit %d", process->code);
-	if (process->flags & RUN_PROCESS_OOM)
-		text_add(out, " (out of memory)");
-	else if (process->flags & RUN_PROCESS_CORE)
-		text_add(out, " (core dumped)");
 }
 
 const char *export_fact(enum run_fact_kind kind)

@@ -8,17 +8,18 @@
 #include "books/run.h"
 #include "proc/user.h"
 
-/* The run and what is found out about it once for all formats. */
+/* The run and what is found out about it, once for all formats. */
 struct export {
 	const struct run *run;
-	struct findings findings;
+	const struct findings *findings;	/* the caller's; never NULL */
 	struct critical_link *critical;
 	u32 critical_count;
 	bool *is_critical;		/* by process */
 	struct user_table *users;
 };
 
-void export_begin(struct export *export, const struct run *run);
+/* `findings` may be NULL. */
+void export_begin(struct export *export, const struct run *run, const struct findings *findings);
 void export_end(struct export *export);
 
 /* Each writes all of it and returns 0 or -errno, said. path NULL: standard output. */
@@ -39,13 +40,6 @@ static inline s64 export_time(const struct export *export, u64 time)
 }
 /* "2026-01-31T23:59:59.123456789Z" */
 void export_wall(const struct export *export, struct text *out, u64 time);
-/* The arguments as a shell would read them; the executable if they are not known. */
-void export_command(const struct export *export, struct text *out, u32 process);
-/* The run's command, or what was watched. */
-void export_title(const struct export *export, struct text *out);
-bool export_failed(const struct run_process *process);
-/* "exit 2", "SIGKILL (out of memory)", "" if it is well or lives. */
-void export_outcome(struct text *out, const struct run_process *process);
 const char *export_fact(enum run_fact_kind kind);		/* "failed_exec" */
 const char *export_activity(enum run_activity activity);	/* "running" */
 const char *export_transport(unsigned int transport);		/* "tcp" */

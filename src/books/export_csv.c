@@ -4,6 +4,7 @@
  * table must not run anything. The exact bytes are in the JSON.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -11,6 +12,7 @@
 #include "base/escape.h"
 #include "base/message.h"
 #include "books/export.h"
+#include "books/label.h"
 #include "books/sum.h"
 #include "event/words.h"
 #include "wire/net.h"
@@ -230,7 +232,7 @@ static void add_processes(struct csv *csv)
 		cell_string(csv, export_user(csv->export, process->user));
 		cell_text(csv, process->executable);
 		text_reset(&text);
-		export_command(csv->export, &text, i);
+		label_command(&text, run, i);
 		cell_bytes(csv, text_string(&text), text.length);
 		cell_text(csv, process->directory);
 		cell_number(csv, process->threads);

@@ -462,7 +462,7 @@ static void add_critical(struct writer *writer)
 
 static void add_findings(struct writer *writer)
 {
-	const struct findings *findings = &writer->export->findings;
+	const struct findings *findings = writer->export->findings;
 	struct jot *jot = &writer->jot;
 
 	begin_rows(writer, "findings");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "books/export.h"
+#include "books/label.h"
 #include "event/words.h"
 
 #ifndef SONDE_VERSION
@@ -245,7 +246,7 @@ static void end_event(struct otlp *otlp)
 static void add_run_events(struct otlp *otlp)
 {
 	const struct run *run = otlp->run;
-	const struct findings *findings = &otlp->export->findings;
+	const struct findings *findings = otlp->export->findings;
 
 	jot_open(&otlp->jot, "events", '[');
 	for (u32 i = 0; i < findings->count; i++) {
@@ -281,7 +282,7 @@ static void add_run(struct otlp *otlp)
 	struct text title = { 0 }, why = { 0 };
 	struct run_bytes command = run_text(run, run->command);
 
-	export_title(otlp->export, &title);
+	label_title(&title, run);
 	begin_span(otlp, RUN_NONE, title.length ? title.data : "run", title.length ? title.length : strlen("run"), run->start, run->end);
 	attribute_number(otlp, "sonde.run.id", run->id);
 	attribute_text(otlp, "sonde.run.name", run->name);
@@ -355,7 +356,8 @@ static void add_process(struct otlp *otlp, u32 index)
 		attribute_string(otlp, "sonde.exit.signal", word_signal(process->signal));
 	add_costs(otlp, &process->costs);
 	jot_close(&otlp->jot, ']');
-	export_outcome(&why, process);
+	if (sum_failed(process))
+		label_outcome(&why, process);
 	add_status(otlp, &why);
 	jot_close(&otlp->jot, '}');
 	text_free(&why);

@@ -9,6 +9,8 @@
 
 #include "base/alloc.h"
 #include "books/export.h"
+#include "books/label.h"
+#include "books/order.h"
 #include "books/series.h"
 #include "books/tracks.h"
 
@@ -25,7 +27,7 @@ struct trace {
 	u32 next_thread;
 };
 
-/* An index with the time it is sorted by. */
+/* A task with the time it is sorted by. */
 struct dated {
 	u64 begin;
 	u32 index;
@@ -124,16 +126,17 @@ static void add_process(struct trace *trace, u32 index, u32 tid)
 	jot_tool_name(trace, "name", index);
 	jot_open(jot, "args", '{');
 	jot_unsigned(jot, "pid", process->pid);
-	export_command(trace->export, &text, index);
+	label_command(&text, trace->run, index);
 	jot_bytes(jot, "command", text_string(&text), text.length);
 	if (process->parent != RUN_NONE)
 		jot_unsigned(jot, "parent_pid", trace->run->processes[process->parent].pid);
 	if (process->task != RUN_NONE)
 		export_jot_text(trace->export, jot, "task", trace->run->tasks[process->task].name);
 	text_reset(&text);
-	export_outcome(&text, process);
-	if (text.length)
-		jot_bytes(jot, "failed", text.data, text.length);
+	if (sum_failed(process)) {
+		label_outcome(&text, process);
+		jot_bytes(jot, "failed", text_string(&text), text.length);
+	}
 	if (trace->export->is_critical[index])
 		jot_bool(jot, "critical path", true);
 	costs_jot(&process->costs, jot);
@@ -153,7 +156,7 @@ static u32 thread_of_row(struct trace *trace, u32 **threads, u32 *count, u32 pid
 static void add_processes(struct trace *trace)
 {
 	const struct run *run = trace->run;
-	struct dated *order = xcalloc((size_t)run->process_count + 1, sizeof(*order));
+	u32 *order = order_by_start(run);
 	struct tracks *tracks = xcalloc((size_t)run->tool_count + 1, sizeof(*tracks));
 	u32 **threads = xcalloc((size_t)run->tool_count + 1, sizeof(*threads));
 	u32 *counts = xcalloc((size_t)run->tool_count + 1, sizeof(*counts));
@@ -163,14 +166,11 @@ static void add_processes(struct trace *trace)
 
 		add_process_name(trace, PID_TOOLS + i, name.data, name.length, PID_TOOLS + i);
 	}
-	for (u32 i = 0; i < run->process_count; i++)
-		order[i] = (struct dated){ run->processes[i].start, i };
-	qsort(order, run->process_count, sizeof(*order), by_begin);
 	for (u32 i = 0; i < run->process_count && file_some(&trace->file); i++) {
-		const struct run_process *process = &run->processes[order[i].index];
+		const struct run_process *process = &run->processes[order[i]];
 		u32 row = tracks_place(&tracks[process->tool], process->start, process->end);
 
-		add_process(trace, order[i].index, thread_of_row(trace, &threads[process->tool], &counts[process->tool],
+		add_process(trace, order[i], thread_of_row(trace, &threads[process->tool], &counts[process->tool],
 								 PID_TOOLS + process->tool, row));
 	}
 	for (u32 i = 0; i < run->tool_count; i++) {
@@ -317,7 +317,7 @@ static void add_counters(struct trace *trace)
 
 static void add_findings(struct trace *trace)
 {
-	const struct findings *findings = &trace->export->findings;
+	const struct findings *findings = trace->export->findings;
 	struct jot *jot = &trace->jot;
 	u32 tid;
 
@@ -356,7 +356,7 @@ int export_perfetto(const struct export *export, const char *path)
 	jot_open(&trace.jot, NULL, '{');
 	jot_string(&trace.jot, "displayTimeUnit", "ms");
 	jot_open(&trace.jot, "otherData", '{');
-	export_title(export, &title);
+	label_title(&title, export->run);
 	jot_bytes(&trace.jot, "run", text_string(&title), title.length);
 	text_reset(&title);
 	export_wall(export, &title, export->run->start);

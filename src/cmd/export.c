@@ -31,6 +31,7 @@ static int write_format(const struct export *export, const struct export_setting
 static int export_run(const struct export_settings *settings, const char *which)
 {
 	struct store *store = store_open(settings->store, false);
+	struct findings findings;
 	struct export export;
 	struct run *run;
 	int status;
@@ -41,9 +42,11 @@ static int export_run(const struct export_settings *settings, const char *which)
 	store_close(store);
 	if (!run)
 		return 1;
-	export_begin(&export, run);
+	findings_make(&findings, run);
+	export_begin(&export, run, &findings);
 	status = write_format(&export, settings);
 	export_end(&export);
+	findings_free(&findings);
 	run_free(run);
 	return status ? 1 : 0;
 }
@@ -70,7 +73,7 @@ static const char *const formats[] = { "perfetto", "json", "csv", "otlp", NULL }
 
 static const struct option options[] = {
 	{ .name = "format", .letter = 'f', .type = OPTION_CHOICE, .offset = offsetof(struct export_settings, format),
-	  .argument = "FORMAT", .choices = formats, .help = "perfetto, json, csv or otlp" },
+	  .argument = "FORMAT", .choices = formats, .help = "what to write" },
 	{ .name = "output", .letter = 'o', .type = OPTION_STRING, .offset = offsetof(struct export_settings, output),
 	  .argument = "PATH", .help = "the file to write, or the directory for csv (else standard output)" },
 	{ .name = "store", .type = OPTION_STRING, .offset = offsetof(struct export_settings, store), .argument = "FILE",
@@ -91,7 +94,7 @@ static const struct example examples[] = {
 	{ 0 }
 };
 
-const struct command export_command_row = {
+const struct command export_command = {
 	.name = "export",
 	.summary = "write a recorded run in a format that others read",
 	.usage = "[RUN] --format FORMAT [OPTION]...",
