@@ -150,8 +150,11 @@ lint: $(O)/sonde ## static checks
 deps: ## install what the build needs (Debian)
 	@tests/deps build
 
-docs: $(O)/sonde ## generate docs/events.md from the field table
+docs: $(O)/sonde ## generate docs/events.md and the tables of rungs in docs/kernels.md
 	$(O)/sonde fields --markdown > docs/events.md
+	@mkdir -p $(B)/gen
+	$(O)/sonde doctor --markdown > $(B)/gen/rungs.md
+	sed -i -e '/^<!-- begin:/r $(B)/gen/rungs.md' -e '/^<!-- begin:/,/^<!-- end/{/^<!--/!d}' docs/kernels.md
 
 install: $(O)/sonde ## DESTDIR, PREFIX
 	install -D -m 755 $(O)/sonde $(DESTDIR)$(PREFIX)/bin/sonde
