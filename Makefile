@@ -85,6 +85,9 @@ $(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
 # Embedded as they are, so no compiler names them as something it read.
 $(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
 
+# What is embedded (base/embed.h) no compiler tells make of.
+$(O)/src/books/page.o $(B)/san/src/books/page.o: $(wildcard src/books/page/*)
+
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
