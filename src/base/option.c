@@ -354,7 +354,10 @@ static bool option_walk(struct walk *walk, struct option_rest *rest)
 	return true;
 }
 
-/* Words beyond the rows of positionals, of which the last may take many, would be passed over in silence. */
+/*
+ * Words beyond the rows of positionals, of which the last may take many, would be passed over in silence. A command
+ * without such rows says itself what it makes of words.
+ */
 static bool option_words_fit(const struct command *command, const struct option_rest *rest)
 {
 	const struct positional *row = command->positionals;
@@ -363,7 +366,7 @@ static bool option_words_fit(const struct command *command, const struct option_
 	for (; row && row->name; row++, room++)
 		if (strstr(row->name, "..."))
 			return true;
-	if (rest->count <= room)
+	if (!room || rest->count <= room)
 		return true;
 	option_mistake(command, "%s is one word too many", rest->words[room]);
 	return false;
