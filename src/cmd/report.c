@@ -1,7 +1,6 @@
 /* sonde report: what a recorded run was, what it cost and where its time went. */
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/message.h"
@@ -25,16 +24,12 @@ static void hand_on(void *context)
 
 static struct report_style style_of_terminal(void)
 {
-	const char *columns = getenv("COLUMNS"), *terminal = getenv("TERM");
-	struct report_style style = { .width = columns ? strtoul(columns, NULL, 10) : 0 };
-	struct winsize size;
+	const char *terminal = getenv("TERM");
 
-	if (!isatty(STDOUT_FILENO))
-		return style;
-	style.colour = !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb"));
-	if (!style.width && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		style.width = size.ws_col;
-	return style;
+	return (struct report_style){
+		.width = output_width(),
+		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb")),
+	};
 }
 
 static int report(const struct report_settings *settings, const char *which)
