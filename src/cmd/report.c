@@ -1,6 +1,5 @@
 /* sonde report: what a recorded run was, what it cost and where its time went. */
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/message.h"
@@ -9,6 +8,7 @@
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
+#include "cmd/style.h"
 
 struct report_settings {
 	int by, sort;
@@ -22,19 +22,9 @@ static void hand_on(void *context)
 	output_flush(context);
 }
 
-static struct report_style style_of_terminal(void)
-{
-	const char *terminal = getenv("TERM");
-
-	return (struct report_style){
-		.width = output_width(),
-		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb")),
-	};
-}
-
 static int report(const struct report_settings *settings, const char *which)
 {
-	const struct report_style style = style_of_terminal();
+	const struct report_style style = style_of(STDOUT_FILENO);
 	const struct report_request request = {
 		.by = settings->by < 0 ? SUM_TOOL : settings->by, .by_given = settings->by >= 0, .tree = settings->tree,
 		.critical = settings->critical, .files = settings->files, .peers = settings->peers,
