@@ -1,14 +1,12 @@
 /* sonde report: what a recorded run was, what it cost and where its time went. */
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/message.h"
 #include "books/report.h"
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
+#include "cmd/terminal.h"
 
 struct report_settings {
 	int by, sort;
@@ -22,23 +20,9 @@ static void hand_on(void *context)
 	output_flush(context);
 }
 
-static struct report_style style_of_terminal(void)
-{
-	const char *columns = getenv("COLUMNS"), *terminal = getenv("TERM");
-	struct report_style style = { .width = columns ? strtoul(columns, NULL, 10) : 0 };
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO))
-		return style;
-	style.colour = !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb"));
-	if (!style.width && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		style.width = size.ws_col;
-	return style;
-}
-
 static int report(const struct report_settings *settings, const char *which)
 {
-	const struct report_style style = style_of_terminal();
+	const struct report_style style = terminal_style();
 	const struct report_request request = {
 		.by = settings->by < 0 ? SUM_TOOL : settings->by, .by_given = settings->by >= 0, .tree = settings->tree,
 		.critical = settings->critical, .files = settings->files, .peers = settings->peers,
