@@ -64,7 +64,9 @@ struct run *store_load(struct store *store, const char *which, unsigned int with
 
 struct store_entry {
 	u64 id;
-	struct run_bytes name, command, scope;	/* the command as one would type it */
+	struct run_bytes name, scope;
+	struct run_bytes command;	/* as one would type it */
+	struct run_bytes arguments;	/* of the command, NUL-separated */
 	enum run_kind kind;
 	enum run_state state;
 	s32 exit_status;
@@ -80,13 +82,17 @@ int store_list(struct store *store, bool (*told)(void *context, const struct sto
 
 /* --- letting go --- */
 
-/* The store was opened for writing; its room is given back when it is closed. 0 or -errno, said; -EBUSY: it is being recorded. */
+/* Its room is given back when the store is closed. 0 or -errno, said; -EBUSY: it is being recorded. */
 int store_remove(struct store *store, u64 id);
 
 struct store_limits {
 	u64 age;		/* since its end, ns; 0: no limit */
 	u64 bytes;		/* of all runs; 0: no limit */
 };
+
+/* What a recording keeps to unless told otherwise, for the rows of its options. */
+#define STORE_MAX_AGE "90d"
+#define STORE_MAX_BYTES "2GiB"
 
 /* Lets go of the oldest runs, never of one being recorded and for its size never of the newest; how many, or -errno, said. */
 int store_retain(struct store *store, const struct store_limits *limits);

@@ -108,7 +108,7 @@ static struct run_bytes column_bytes(sqlite3_stmt *statement, int column)
 int store_list(struct store *store, bool (*told)(void *context, const struct store_entry *entry), void *context)
 {
 	sqlite3_stmt *statement = store_prepare(
-		store, "SELECT id, name, command, scope, kind, state, exit_status, started, duration, user, bytes, "
+		store, "SELECT id, name, command, scope, kind, state, exit_status, started, duration, user, bytes, arguments, "
 		       "coalesce(processes, (SELECT count(*) FROM processes WHERE run = id)), "
 		       "coalesce(runs.cpu, (SELECT total(cpu) FROM processes WHERE run = id)) FROM runs ORDER BY id DESC");
 	int code = SQLITE_DONE, error = 0;
@@ -127,8 +127,9 @@ int store_list(struct store *store, bool (*told)(void *context, const struct sto
 			.duration = sqlite3_column_int64(statement, 8),
 			.user = sqlite3_column_int64(statement, 9),
 			.bytes = sqlite3_column_int64(statement, 10),
-			.processes = sqlite3_column_int64(statement, 11),
-			.cpu = sqlite3_column_int64(statement, 12),
+			.arguments = column_bytes(statement, 11),
+			.processes = sqlite3_column_int64(statement, 12),
+			.cpu = sqlite3_column_int64(statement, 13),
 		};
 
 		entry.state = store_state(store, entry.id, sqlite3_column_int64(statement, 5));

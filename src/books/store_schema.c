@@ -244,7 +244,7 @@ static void each_column(enum store_table table, void (*told)(struct text *out, c
 
 static void tell_definition(struct text *out, const char *prefix, const char *name, const char *help)
 {
-	text_add_format(out, "\t%s%s,%s%s\n", prefix, name, *help ? " -- " : "", help);
+	text_add_format(out, "\t%s%s,%s%s%s\n", prefix, name, *help ? " -- " : "", *prefix ? "sonde itself: " : "", help);
 }
 
 static void tell_name(struct text *out, const char *prefix, const char *name, const char *help)
@@ -263,7 +263,7 @@ static void tell_parameter(struct text *out, const char *prefix, const char *nam
 
 static void tell_row(struct text *out, const char *prefix, const char *name, const char *help)
 {
-	text_add_format(out, "| `%s%s` | %s |\n", prefix, name, help);
+	text_add_format(out, "| `%s%s` | %s%s |\n", prefix, name, *prefix ? "sonde itself: " : "", help);
 }
 
 static const char *run_column(enum store_table table)

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/escape.h"
 #include "base/message.h"
 #include "base/wall.h"
+#include "books/label.h"
 #include "books/pack.h"
 
 enum {
@@ -281,18 +281,6 @@ static bool write_part(struct store_writer *writer, const struct text *part)
 	return true;
 }
 
-static void add_command(struct text *out, struct run_bytes arguments)
-{
-	for (size_t at = 0; at < arguments.length;) {
-		size_t length = strnlen(arguments.data + at, arguments.length - at);
-
-		if (at)
-			text_add_char(out, ' ');
-		escape_shell(out, arguments.data + at, length);
-		at += length + 1;
-	}
-}
-
 /* The run's own row. Its id is given by the database the first time. */
 static bool write_run(struct store_writer *writer, const struct run *run, enum run_state state)
 {
@@ -308,7 +296,7 @@ static bool write_run(struct store_writer *writer, const struct run *run, enum r
 	sqlite3_bind_int64(insert, 2 + STORE_RUN_STATE, state);
 	sqlite3_bind_int64(insert, 2 + STORE_RUN_STARTED, run_wall(run, run->start));
 	if (run->command != RUN_NONE) {
-		add_command(&command, run_text(run, run->command));
+		label_title(&command, run);
 		store_bind_bytes(insert, 2 + STORE_RUN_COMMAND, text_string(&command), command.length);
 	}
 	if (state == RUN_FINISHED) {

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "base/message.h"
+#include "books/page.h"
 #include "books/report.h"
 #include "books/store.h"
 #include "cmd/command.h"
@@ -12,7 +13,7 @@ struct report_settings {
 	int by, sort;
 	bool tree, critical, files, peers, failures, all, json;
 	int64_t limit;
-	const char *store, *prices;
+	const char *store, *prices, *html;
 };
 
 static void hand_on(void *context)
@@ -20,7 +21,8 @@ static void hand_on(void *context)
 	output_flush(context);
 }
 
-static int report(const struct report_settings *settings, const char *which)
+static int show(const struct report_settings *settings, const struct run *run, const struct findings *findings,
+		const struct size_prices *prices)
 {
 	const struct report_style style = terminal_style();
 	const struct report_request request = {
@@ -29,40 +31,47 @@ static int report(const struct report_settings *settings, const char *which)
 		.failures = settings->failures, .sort = settings->sort, .all = settings->all,
 		.limit = settings->limit < UINT32_MAX ? settings->limit : UINT32_MAX,
 	};
-	struct text error = { 0 };
 	struct output output = { 0 };
-	struct findings findings;
-	struct size_prices *prices;
 	const struct report_sink sink = { .out = &output.text, .some = hand_on, .context = &output };
-	struct store *store;
-	struct run *run;
 
-	prices = size_prices_read(settings->prices, &error);
-	if (!prices) {
-		message_error("%s", text_string(&error));
-		text_free(&error);
-		return 1;
-	}
-	store = store_open(settings->store, false);
-	if (!store) {
-		size_prices_free(prices);
-		return 1;
-	}
-	run = store_load(store, which, STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES | (settings->files ? STORE_WITH_FILES : 0));
-	store_close(store);
-	if (!run) {
-		size_prices_free(prices);
-		return 1;
-	}
-	findings_make(&findings, run);
+	if (settings->html)
+		return page_write(run, findings, prices, settings->html) ? 1 : 0;
 	if (settings->json)
-		report_json(&sink, run, &findings, prices, &request);
+		report_json(&sink, run, findings, prices, &request);
 	else
-		report_text(&sink, run, &findings, prices, &request, &style);
-	findings_free(&findings);
-	size_prices_free(prices);
-	run_free(run);
+		report_text(&sink, run, findings, prices, &request, &style);
 	return output_end(&output);
+}
+
+static int report(const struct report_settings *settings, const char *which)
+{
+	unsigned int with = STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES;
+	struct size_prices *prices;
+	struct text error = { 0 };
+	struct findings findings;
+	struct store *store = NULL;
+	struct run *run = NULL;
+	int status = 1;
+
+	if (settings->files || settings->html)
+		with |= STORE_WITH_FILES;
+	prices = size_prices_read(settings->prices, &error);
+	if (!prices)
+		message_error("%s", text_string(&error));
+	else
+		store = store_open(settings->store, false);
+	if (store)
+		run = store_load(store, which, with);
+	store_close(store);
+	if (run) {
+		findings_make(&findings, run);
+		status = show(settings, run, &findings, prices);
+		findings_free(&findings);
+	}
+	run_free(run);
+	size_prices_free(prices);
+	text_free(&error);
+	return status;
 }
 
 static int run_report(const struct command *command, int argc, char **argv)
@@ -100,6 +109,8 @@ static const struct option options[] = {
 	  .help = "rows of a table; if not given, 30, and all with --json" },
 	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all), .help = "all rows; a tree with each process" },
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object on one line" },
+	{ .name = "html", .type = OPTION_STRING, .offset = AT(html), .argument = "FILE",
+	  .help = "write the run as one page for a browser, and nothing else" },
 	{ .name = "prices", .type = OPTION_STRING, .offset = AT(prices), .argument = "FILE",
 	  .help = "prices of machines to choose from, instead of the built-in table" },
 	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "where runs are kept" },
@@ -115,6 +126,7 @@ static const struct example examples[] = {
 	{ "sonde report", "the last run: totals, tools, critical path, failures" },
 	{ "sonde report nightly --by task --sort memory", "the tasks of the latest run of that name, the largest first" },
 	{ "sonde report 17 --tree --all", "every process of run 17 below the one that started it" },
+	{ "sonde report --html run.html", "the last run as a page: timeline, charts, tables, findings" },
 	{ "sonde report --json --critical | jq '.critical[] | select(.disk_ns > 1e9)'", "where the last run waited for disks" },
 	{ 0 }
 };

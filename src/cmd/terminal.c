@@ -1,19 +1,17 @@
+/* A terminal that is not known to be dumb takes colour. */
 #include "cmd/terminal.h"
 
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "cmd/output.h"
 
 struct report_style terminal_style(void)
 {
-	const char *columns = getenv("COLUMNS"), *terminal = getenv("TERM");
-	struct report_style style = { .width = columns ? strtoul(columns, NULL, 10) : 0 };
-	struct winsize size;
+	const char *terminal = getenv("TERM");
 
-	if (!isatty(STDOUT_FILENO))
-		return style;
-	style.colour = !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb"));
-	if (!style.width && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		style.width = size.ws_col;
-	return style;
+	return (struct report_style){
+		.width = output_width(),
+		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb")),
+	};
 }

@@ -4,7 +4,7 @@
 
 #include "books/report.h"
 
-/* No width unless it is a terminal or $COLUMNS says one; colour only on a terminal, and not with $NO_COLOR. */
+/* As wide as output_width says; colour only on a terminal, and not with $NO_COLOR. */
 struct report_style terminal_style(void);
 
 #endif
