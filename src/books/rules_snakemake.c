@@ -1,7 +1,7 @@
 /*
  * A job's shell does not say which rule it is of, but before Snakemake starts it, it writes the job into its log: rule, wildcards,
- * files. The log is found among the parent's open files. The job is the one, of those that have not finished, whose files the command
- * names; or the only one that has no process yet.
+ * files. The log is found among the parent's open files. The job is the one whose files the command names; or the only one that has no
+ * process yet. A short job may have finished in the log before its exec is looked at here.
  */
 #define _GNU_SOURCE
 
@@ -14,6 +14,8 @@
 
 #define JOBS_MOST 512
 #define LOG_SUFFIX ".snakemake.log"
+#define TARGET "--target-jobs '"
+#define TARGET_SCORE 100000	/* more than files can be named */
 
 struct job {
 	struct rule_value rule, id, wildcards, threads, memory, files[3];	/* output, log, input */
@@ -165,31 +167,52 @@ static bool is_claimed(const struct lookup *lookup, u64 claim)
 	return false;
 }
 
+/* Snakemake starts itself for a job: --target-jobs 'align:sample=A,unit=1'. The log has "sample=A, unit=1". */
+static size_t targeted(const struct job *job, struct rule_value command)
+{
+	const char *at = memmem(command.at, command.length, TARGET, strlen(TARGET)), *end = command.at + command.length;
+	struct rule_value wildcards = job->wildcards;
+
+	if (!at)
+		return 0;
+	at += strlen(TARGET);
+	if ((size_t)(end - at) <= job->rule.length || memcmp(at, job->rule.at, job->rule.length) || at[job->rule.length] != ':')
+		return 0;
+	at += job->rule.length + 1;
+	while (wildcards.length && at < end && *wildcards.at == *at) {
+		bool comma = *at++ == ',' && wildcards.length > 1;
+
+		wildcards.at += comma ? 2 : 1;
+		wildcards.length -= comma ? 2 : 1;
+	}
+	return !wildcards.length && at < end && *at == '\'' ? TARGET_SCORE : 1;
+}
+
 static struct job *choose(const struct lookup *lookup, u64 log, u64 offset, struct job *jobs, size_t count,
 			  struct rule_value command)
 {
-	struct job *best = NULL, *free_job = NULL;
-	size_t most = 0, free_count = 0;
+	struct job *best = NULL, *waiting = NULL, *finished = NULL;
+	size_t most = 0, waiting_count = 0;
 
 	for (struct job *job = jobs; job < jobs + count; job++) {
 		bool claimed = is_claimed(lookup, claim_of(log, offset + job->offset));
 		size_t score = 8 * named(job->files[0], command) + 4 * named(job->files[1], command) +
-			       2 * named(job->files[2], command);
+			       2 * named(job->files[2], command) + targeted(job, command);
 
-		if (job->done)
-			continue;
-		if (!claimed) {
-			free_job = job;
-			free_count++;
+		if (!claimed && job->done) {
+			finished = job;
+		} else if (!claimed) {
+			waiting = job;
+			waiting_count++;
 		}
-		/* Of equals the one without a process. */
-		score = score ? score + !claimed : 0;
+		/* Of equals one without a process, and of those one that has not finished. */
+		score = score ? 4 * score + 2 * !claimed + !job->done : 0;
 		if (score > most) {
 			most = score;
 			best = job;
 		}
 	}
-	return best ? best : free_count == 1 ? free_job : NULL;
+	return best ? best : waiting_count == 1 ? waiting : waiting_count ? NULL : finished;
 }
 
 bool lookup_snakemake_text(struct lookup *lookup, u64 log, u64 offset, struct rule_value command, struct rule_value *job)
