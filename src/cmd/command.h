@@ -10,6 +10,7 @@ extern const struct command
 	trace_command,
 	hist_command,
 	report_command,
+	compare_command,
 	export_command,
 	runs_command,
 	rm_command,

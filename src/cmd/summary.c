@@ -12,7 +12,7 @@
 #include "base/jot.h"
 #include "base/message.h"
 #include "books/report.h"
-#include "cmd/style.h"
+#include "cmd/terminal.h"
 
 static void write_all(const struct text *text)
 {
@@ -31,7 +31,7 @@ static void write_all(const struct text *text)
 
 static int report(const char *path, u64 id)
 {
-	const struct report_style style = style_of(STDERR_FILENO);
+	const struct report_style style = terminal_style(STDERR_FILENO);
 	struct store *store = store_open(path, false);
 	struct text out = { 0 };
 	struct run *run;

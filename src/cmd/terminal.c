@@ -1,12 +1,12 @@
-#include "cmd/style.h"
+/* A terminal that is not known to be dumb takes colour. */
+#include "cmd/terminal.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cmd/output.h"
 
-struct report_style style_of(int fd)
+struct report_style terminal_style(int fd)
 {
 	const char *terminal = getenv("TERM");
 
