@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
 	&trace_command,
 	&hist_command,
 	&report_command,
+	&compare_command,
 	&export_command,
 	&runs_command,
 	&rm_command,

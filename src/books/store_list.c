@@ -20,7 +20,7 @@ static u64 find_one(struct store *store, const char *sql, s64 number, const char
 	if (!statement)
 		return 0;
 	if (name)
-		sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+		store_bind_bytes(statement, 1, name, strlen(name));
 	else
 		sqlite3_bind_int64(statement, 1, number);
 	if (sqlite3_step(statement) == SQLITE_ROW)

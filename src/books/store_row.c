@@ -1,6 +1,8 @@
 /* The two walkers between the columns of a table and the members of a struct. */
 #include "books/store_schema.h"
 
+#include "base/escape.h"
+
 static u64 member_get(const void *row, const struct store_column *column)
 {
 	const char *at = (const char *)row + column->offset;
@@ -62,10 +64,16 @@ u64 store_bind_number(sqlite3_stmt *statement, int parameter, s64 number)
 
 u64 store_bind_bytes(sqlite3_stmt *statement, int parameter, const void *bytes, size_t length)
 {
-	if (length && memchr(bytes, 0, length))
-		sqlite3_bind_blob64(statement, parameter, bytes, length, SQLITE_STATIC);
-	else
+	if (escape_is_text(bytes, length))
 		sqlite3_bind_text64(statement, parameter, length ? bytes : "", length, SQLITE_STATIC, SQLITE_UTF8);
+	else
+		sqlite3_bind_blob64(statement, parameter, bytes, length, SQLITE_STATIC);
+	return length + (length < 58 ? 1 : 2);
+}
+
+u64 store_bind_blob(sqlite3_stmt *statement, int parameter, const void *bytes, size_t length)
+{
+	sqlite3_bind_blob64(statement, parameter, bytes, length, SQLITE_STATIC);
 	return length + (length < 58 ? 1 : 2);
 }
 

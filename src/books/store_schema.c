@@ -168,7 +168,7 @@ const struct store_layout store_layouts[STORE_TABLES] = {
 			 .cost_offset = offsetof(struct run, overhead), .help = "One row a recording." },
 	[STORE_TEXTS] = { .name = "texts", .index = "text", .key = "text", .bytes = "bytes",
 			  .help = "Names and paths, once a run each; other tables have their number.", .index_help = "number",
-			  .bytes_help = "as they were, in any encoding; a blob if there is a zero byte in them" },
+			  .bytes_help = "as they were; a blob if they are no valid UTF-8 or have a zero byte in them" },
 	[STORE_DICTIONARY] = { .name = "dictionary", .index = "offset", .key = "offset", .bytes = "bytes",
 			       .help = "What arguments were packed with, in parts.", .index_help = "where the part begins",
 			       .bytes_help = "the part" },

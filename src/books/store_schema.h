@@ -100,8 +100,9 @@ u64 store_row_bind(sqlite3_stmt *statement, int first, enum store_table table, c
 /* The same backwards, from column `first` on. References come as they are stored, words become texts of the run. */
 void store_row_read(sqlite3_stmt *statement, int first, enum store_table table, struct run *run, void *row);
 
-/* Binds one value; these too return about what it takes. Text that holds a zero byte goes as a blob. */
+/* Binds one value; these too return about what it takes. Bytes that are no valid text go as a blob. */
 u64 store_bind_number(sqlite3_stmt *statement, int parameter, s64 number);
 u64 store_bind_bytes(sqlite3_stmt *statement, int parameter, const void *bytes, size_t length);
+u64 store_bind_blob(sqlite3_stmt *statement, int parameter, const void *bytes, size_t length);
 
 #endif

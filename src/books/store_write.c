@@ -193,6 +193,8 @@ static void trim(struct store_writer *writer)
 					newest = batch;
 			if (!newest)
 				break;
+			if (!writer->why)
+				writer->why = "the disk is too slow";
 			writer->waiting_bytes -= newest->parts[part].length;
 			writer->given_up += newest->rows[part];
 			text_free(&newest->parts[part]);
@@ -258,8 +260,10 @@ static bool write_entry(struct store_writer *writer, const struct entry *entry, 
 	writer->bytes += store_bind_number(insert, parameter++, writer->id);
 	if (layout->index)
 		writer->bytes += store_bind_number(insert, parameter++, entry->index);
-	if (layout->bytes) {
+	if (entry->table == STORE_TEXTS) {
 		writer->bytes += store_bind_bytes(insert, parameter, bytes, entry->length);
+	} else if (layout->bytes) {
+		writer->bytes += store_bind_blob(insert, parameter, bytes, entry->length);
 	} else {
 		/* Behind entries of any length a row need not be aligned. */
 		memcpy(&row, bytes, entry->length);

@@ -8,6 +8,7 @@ extern const struct command
 	trace_command,
 	hist_command,
 	report_command,
+	compare_command,
 	export_command,
 	runs_command,
 	rm_command,
