@@ -33,6 +33,7 @@ static int report(const char *path, u64 id)
 {
 	const struct report_style style = terminal_style(STDERR_FILENO);
 	struct store *store = store_open(path, false);
+	struct findings findings;
 	struct text out = { 0 };
 	struct run *run;
 	char which[24];
@@ -41,7 +42,8 @@ static int report(const char *path, u64 id)
 	run = store ? store_load(store, which, STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES) : NULL;
 	if (!run)
 		return 1;
-	report_summary(&out, run, NULL, &style);
+	findings_make(&findings, run);
+	report_summary(&out, run, &findings, &style);
 	write_all(&out);
 	return 0;
 }
