@@ -5,6 +5,7 @@
 #ifndef TOP_FRAME_H
 #define TOP_FRAME_H
 
+#include "base/text.h"
 #include "books/run.h"
 #include "proc/shared.h"
 #include "wire/sample.h"
@@ -80,6 +81,7 @@ struct line {
 struct listing {
 	struct line *lines;
 	size_t count, capacity;
+	struct text names;
 };
 
 /* What a user is called; NULL: nothing. Good until the next call. */
