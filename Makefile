@@ -20,7 +20,8 @@ LDFLAGS ?=
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
 LIBS = -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
 ifdef STATIC
-LDFLAGS += -static
+# SQLite would load extensions if it were told to, which a static program cannot; without this the linker warns of it.
+LDFLAGS += -static -Wl,--wrap=dlopen,--defsym=__wrap_dlopen=0
 LIBS = -lsqlite3 -lyaml -lbpf -lelf -lz -lm
 O := $(B)/static
 else
@@ -80,6 +81,9 @@ $(B)/bpf/sonde.o.gz: $(B)/bpf/sonde.o
 
 $(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz
 $(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
+
+# Embedded as they are, so no compiler names them as something it read.
+$(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
 
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)

@@ -443,6 +443,7 @@ struct sock_common {
 		};
 	};
 	u16 skc_dport;
+	u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
@@ -493,6 +494,27 @@ struct tcp_sock {
 	u64 bytes_sent, bytes_retrans, bytes_received;
 	u32 total_retrans;
 	u32 srtt_us;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+	u8 num_retrans;
+};
+
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	unsigned int len;
+	u16 network_header;
+	unsigned char *head;
+};
+
+/* Why a reset was sent, since 6.10 (5691276b39da). */
+enum sk_rst_reason {
+	SK_RST_REASON_NOT_SPECIFIED,
 };
 
 /* Four arguments of accept in one, since 6.10 (92ef0fd55ac8). */

@@ -77,7 +77,7 @@ static __always_inline void on_connecting(struct sock *sock, const bool direct)
 {
 	struct connection *connection;
 
-	if (!net_wants(KIND_connect) && !net_wants(KIND_close))
+	if (!net_wants(KIND_connect) && !net_follows())
 		return;
 	connection = connection_of_current(bpf_ktime_get_boot_ns(), NET_OUT, direct);
 	if (connection)
@@ -139,7 +139,7 @@ static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, 
 		error = failure_of(sock);
 	if (net_wants(KIND_connect) && (error || after != TCP_CLOSE))
 		now = tell_connect(sock, tcp, connection, error, direct);
-	if (after == TCP_CLOSE || !net_wants(KIND_close))
+	if (after == TCP_CLOSE || !net_follows())
 		bpf_map_delete_elem(&connections, &key);
 	else
 		connection->since = now ? now : bpf_ktime_get_boot_ns();
@@ -152,7 +152,7 @@ static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp,
 	bool tells = net_wants(KIND_accept) && settings.accept_by_state;
 	struct owner *owner;
 
-	if (!net_wants(KIND_close) && !tells)
+	if (!net_follows() && !tells)
 		return;
 	owner = listener_find(sock, tcp, direct);
 	if (!owner && settings.scope != SCOPE_ALL)
@@ -160,7 +160,7 @@ static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp,
 	/* A copy, all zero from NULL: from here on there is one case to verify. */
 	bpf_probe_read_kernel(&connection.owner, sizeof(connection.owner), owner);
 	connection.since = bpf_ktime_get_boot_ns();
-	if (net_wants(KIND_close))
+	if (net_follows())
 		connection_note(sock, &connection, BPF_NOEXIST);
 	if (tells)
 		net_tell_accept(sock, tcp, &connection.owner, RECORD_OWNER_UNKNOWN, direct);
@@ -217,7 +217,7 @@ static __always_inline void on_act(struct sock *sock, const bool direct)
 	struct connection *known, *acting;
 
 	/* Where accept() is seen itself, every owner is sure but one from outside the scope. */
-	if (!net_wants(KIND_close) || (settings.scope == SCOPE_ALL && !settings.accept_by_state))
+	if (!net_follows() || (settings.scope == SCOPE_ALL && !settings.accept_by_state))
 		return;
 	known = bpf_map_lookup_elem(&connections, &key);
 	acting = connection_acting(sock, known, direct);
@@ -287,7 +287,7 @@ static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u3
 	struct connection *known, *chosen;
 	u32 nobody = NOBODY;
 
-	if (!net_wants(KIND_close))
+	if (!net_follows())
 		return;
 	known = bpf_map_lookup_elem(&connections, &key);
 	chosen = connection_acting(sock, known, direct);
@@ -295,7 +295,8 @@ static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u3
 		chosen = bpf_map_lookup_elem(&current_owner, &nobody);
 	if (!chosen)
 		return;
-	tell_close(sock, tcp, chosen, before, direct);
+	if (net_wants(KIND_close))
+		tell_close(sock, tcp, chosen, before, direct);
 	if (known)
 		bpf_map_delete_elem(&connections, &key);
 }

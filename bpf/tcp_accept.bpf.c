@@ -14,7 +14,7 @@ static __always_inline int on_accept(struct sock *sock)
 
 	if (!sock || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP || !owner_is_current(&connection.owner))
 		return 0;
-	if (net_wants(KIND_close)) {
+	if (net_follows()) {
 		known = bpf_map_lookup_elem(&connections, &key);
 		if (known)
 			connection.since = known->since;

@@ -3,7 +3,9 @@
 #define TESTS_BOOKS_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "books/run.h"
 #include "books/store.h"
@@ -152,6 +154,51 @@ static inline void books_tell(struct store_writer *writer, const struct run *run
 	for (u32 i = 0; i < run->file_count; i++)
 		store_file(writer, i, &run->files[i]);
 	store_flush(writer);
+}
+
+/* A directory for one test, and a store in it that is not there yet. */
+static char books_directory[64], books_path[96];
+
+static inline int books_setup(void **state)
+{
+	(void)state;
+	strcpy(books_directory, "/tmp/sonde-books-XXXXXX");
+	if (!mkdtemp(books_directory))
+		return -1;
+	snprintf(books_path, sizeof(books_path), "%s/below/store.db", books_directory);
+	return 0;
+}
+
+static inline int books_teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", books_directory);
+	return system(command);
+}
+
+/* What is said on stderr between the two. */
+static int books_stderr = -1;
+
+static inline void books_listen(void)
+{
+	FILE *file = tmpfile();
+
+	books_stderr = dup(STDERR_FILENO);
+	dup2(fileno(file), STDERR_FILENO);
+	fclose(file);
+}
+
+static inline const char *books_heard(void)
+{
+	static char heard[4096];
+	ssize_t length = pread(STDERR_FILENO, heard, sizeof(heard) - 1, 0);
+
+	heard[length > 0 ? length : 0] = '\0';
+	dup2(books_stderr, STDERR_FILENO);
+	close(books_stderr);
+	return heard;
 }
 
 #endif

@@ -23,6 +23,7 @@ enum tcp_state {
 	TCP_LAST_ACK,
 	TCP_LISTEN,
 	TCP_CLOSING,
+	TCP_NEW_SYN_RECV,
 };
 
 /* Who: as a record says it. */
@@ -155,6 +156,12 @@ static __always_inline void net_begin(struct connection_record *record, u32 kind
 static __always_inline bool net_wants(u32 kind)
 {
 	return settings.kinds >> kind & 1;
+}
+
+/* Are connections followed from beginning to end, so that what happens to one in between has an owner? */
+static __always_inline bool net_follows(void)
+{
+	return settings.kinds & (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset));
 }
 
 #define EEXIST 17

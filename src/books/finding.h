@@ -11,8 +11,17 @@ enum finding_sureness {
 	FINDING_CERTAIN,	/* counted by the kernel */
 };
 
+/* What comes first; within one, what cost the most time. */
+enum finding_class {
+	FINDING_FAILURE,	/* the result is wrong, or there is none */
+	FINDING_TIME,		/* the run took longer than it had to */
+	FINDING_SIZE,		/* it nearly outgrew what it was given, or was given far more than it used */
+	FINDING_AROUND,		/* the run took longer by what else the machine did */
+};
+
 struct finding {
 	const char *kind;	/* static: "cpu-oversubscribed", "memory-limit", ...; docs/findings.md lists all */
+	enum finding_class class;
 	enum finding_sureness sureness;
 	u32 tool, task, process;	/* whom it is about, RUN_NONE: not one of these */
 	u64 from, to;		/* when */

@@ -53,7 +53,7 @@ static struct rule_value digits(struct rule_value value)
 
 static bool same(struct rule_value a, struct rule_value b)
 {
-	return a.length == b.length && !memcmp(a.at, b.at, a.length);
+	return a.length && a.length == b.length && !memcmp(a.at, b.at, a.length);
 }
 
 /* "rule align:", "localrule all:", "checkpoint split:" */

@@ -366,6 +366,7 @@ static void test_mistakes_are_told(void **state)
 		{ "rules:\n- name: a\n  when: {tool: '~'}", "no expression after ~" },
 		{ "rules:\n- name: a\n  when: {tool: '~(a)\\1'}", "back references" },
 		{ "rules:\n- name: a\n  when: {tool: '~(((((((((())))))))))'}", "has 10 groups" },
+		{ "rules:\n- name: a\n  when: {tool: '~((a{99}){99}){1,99}'}", "come to more than 4096 when multiplied" },
 		{ "rules:\n- name: a\n  when: {option: x}", "no fact \"option\"" },
 		{ "rules:\n- name: a\n  when: {option a b: x}", "comes the option itself" },
 		{ "rules:\n- name: a\n  when: {arguments.x: x}", "\"x\" is no number from 0" },

@@ -7,11 +7,12 @@
 
 struct size_need {
 	u32 task;		/* RUN_NONE: the whole run */
-	u32 cpus;		/* that it would use; headroom included */
-	u64 memory;
+	u32 cpus;		/* with fewer it would take noticeably longer, with more no less */
+	u64 memory;		/* headroom included */
 	u64 peak_memory;	/* that it had at once */
-	double mean_cpus, peak_cpus;
-	double headroom;	/* 0.2: a fifth on top of the peak */
+	double mean_cpus, peak_cpus;	/* that it used */
+	double headroom;	/* of memory; 0.2: a fifth on top of the peak. CPUs are whole ones */
+	u64 duration;		/* ns, about, with so many CPUs */
 };
 
 struct size_offer {
@@ -34,7 +35,7 @@ void size_prices_free(struct size_prices *prices);
 void size_of_run(const struct run *run, struct size_need *need);
 /* One for each task group; the caller frees. */
 struct size_need *size_of_tasks(const struct run *run, u32 *count);
-/* The cheapest that fit, at most `most` of them; returns how many. */
+/* The cheapest of each provider that fits, the cheapest first, at most `most`; returns how many. */
 u32 size_fitting(const struct size_prices *prices, const struct size_need *need, const struct size_offer **offers, u32 most);
 /* What the machine at hand would cost by the table, the nearest offer to it; NULL: none is near. */
 const struct size_offer *size_of_host(const struct size_prices *prices, const struct run *run);

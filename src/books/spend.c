@@ -11,12 +11,6 @@
 #include "base/alloc.h"
 #include "books/order.h"
 
-struct bracket {
-	u64 from, to;
-	double cpu, cpu_wait, disk;	/* ns */
-	u64 links;			/* of it, on the path */
-};
-
 /* Rows of a table that belong to a process, for all processes. */
 struct rows_of {
 	u32 *first;		/* per process, and one more */
@@ -26,7 +20,7 @@ struct rows_of {
 struct spend {
 	const struct run *run;
 	struct rows_of samples, peers;
-	struct bracket *brackets;	/* of `process` */
+	struct spend_bracket *brackets;	/* of `process` */
 	u32 process, count, capacity;
 	struct { u64 from, to; } *talks;	/* times in which it had a connection, apart and in order */
 	u32 talk_count, talk_capacity;
@@ -105,7 +99,7 @@ static void bracket_add(struct spend *spend, u64 from, u64 to, double cpu, doubl
 		spend->capacity = spend->capacity ? 2 * spend->capacity : 64;
 		spend->brackets = xrealloc(spend->brackets, spend->capacity, sizeof(*spend->brackets));
 	}
-	spend->brackets[spend->count++] = (struct bracket){
+	spend->brackets[spend->count++] = (struct spend_bracket){
 		.from = from, .to = to, .cpu = cpu, .cpu_wait = cpu_wait, .disk = disk && rest > 0 ? rest : 0,
 	};
 }
@@ -118,7 +112,7 @@ static void fit_disk(struct spend *spend, u64 total)
 	for (u32 i = 0; i < spend->count; i++)
 		seen += spend->brackets[i].disk;
 	for (u32 i = 0; i < spend->count && !seen; i++) {
-		struct bracket *bracket = &spend->brackets[i];
+		struct spend_bracket *bracket = &spend->brackets[i];
 		double rest = (double)(bracket->to - bracket->from) - bracket->cpu - bracket->cpu_wait;
 
 		bracket->disk = rest > 0 ? rest : 0;
@@ -186,6 +180,13 @@ static void look_at(struct spend *spend, u32 index)
 	fit_disk(spend, process->costs.disk_wait);
 }
 
+const struct spend_bracket *spend_brackets(struct spend *spend, u32 process, u32 *count)
+{
+	look_at(spend, process);
+	*count = spend->count;
+	return spend->brackets;
+}
+
 bool spend_is_sampled(const struct spend *spend, u32 process, u64 from, u64 to)
 {
 	return spend->run->interval && to - from >= 2 * spend->run->interval &&
@@ -213,7 +214,7 @@ u64 spend_busy(struct spend *spend, u32 process, u64 from, u64 to)
 
 	look_at(spend, process);
 	for (u32 i = bracket_at(spend, from); i < spend->count && spend->brackets[i].from < to; i++) {
-		const struct bracket *bracket = &spend->brackets[i];
+		const struct spend_bracket *bracket = &spend->brackets[i];
 		double length = bracket->to - bracket->from;
 		double spent = bracket->cpu + bracket->cpu_wait + bracket->disk;
 
@@ -295,7 +296,7 @@ static void spend_chain(struct spend *spend, struct critical_link *links, const 
 		while (at < spend->count && spend->brackets[at].to <= links[i].from)
 			at++;
 		for (u32 j = at; j < spend->count && spend->brackets[j].from < links[i].to; j++) {
-			const struct bracket *bracket = &spend->brackets[j];
+			const struct spend_bracket *bracket = &spend->brackets[j];
 			double part = overlap(links[i].from, links[i].to, bracket->from, bracket->to) / (double)bracket->links;
 
 			cpu += bracket->cpu * part;

@@ -6,9 +6,18 @@
 
 struct spend;
 
+/* A stretch of a process's life that was spent evenly, as far as anyone knows; all threads, in ns. */
+struct spend_bracket {
+	u64 from, to;
+	double cpu, cpu_wait, disk;
+	u64 links;			/* of it, on the path */
+};
+
 struct spend *spend_new(const struct run *run);
 void spend_free(struct spend *spend);
 
+/* The life of a process, in order and without gaps; good until the next call. */
+const struct spend_bracket *spend_brackets(struct spend *spend, u32 process, u32 *count);
 /* Do samples tell anything of a stretch this long? Shorter ones fall between two of them. */
 bool spend_is_sampled(const struct spend *spend, u32 process, u64 from, u64 to);
 /* Of a stretch: CPU, waiting for one, waiting for a disk, all threads; never more than its length. */

@@ -203,8 +203,10 @@ bool store_is_live(const struct store *store, u64 id)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = id, .l_len = 1 };
 
+	if (store->live == -ENOENT)
+		return false;
 	/* Of one that cannot be asked about it is not said that it died. */
-	return store->live >= 0 && (fcntl(store->live, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK);
+	return store->live < 0 || fcntl(store->live, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
 enum run_state store_state(const struct store *store, u64 id, s64 stored)
@@ -410,7 +412,7 @@ struct store *store_open(const char *path, bool write)
 {
 	struct store *store = xcalloc(1, sizeof(*store));
 
-	store->live = -1;
+	store->live = -ENOENT;
 	store->path = path ? xstrdup(path) : default_path();
 	if (store->path && !(write ? open_for_writing(store) : open_for_reading(store)))
 		return store;

@@ -8,7 +8,7 @@
 struct store {
 	sqlite3 *db;
 	char *path;
-	int live;		/* where recordings hold their locks, -1: there is none */
+	int live;		/* where recordings hold their locks, or -errno */
 	bool removed;		/* room is to be given back */
 };
 

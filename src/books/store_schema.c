@@ -271,10 +271,18 @@ static const char *run_column(enum store_table table)
 	return table == STORE_RUNS ? "id" : "run";
 }
 
-void store_schema_create(struct text *sql)
+static void create_view(struct text *sql)
 {
 	struct text costs = { 0 };
 
+	for (size_t i = 0; i < cost_count; i++)
+		text_add_format(&costs, ", p.%s", cost_list[i].name);
+	text_add_format(sql, view, text_string(&costs));
+	text_free(&costs);
+}
+
+void store_schema_create(struct text *sql)
+{
 	for (enum store_table table = 0; table < STORE_TABLES; table++) {
 		const struct store_layout *layout = &store_layouts[table];
 
@@ -286,19 +294,17 @@ void store_schema_create(struct text *sql)
 		else
 			text_add_format(sql, "\tPRIMARY KEY (run, %s)) WITHOUT ROWID;\n", layout->key);
 	}
-	for (size_t i = 0; i < cost_count; i++)
-		text_add_format(&costs, ", p.%s", cost_list[i].name);
-	text_add_format(sql, view, text_string(&costs));
-	text_free(&costs);
+	create_view(sql);
 }
 
 void store_schema_add_costs(struct text *sql, size_t first)
 {
-	text_add(sql, "DROP VIEW named_processes;\n");
+	text_add(sql, "DROP VIEW IF EXISTS named_processes;\n");
 	for (enum store_table table = 0; table < STORE_TABLES; table++)
 		for (size_t i = first; store_layouts[table].costs && i < cost_count; i++)
 			text_add_format(sql, "ALTER TABLE %s ADD COLUMN %s%s;\n", store_layouts[table].name,
 					store_layouts[table].cost_prefix, cost_list[i].name);
+	create_view(sql);
 }
 
 void store_schema_insert(struct text *sql, enum store_table table)

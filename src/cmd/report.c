@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/message.h"
 #include "books/report.h"
 #include "books/store.h"
 #include "cmd/command.h"
@@ -13,7 +14,7 @@ struct report_settings {
 	int by, sort;
 	bool tree, critical, files, peers, failures, all, json;
 	int64_t limit;
-	const char *store;
+	const char *store, *prices;
 };
 
 static void hand_on(void *context)
@@ -44,21 +45,38 @@ static int report(const struct report_settings *settings, const char *which)
 		.failures = settings->failures, .sort = settings->sort, .all = settings->all,
 		.limit = settings->limit < UINT32_MAX ? settings->limit : UINT32_MAX,
 	};
+	struct text error = { 0 };
 	struct output output = { 0 };
+	struct findings findings;
+	struct size_prices *prices;
 	const struct report_sink sink = { .out = &output.text, .some = hand_on, .context = &output };
-	struct store *store = store_open(settings->store, false);
+	struct store *store;
 	struct run *run;
 
-	if (!store)
+	prices = size_prices_read(settings->prices, &error);
+	if (!prices) {
+		message_error("%s", text_string(&error));
+		text_free(&error);
 		return 1;
+	}
+	store = store_open(settings->store, false);
+	if (!store) {
+		size_prices_free(prices);
+		return 1;
+	}
 	run = store_load(store, which, STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES | (settings->files ? STORE_WITH_FILES : 0));
 	store_close(store);
-	if (!run)
+	if (!run) {
+		size_prices_free(prices);
 		return 1;
+	}
+	findings_make(&findings, run);
 	if (settings->json)
-		report_json(&sink, run, NULL, NULL, &request);
+		report_json(&sink, run, &findings, prices, &request);
 	else
-		report_text(&sink, run, NULL, NULL, &request, &style);
+		report_text(&sink, run, &findings, prices, &request, &style);
+	findings_free(&findings);
+	size_prices_free(prices);
 	run_free(run);
 	return output_end(&output);
 }
@@ -98,6 +116,8 @@ static const struct option options[] = {
 	  .help = "rows of a table; if not given, 30, and all with --json" },
 	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all), .help = "all rows; a tree with each process" },
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object on one line" },
+	{ .name = "prices", .type = OPTION_STRING, .offset = AT(prices), .argument = "FILE",
+	  .help = "prices of machines to choose from, instead of the built-in table" },
 	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "where runs are kept" },
 	{ 0 }
 };

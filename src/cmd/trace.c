@@ -280,7 +280,8 @@ static const struct example examples[] = {
 };
 
 static const struct positional positionals[] = {
-	{ .name = "KIND...", .help = "events to show: fork exec exit signal oom open change connect accept listen close" },
+	{ .name = "KIND...", .help = "events to show: fork exec exit signal oom open change connect accept listen close "
+				  "retransmit reset" },
 	{ 0 }
 };
 

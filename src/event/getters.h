@@ -35,6 +35,12 @@ bool get_network_latency(const struct event *event, struct value *value);
 bool get_network_duration(const struct event *event, struct value *value);
 bool get_closed_by(const struct event *event, struct value *value);
 
+/* health.c */
+bool get_tcp_state(const struct event *event, struct value *value);
+bool get_segment_length(const struct event *event, struct value *value);
+bool get_reset_way(const struct event *event, struct value *value);
+bool get_reset_reason(const struct event *event, struct value *value);
+
 /* signal.c */
 bool get_signal_name(const struct event *event, struct value *value);
 bool get_signal_target_name(const struct event *event, struct value *value);

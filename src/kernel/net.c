@@ -14,7 +14,9 @@
 #define CONNECTIONS 65536
 #define LISTENERS 8192
 
-#define TCP_KINDS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | KIND_BIT(close))
+/* What a connection suffers has an owner because the connection is followed. */
+#define FOLLOWED (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset))
+#define TCP_KINDS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | FOLLOWED)
 
 static const struct rung tcp_rungs[] = {
 	{ .name = "btf", .programs = { "tcp_btf" } },
@@ -106,7 +108,7 @@ static int net_prepare(struct bpf_object *object)
 static const struct point points[] = {
 	{ .name = "tcp state", .help = "a TCP connection begins, listens or ends", .rungs = tcp_rungs, .kinds = TCP_KINDS },
 	{ .name = "tcp accept", .help = "a TCP connection is accepted", .rungs = accept_rungs,
-	  .kinds = KIND_BIT(accept) | KIND_BIT(close) },
+	  .kinds = KIND_BIT(accept) | FOLLOWED },
 	{ .name = "tcp connect failure", .help = "a TCP connect fails before a packet is sent: no route, no port",
 	  .rungs = failed_rungs, .kinds = KIND_BIT(connect) },
 	{ .name = "udp connect", .help = "a UDP socket is connected", .rungs = udp_rungs, .kinds = KIND_BIT(connect) },

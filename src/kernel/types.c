@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btf.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,57 +45,106 @@ static void look_up(struct type_query *queries, size_t count, const char *name, 
 			queries[i].id = id;
 }
 
-static int scan(const char *data, size_t size, struct type_query *queries, size_t count)
-{
-	const struct btf_header *header = (const void *)data;
-	const char *at, *end, *strings;
-	u32 id = 1;
+struct types {
+	char *data;
+	const char *at, *end;		/* of the types */
+	const char *strings;
+	u32 strings_length;
+};
 
-	if (size < sizeof(*header) || header->magic != BTF_MAGIC || header->hdr_len > size ||
-	    (size_t)header->hdr_len + header->type_off + header->type_len > size ||
-	    (size_t)header->hdr_len + header->str_off + header->str_len > size || !header->str_len)
-		return -EBADMSG;
-	at = data + header->hdr_len + header->type_off;
-	end = at + header->type_len;
-	strings = data + header->hdr_len + header->str_off;
-	if (strings[header->str_len - 1])
-		return -EBADMSG;
-	for (; at + sizeof(struct btf_type) <= end; id++) {
-		const struct btf_type *type = (const void *)at;
-		u32 kind = BTF_INFO_KIND(type->info);
-
-		if ((kind == BTF_KIND_FUNC || kind == BTF_KIND_TYPEDEF || kind == BTF_KIND_STRUCT) &&
-		    type->name_off < header->str_len)
-			look_up(queries, count, strings + type->name_off, kind, id);
-		at += sizeof(*type) + tail_size(type);
-	}
-	return 0;
-}
-
-int types_find(struct type_query *queries, size_t count)
+static int read_whole(struct types *types, size_t *size)
 {
 	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
 	struct stat status;
-	char *data = NULL;
-	size_t have = 0;
 	ssize_t got;
 	int error;
 
 	if (fd < 0)
 		return -errno;
 	error = fstat(fd, &status) ? -errno : 0;
-	if (!error && !(data = malloc(status.st_size)))
+	if (!error && !(types->data = malloc(status.st_size)))
 		error = -ENOMEM;
-	while (!error && have < (size_t)status.st_size) {
-		got = read(fd, data + have, status.st_size - have);
+	while (!error && *size < (size_t)status.st_size) {
+		got = read(fd, types->data + *size, status.st_size - *size);
 		if (got <= 0)
 			error = got < 0 ? -errno : -EBADMSG;
 		else
-			have += got;
+			*size += got;
 	}
 	close(fd);
-	if (!error)
-		error = scan(data, have, queries, count);
-	free(data);
 	return error;
+}
+
+static int types_open(struct types *types)
+{
+	const struct btf_header *header;
+	size_t size = 0;
+	int error = read_whole(types, &size);
+
+	if (error)
+		return error;
+	header = (const void *)types->data;
+	if (size < sizeof(*header) || header->magic != BTF_MAGIC || header->hdr_len > size ||
+	    (size_t)header->hdr_len + header->type_off + header->type_len > size ||
+	    (size_t)header->hdr_len + header->str_off + header->str_len > size || !header->str_len)
+		return -EBADMSG;
+	types->at = types->data + header->hdr_len + header->type_off;
+	types->end = types->at + header->type_len;
+	types->strings = types->data + header->hdr_len + header->str_off;
+	types->strings_length = header->str_len;
+	return types->strings[header->str_len - 1] ? -EBADMSG : 0;
+}
+
+/* The next type, with its name; NULL: no more. */
+static const struct btf_type *types_next(struct types *types, const char **name)
+{
+	const struct btf_type *type = (const void *)types->at;
+
+	if (types->at + sizeof(*type) > types->end || types->at + sizeof(*type) + tail_size(type) > types->end)
+		return NULL;
+	types->at += sizeof(*type) + tail_size(type);
+	*name = type->name_off < types->strings_length ? types->strings + type->name_off : "";
+	return type;
+}
+
+int types_find(struct type_query *queries, size_t count)
+{
+	struct types types = { 0 };
+	int error = types_open(&types);
+	const struct btf_type *type;
+	const char *name;
+
+	for (u32 id = 1; !error && (type = types_next(&types, &name)); id++) {
+		u32 kind = BTF_INFO_KIND(type->info);
+
+		if (kind == BTF_KIND_FUNC || kind == BTF_KIND_TYPEDEF || kind == BTF_KIND_STRUCT)
+			look_up(queries, count, name, kind, id);
+	}
+	free(types.data);
+	return error;
+}
+
+static void collect(const struct types *types, const struct btf_type *type, char **names, u32 most)
+{
+	const struct btf_enum *values = (const void *)(type + 1);
+
+	for (u32 i = 0; i < BTF_INFO_VLEN(type->info); i++)
+		if ((u32)values[i].val < most && !names[values[i].val] && values[i].name_off < types->strings_length)
+			names[values[i].val] = strdup(types->strings + values[i].name_off);
+}
+
+int types_enum(const char *wanted, char **names, u32 most)
+{
+	struct types types = { 0 };
+	int error = types_open(&types);
+	const struct btf_type *type = NULL;
+	bool found = false;
+	const char *name;
+
+	while (!error && !found && (type = types_next(&types, &name)))
+		found = BTF_INFO_KIND(type->info) == BTF_KIND_ENUM && !strcmp(name, wanted);
+	if (found)
+		collect(&types, type, names, most);
+	free(types.data);
+	return error ? error : found ? 0 : -ENOENT;
 }

@@ -1,4 +1,4 @@
-/* Numbers of named functions and types in the running kernel's BTF, found in one pass over the file. */
+/* Named functions and types of the running kernel's BTF, found in one pass over the file. */
 #ifndef KERNEL_TYPES_H
 #define KERNEL_TYPES_H
 
@@ -14,5 +14,7 @@ struct type_query {
 
 /* 0 or -errno. */
 int types_find(struct type_query *queries, size_t count);
+/* The names of an enum's values below `most`, by value; NULL where there is none. 0, -ENOENT, or another -errno. */
+int types_enum(const char *name, char **names, u32 most);
 
 #endif

@@ -354,6 +354,34 @@ def connected_unix(place):
     return {"process.pid": pid, "network.transport": "unix", "network.path": path}
 
 
+@trigger("reset")
+def refused(_):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+
+        def work():
+            socket.socket().connect_ex(("127.0.0.1", port))
+
+        pid, _, _ = child(work)
+    return {"process.pid": pid, "network.peer.port": port, "network.reset.way": "received", "network.tcp.state": "syn_sent"}
+
+
+@trigger("retransmit")
+def unanswered(_):
+    """The machine is alone: what is sent to another address over loopback comes back as a stranger's and is dropped."""
+    subprocess.run(["ip", "route", "replace", "10.213.77.2/32", "dev", "lo"], check=True)
+
+    def work():
+        caller = socket.socket()
+        caller.settimeout(1.5)
+        caller.connect_ex(("10.213.77.2", 7778))
+
+    pid, _, _ = child(work)
+    return {"process.pid": pid, "network.peer.address": "10.213.77.2", "network.peer.port": 7778,
+            "network.tcp.state": "syn_sent"}
+
+
 # ---- signals, memory
 
 
