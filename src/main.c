@@ -18,7 +18,7 @@
 #endif
 
 static const struct command *const commands[] = {
-	&trace_command, &hist_command, &report_command, &rules_command, &doctor_command, &fields_command, NULL,
+	&trace_command, &hist_command, &top_command, &report_command, &rules_command, &doctor_command, &fields_command, NULL,
 };
 
 static const struct command *main_find(const char *name)

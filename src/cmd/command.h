@@ -4,6 +4,6 @@
 
 #include "base/option.h"
 
-extern const struct command trace_command, hist_command, report_command, rules_command, doctor_command, fields_command;
+extern const struct command trace_command, hist_command, top_command, report_command, rules_command, doctor_command, fields_command;
 
 #endif

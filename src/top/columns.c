@@ -7,6 +7,7 @@
 #include "base/escape.h"
 
 #define NAME_LEAST 16
+#define TREE_LEAST 30		/* also for what it is indented by */
 #define IN_GROUPS 1
 #define IN_PROCESSES 2
 #define IN_BOTH 3
@@ -151,6 +152,7 @@ static bool is_processes(const struct table_view *view)
 static u32 fit(const struct table_view *view, size_t *left)
 {
 	unsigned int where = is_processes(view) ? IN_PROCESSES : IN_GROUPS, width = view->style.width, taken = 0;
+	unsigned int least = view->tree ? TREE_LEAST : NAME_LEAST;
 	u32 chosen = 0;
 
 	for (size_t i = 0; i < COLUMNS; i++)
@@ -161,7 +163,7 @@ static u32 fit(const struct table_view *view, size_t *left)
 	*left = SIZE_MAX;
 	if (!width)
 		return chosen;
-	while (chosen && taken + NAME_LEAST > width) {
+	while (chosen && taken + least > width) {
 		size_t worst = COLUMNS;
 
 		for (size_t i = 0; i < COLUMNS; i++)
@@ -238,13 +240,20 @@ void table_header(struct text *out, const struct table_view *view)
 static void add_name(struct text *out, const struct table_view *view, const struct line *line, size_t left)
 {
 	struct text name = { 0 };
-	u32 depth = line->depth < 40 ? line->depth : 40;
+	size_t indent = 2 * (size_t)line->depth;
 
-	for (u32 i = 0; i < depth; i++)
-		text_add(&name, i + 1 < depth ? "  " : "\\_");
-	if (depth)
-		text_add_char(&name, ' ');
+	/* However deep it is, half is for the name. */
+	if (view->style.width && indent > left / 2)
+		indent = left / 2;
+	if (indent >= 2) {
+		columns_pad(&name, indent - 2);
+		text_add(&name, "\\_ ");
+	}
 	escape_terminal(&name, line->name, line->name_length);
+	if (line->command_length) {
+		text_add(&name, "  ");
+		escape_terminal(&name, line->command, line->command_length);
+	}
 	if (view->style.width)
 		columns_cut(out, text_string(&name), name.length, left);
 	else

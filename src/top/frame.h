@@ -72,8 +72,8 @@ extern const char *const frame_sort_names[];
 
 /* One line of a listing: a process, or the sum of a group. */
 struct line {
-	const char *name;
-	size_t name_length;
+	const char *name, *command;	/* of a process: its tool, its arguments with spaces between (empty: not known) */
+	size_t name_length, command_length;
 	u32 depth;			/* in a tree */
 	struct frame_row sum;		/* pid: of the only process, 0 otherwise; texts are those of the first */
 };

@@ -25,7 +25,7 @@ static void add_bar(struct text *out, double share, unsigned int width)
 static void add_share(struct text *out, const char *name, u64 now, u64 before, double whole)
 {
 	if (is_known(now, before) && whole > 0)
-		text_add_format(out, "  %s %.0f%%", name, 100.0 * (now - before) / whole);
+		text_add_format(out, " %s %.0f%%", name, 100.0 * (now - before) / whole);
 }
 
 static void add_processors(struct text *out, const struct frame *frame, const struct run_host *facts, unsigned int width)
@@ -38,10 +38,10 @@ static void add_processors(struct text *out, const struct frame *frame, const st
 	text_add(out, "CPU  ");
 	add_bar(out, share, width);
 	text_add_format(out, "%3.0f%% of %u", 100 * share, facts->cpus);
-	add_share(out, "stolen", now->cpu_steal, before->cpu_steal, whole);
+	add_share(out, " stolen", now->cpu_steal, before->cpu_steal, whole);
 	if (is_known(now->pressure_cpu, before->pressure_cpu)) {
-		text_add(out, "   stalled for");
-		add_share(out, "CPU", now->pressure_cpu, before->pressure_cpu, time);
+		text_add(out, "   pressure:");
+		add_share(out, "cpu", now->pressure_cpu, before->pressure_cpu, time);
 		add_share(out, "memory", now->pressure_memory, before->pressure_memory, time);
 		add_share(out, "disk", now->pressure_io, before->pressure_io, time);
 	}
@@ -82,7 +82,7 @@ static void add_flows(struct text *out, const struct frame *frame)
 		text_add(out, "Disk");
 		add_flow(out, "read", now->disk_read, before->disk_read, interval);
 		add_flow(out, "write", now->disk_write, before->disk_write, interval);
-		add_share(out, "busy", now->disk_busy, before->disk_busy, interval);
+		add_share(out, " busy", now->disk_busy, before->disk_busy, interval);
 	}
 	if (is_known(now->network_received, before->network_received)) {
 		text_add(out, out->length ? "   Net" : "Net");

@@ -96,12 +96,19 @@ static u64 group_key(const struct frame_row *row, enum frame_by by)
 	}
 }
 
-/* The name goes behind the others; a line keeps where, for they move as they grow. */
+/* Texts go one behind the other; a line keeps where, for they move as they grow. */
+static const char *keep(struct listing *listing, const char *bytes, size_t length)
+{
+	size_t at = listing->names.length;
+
+	text_add_bytes(&listing->names, bytes, length);
+	return (const char *)at;
+}
+
 static void name_line(struct listing *listing, struct line *line, const char *name, size_t length)
 {
-	line->name = (const char *)listing->names.length;
+	line->name = keep(listing, name, length);
 	line->name_length = length;
-	text_add_bytes(&listing->names, name, length);
 }
 
 static void name_text(struct listing *listing, struct line *line, const struct shared_bytes *text, const char *without)
@@ -158,13 +165,12 @@ static void make_processes(struct listing *listing, const struct frame *frame, c
 	for (size_t i = 0; i < frame->count; i++) {
 		const struct frame_row *row = &frame->rows[i];
 		struct line *line = add_line(listing, row);
-		size_t length;
+		size_t length = 0;
 		const char *command = row->pid ? request->command(request->context, row, &length) : NULL;
 
-		if (command)
-			name_line(listing, line, command, length);
-		else
-			name_text(listing, line, row->tool, "?");
+		name_text(listing, line, row->tool, "?");
+		line->command_length = length;
+		line->command = keep(listing, command ? command : "", length);
 	}
 }
 
@@ -182,11 +188,8 @@ static bool has_text(const char *bytes, size_t length, const char *wanted)
 
 static bool is_wanted(const struct line *line, const struct listing_request *request)
 {
-	const struct shared_bytes *tool = line->sum.tool;
-
 	return !request->filter || !*request->filter || has_text(line->name, line->name_length, request->filter) ||
-	       ((request->by == FRAME_BY_PROCESS || request->tree) && tool &&
-		has_text(tool->data, tool->length, request->filter));
+	       has_text(line->command, line->command_length, request->filter);
 }
 
 static void keep_wanted(struct listing *listing, const struct listing_request *request)
@@ -316,8 +319,10 @@ void listing_make(struct listing *listing, const struct frame *frame, const stru
 		make_processes(listing, frame, request);
 	else
 		make_groups(listing, frame, request);
-	for (size_t i = 0; i < listing->count; i++)
+	for (size_t i = 0; i < listing->count; i++) {
 		listing->lines[i].name = text_string(&listing->names) + (size_t)listing->lines[i].name;
+		listing->lines[i].command = text_string(&listing->names) + (size_t)listing->lines[i].command;
+	}
 	if (!request->tree)
 		keep_wanted(listing, request);
 	qsort_r(listing->lines, listing->count, sizeof(*listing->lines), compare, (void *)request);
