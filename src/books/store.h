@@ -26,6 +26,8 @@ struct store_writer;
 
 /* Adds the run and starts the thread. run->id is set. NULL: said why. */
 struct store_writer *store_begin(struct store *store, struct run *run);
+/* What is recorded begins only now; before the first row. run->start is set. */
+void store_started(struct store_writer *writer, struct run *run, u64 start);
 /*
  * A row, new or replacing that of the same index; texts it refers to went before. A process is told when it is first
  * seen alive at a flush and again when it ended. `arguments` NULL: as told before.

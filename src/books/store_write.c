@@ -532,6 +532,14 @@ failed:
 	return NULL;
 }
 
+/* The thread looks at it only when there are rows. */
+void store_started(struct store_writer *writer, struct run *run, u64 start)
+{
+	pthread_mutex_lock(&writer->lock);
+	run->start = writer->base.start = start;
+	pthread_mutex_unlock(&writer->lock);
+}
+
 int store_end(struct store_writer *writer, const struct run *run)
 {
 	void *written;

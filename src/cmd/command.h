@@ -5,9 +5,12 @@
 #include "base/option.h"
 
 extern const struct command
+	run_command,
+	record_command,
 	trace_command,
 	hist_command,
 	report_command,
+	compare_command,
 	export_command,
 	runs_command,
 	rm_command,

@@ -1,5 +1,6 @@
 /* sonde runs: what was recorded. docs/store.md takes its tables from here. */
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/jot.h"
@@ -133,7 +134,7 @@ static int list(const struct runs_settings *settings)
 	if (!runs.told && !error)
 		message_note("no run is in the store %s; `sonde run -- CMD` records", store_path(store));
 	else if (!runs.json)
-		grid_print(&runs.grid, &runs.output.text, output_width(), "");
+		grid_print(&runs.grid, &runs.output.text, output_width(STDOUT_FILENO), "");
 	if (!runs.json && runs.more)
 		text_add_format(&runs.output.text, "%llu more (--all shows them)\n", (unsigned long long)runs.more);
 	grid_free(&runs.grid);
