@@ -118,6 +118,9 @@ def test_cookie(case):
     ports = asked.getsockname()[1], left_alone.getsockname()[1]
     asked.close()
     left_alone.close()
+    server.close()
+    for port in ports:
+        sonde.wait_record(lambda r: r["kind"] == "close" and field(r, "network.local.port") == port, "the client's end")
     sonde.stop()
     equal([field(closes(sonde, port)[0], "network.cookie") for port in ports], [cookie, None], "at the end")
     equal(field(sonde.one("connect", network__local__port=ports[0]), "network.cookie"), None, "before anyone asked")
