@@ -20,6 +20,8 @@
 #endif
 
 static const struct command *const commands[] = {
+	&run_command,
+	&record_command,
 	&trace_command,
 	&hist_command,
 	&report_command,
