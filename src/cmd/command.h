@@ -5,6 +5,8 @@
 #include "base/option.h"
 
 extern const struct command
+	run_command,
+	record_command,
 	trace_command,
 	hist_command,
 	report_command,

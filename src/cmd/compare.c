@@ -1,6 +1,7 @@
 /* sonde compare: what changed between runs of the same thing. */
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/message.h"
@@ -75,7 +76,7 @@ static bool load_all(struct compare *compare, struct store *store, const struct 
 static void print(const struct compare_settings *settings, const struct compare *compare, const struct compare_rule *rule,
 		  bool failed, const struct text *which, struct output *output)
 {
-	const struct report_style style = terminal_style();
+	const struct report_style style = terminal_style(STDOUT_FILENO);
 	struct jot jot = { .out = &output->text };
 
 	if (!settings->json) {

@@ -41,15 +41,15 @@ bool output_some(struct output *output)
 	return output->text.length < MUCH ? !output->error : output_flush(output);
 }
 
-unsigned int output_width(void)
+unsigned int output_width(int fd)
 {
 	const char *columns = getenv("COLUMNS");
 	unsigned int width = columns ? strtoul(columns, NULL, 10) : 0;
 	struct winsize size;
 
-	if (!isatty(STDOUT_FILENO))
+	if (!isatty(fd))
 		return 0;
-	if (!width && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+	if (!width && !ioctl(fd, TIOCGWINSZ, &size))
 		width = size.ws_col;
 	return width;
 }

@@ -1,5 +1,6 @@
 /* sonde report: what a recorded run was, what it cost and where its time went. */
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/message.h"
 #include "books/page.h"
@@ -24,7 +25,7 @@ static void hand_on(void *context)
 static int show(const struct report_settings *settings, const struct run *run, const struct findings *findings,
 		const struct size_prices *prices)
 {
-	const struct report_style style = terminal_style();
+	const struct report_style style = terminal_style(STDOUT_FILENO);
 	const struct report_request request = {
 		.by = settings->by < 0 ? SUM_TOOL : settings->by, .by_given = settings->by >= 0, .tree = settings->tree,
 		.critical = settings->critical, .files = settings->files, .peers = settings->peers,

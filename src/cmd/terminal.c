@@ -6,12 +6,12 @@
 
 #include "cmd/output.h"
 
-struct report_style terminal_style(void)
+struct report_style terminal_style(int fd)
 {
 	const char *terminal = getenv("TERM");
 
 	return (struct report_style){
-		.width = output_width(),
-		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb")),
+		.width = output_width(fd),
+		.colour = isatty(fd) && !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb")),
 	};
 }

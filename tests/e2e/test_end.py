@@ -202,7 +202,8 @@ def test_bad_usage(case):
     plans = {("trace", "exce"): "exec", ("trace",): "", ("trace", "exec", "--jsno"): "--json", ("tarce", "exec"): "trace",
              ("trace", "exec", "--for", "soon"): "soon", ("trace", "exec", "--ring-size", "big"): "big",
              ("trace", "exec", "--pid", "x"): "x", ("trace", "exec", "--pid"): "--pid",
-             ("trace", "exec", "-o", "process.pdi"): "process.pdi", (): ""}
+             ("trace", "exec", "-o", "process.pdi"): "process.pdi", ("trace", "open", "--tree"): "for exec",
+             ("trace", "exec", "--tree", "--json"): "--json", ("trace", "exec", "--tree", "-o", "process.pid"): "-o", (): ""}
     for arguments, named in plans.items():
         result = subprocess.run([SONDE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, text=True)
         equal(result.returncode, 2, "exit status of %s (%s)" % (arguments, result.stderr))
@@ -280,6 +281,19 @@ def test_doctor(case):
             continue
         current[words[0]] = {"costs": "taken", "works": "works", "refused:": "refused"}[words[1]]
     equal(got, want, "the table")
+
+
+def test_closed_streams(case):
+    """Started without standard output it fails and says so; without the others it works, and leaves their numbers alone."""
+    traced = "trace exec -- sh -c 'exit 5'"
+    for command, closed, status, said in (("hist runq --for 50ms", ">&-", 1, b"standard output: Bad file descriptor"),
+                                          (traced, ">&-", 1, b"standard output: Bad file descriptor"),
+                                          (traced, "2>&-", 5, b""), (traced, "<&- 2>&-", 5, b""),
+                                          (traced, "<&-", 5, b"nothing lost")):
+        result = subprocess.run(["sh", "-c", "%s %s %s" % (SONDE, command, closed)], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, timeout=20)
+        equal(result.returncode, status, "exit status with %s" % closed)
+        expect(said in result.stderr, "with %s: %r" % (closed, result.stderr))
 
 
 def test_words_too_many(case):
