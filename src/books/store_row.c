@@ -115,12 +115,14 @@ u64 store_row_bind(sqlite3_stmt *statement, int first, enum store_table table, c
 	for (size_t i = 0; i < layout->column_count; i++)
 		bytes += bind_column(statement, first++, &layout->columns[i], run, row);
 	for (size_t i = 0; layout->costs && i < cost_count; i++)
-		bytes += store_bind_number(statement, first++,
-					   cost_value((const struct costs *)((const char *)row + layout->cost_offset), &cost_list[i]));
+		bytes += store_bind_number(
+			statement, first++,
+			cost_value((const struct costs *)((const char *)row + layout->cost_offset), &cost_list[i]));
 	return bytes;
 }
 
-static u64 read_column(sqlite3_stmt *statement, int at, const struct store_column *column, struct run *run, const void *row)
+static u64 read_column(sqlite3_stmt *statement, int at, const struct store_column *column, struct run *run,
+		       const void *row)
 {
 	bool null = sqlite3_column_type(statement, at) == SQLITE_NULL;
 	u64 value = sqlite3_column_int64(statement, at);
@@ -135,7 +137,9 @@ static u64 read_column(sqlite3_stmt *statement, int at, const struct store_colum
 	case STORE_TIME:
 		return value + run->start;
 	case STORE_WORDS:
-		return null ? RUN_NONE : run_text_add(run, sqlite3_column_blob(statement, at), sqlite3_column_bytes(statement, at));
+		return null ? RUN_NONE
+			    : run_text_add(run, sqlite3_column_blob(statement, at),
+					   sqlite3_column_bytes(statement, at));
 	}
 	return column->most && value > column->most ? 0 : value;
 }

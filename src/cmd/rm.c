@@ -33,7 +33,8 @@ struct rm {
 static bool take_note(void *context, const struct store_entry *entry)
 {
 	struct rm *rm = context;
-	const struct run_bytes *title = entry->name.length ? &entry->name : entry->kind == RUN_COMMAND ? &entry->command : &entry->scope;
+	const struct run_bytes *command = entry->kind == RUN_COMMAND ? &entry->command : &entry->scope;
+	const struct run_bytes *title = entry->name.length ? &entry->name : command;
 	struct text text = { 0 };
 
 	escape_terminal(&text, title->data, title->length);
@@ -94,14 +95,15 @@ static int remove_doomed(const struct rm *rm, struct store *store)
 			failed = true;
 			continue;
 		}
-		text_add_format(&output.text, "removed run %llu, %s: %s\n", (unsigned long long)run->id, size_format(run->bytes, size),
-				run->title);
+		text_add_format(&output.text, "removed run %llu, %s: %s\n", (unsigned long long)run->id,
+				size_format(run->bytes, size), run->title);
 		output_some(&output);
 		count++;
 		bytes += run->bytes;
 	}
 	if (count > 1)
-		text_add_format(&output.text, "removed %llu runs, %s\n", (unsigned long long)count, size_format(bytes, size));
+		text_add_format(&output.text, "removed %llu runs, %s\n", (unsigned long long)count,
+				size_format(bytes, size));
 	else if (!count && !failed)
 		text_add(&output.text, "nothing to remove\n");
 	return output_end(&output) || failed;
@@ -150,17 +152,19 @@ static int run_rm(const struct command *command, int argc, char **argv)
 #define AT(member) offsetof(struct rm_settings, member)
 
 static const struct option options[] = {
-	{ .name = "older-than", .letter = 'o', .type = OPTION_DURATION, .offset = AT(older), .min = 1000000000, .max = INT64_MAX,
-	  .argument = "DURATION", .help = "all that ended longer ago than this" },
-	{ .name = "keep", .letter = 'k', .type = OPTION_INTEGER, .offset = AT(keep), .min = 1, .max = INT64_MAX, .argument = "N",
-	  .help = "all but the newest N" },
+	{ .name = "older-than", .letter = 'o', .type = OPTION_DURATION, .offset = AT(older), .min = 1000000000,
+	  .max = INT64_MAX, .argument = "DURATION", .help = "all that ended longer ago than this" },
+	{ .name = "keep", .letter = 'k', .type = OPTION_INTEGER, .offset = AT(keep), .min = 1, .max = INT64_MAX,
+	  .argument = "N", .help = "all but the newest N" },
 	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all), .help = "all of them" },
-	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "where runs are kept" },
+	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE",
+	  .help = "where runs are kept" },
 	{ 0 }
 };
 
 static const struct positional positionals[] = {
-	{ .name = "[RUN]...", .help = "number or name of a run (the latest of that name), last, last~1 for the one before" },
+	{ .name = "[RUN]...",
+	  .help = "number or name of a run (the latest of that name), last, last~1 for the one before" },
 	{ 0 }
 };
 
@@ -175,9 +179,10 @@ const struct command rm_command = {
 	.name = "rm",
 	.summary = "remove recorded runs",
 	.usage = "[RUN]... [OPTION]...",
-	.description = "Removes recorded runs and gives their room on disk back. What is being recorded stays. With --older-than and --keep "
-		       "together, a run goes if either says so.\n\n"
-		       "Nothing is removed if one of the runs is not there. A number goes before a name of the same digits.",
+	.description = "Removes recorded runs and gives their room on disk back. What is being recorded stays. With "
+		       "--older-than and --keep together, a run goes if either says so.\n\n"
+		       "Nothing is removed if one of the runs is not there. A number goes before a name of the same "
+		       "digits.",
 	.examples = examples,
 	.options = options,
 	.positionals = positionals,

@@ -28,7 +28,9 @@ struct runs {
 	bool json;
 };
 
-static const char *const states[] = { [RUN_RECORDING] = "recording", [RUN_FINISHED] = "finished", [RUN_INTERRUPTED] = "interrupted" };
+static const char *const states[] = {
+	[RUN_RECORDING] = "recording", [RUN_FINISHED] = "finished", [RUN_INTERRUPTED] = "interrupted"
+};
 
 /* Under the same names as in `sonde report --json`. */
 static void add_json(struct text *out, const struct store_entry *entry)
@@ -166,11 +168,13 @@ static int run_runs(const struct command *command, int argc, char **argv)
 #define AT(member) offsetof(struct runs_settings, member)
 
 static const struct option options[] = {
-	{ .name = "limit", .letter = 'n', .type = OPTION_INTEGER, .offset = AT(limit), .min = 1, .max = INT64_MAX, .argument = "N",
-	  .help = "the newest N; if not given, 30, and all with --json" },
+	{ .name = "limit", .letter = 'n', .type = OPTION_INTEGER, .offset = AT(limit), .min = 1, .max = INT64_MAX,
+	  .argument = "N", .help = "the newest N; if not given, 30, and all with --json" },
 	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all), .help = "all of them" },
-	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object a line, the newest first" },
-	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "where runs are kept" },
+	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json),
+	  .help = "one JSON object a line, the newest first" },
+	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE",
+	  .help = "where runs are kept" },
 	{ .name = "schema", .type = OPTION_FLAG, .offset = AT(schema) },
 	{ 0 }
 };
@@ -185,13 +189,14 @@ const struct command runs_command = {
 	.name = "runs",
 	.summary = "list recorded runs",
 	.usage = "[OPTION]...",
-	.description = "Lists the recorded runs, the newest first: when each began, how long it took, how it ended, how many processes it had, "
-		       "their CPU time, and what it takes in the store. One that is being recorded is shown as it is so far; one whose "
-		       "recorder died is interrupted, and what there is of it ends a second or so before.\n\n"
-		       "Other commands take a run as its number, its name (the latest of that name), last, or last~1 for the one before. A "
-		       "number goes before a name of the same digits.\n\n"
-		       "The store is a SQLite file (docs/store.md describes its tables): --store FILE, $SONDE_STORE, /var/lib/sonde/store.db for "
-		       "root, or ~/.local/state/sonde/store.db.",
+	.description = "Lists the recorded runs, the newest first: when each began, how long it took, how it ended, "
+		       "how many processes it had, their CPU time, and what it takes in the store. One that is being "
+		       "recorded is shown as it is so far; one whose recorder died is interrupted, and what there is "
+		       "of it ends a second or so before.\n\n"
+		       "Other commands take a run as its number, its name (the latest of that name), last, or last~1 "
+		       "for the one before. A number goes before a name of the same digits.\n\n"
+		       "The store is a SQLite file (docs/store.md describes its tables): --store FILE, $SONDE_STORE, "
+		       "/var/lib/sonde/store.db for root, or ~/.local/state/sonde/store.db.",
 	.examples = examples,
 	.options = options,
 	.run = run_runs,
