@@ -85,6 +85,9 @@ $(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
 # Embedded as they are, so no compiler names them as something it read.
 $(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
 
+# What is embedded (base/embed.h) no compiler tells make of.
+$(O)/src/books/page.o $(B)/san/src/books/page.o: $(wildcard src/books/page/*)
+
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
@@ -150,8 +153,15 @@ lint: $(O)/sonde ## static checks
 deps: ## install what the build needs (Debian)
 	@tests/deps build
 
-docs: $(O)/sonde ## generate docs/events.md from the field table
+SPLICE = sed -i -e '/<!-- tables -->/,/<!-- end of tables -->/{//!d}' -e '/<!-- tables -->/r $(B)/gen.tables'
+
+docs: $(O)/sonde ## generate docs/events.md, and the tables of docs/kernels.md and docs/store.md
 	$(O)/sonde fields --markdown > docs/events.md
+	$(O)/sonde doctor --markdown > $(B)/gen.tables
+	$(SPLICE) docs/kernels.md
+	$(O)/sonde runs --schema > $(B)/gen.tables
+	$(SPLICE) docs/store.md
+	@rm -f $(B)/gen.tables
 
 install: $(O)/sonde ## DESTDIR, PREFIX
 	install -D -m 755 $(O)/sonde $(DESTDIR)$(PREFIX)/bin/sonde

@@ -94,14 +94,15 @@ void report_findings(struct report *report)
 	for (u32 i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->items[i];
 
-		text_add_format(report->out, "  %u. ", i + 1);
+		text_add_format(report->out, report->style.colour ? "  \033[1m%u. " : "  %u. ", i + 1);
 		text_add_bytes(report->out, finding->title.data, finding->title.length);
+		text_add(report->out, report->style.colour ? "\033[0m (" : " (");
+		text_add(report->out, finding_sureness_name(finding->sureness));
 		if (finding->lost) {
-			text_add(report->out, ", about ");
+			text_add(report->out, "; about ");
 			report_duration(report, finding->lost);
-			text_add(report->out, " lost");
 		}
-		text_add_char(report->out, '\n');
+		text_add(report->out, ")\n");
 		report_wrapped(report, &finding->evidence, 5);
 		report_wrapped(report, &finding->advice, 5);
 	}
@@ -121,6 +122,7 @@ static void default_sections(struct report *report, u32 rows)
 	if (has_path(report->run))
 		report_critical(report, false);
 	report_failures(report, false);
+	report_size(report);
 }
 
 void report_summary(struct text *out, const struct run *run, const struct findings *findings,

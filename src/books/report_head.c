@@ -4,6 +4,7 @@
 #include "base/duration.h"
 #include "base/escape.h"
 #include "books/label.h"
+#include "books/size_memory.h"
 
 static void add_duration(struct text *out, u64 ns)
 {
@@ -125,9 +126,14 @@ static void add_cpu(struct report *report)
 	add_duration(out, costs->cpu_wait);
 	text_add(out, " for a CPU");
 	if (costs->disk_wait) {
-		text_add(out, ", about ");
+		text_add(out, ", ");
 		add_duration(out, costs->disk_wait);
 		text_add(out, " for disks");
+	}
+	if (costs->sync_wait) {
+		text_add(out, " (");
+		add_duration(out, costs->sync_wait);
+		text_add(out, " of it in fsync)");
 	}
 	text_add(out, " (all processes together)\n");
 }
@@ -136,17 +142,23 @@ static void add_memory(struct report *report)
 {
 	const struct run *run = report->run;
 	u64 most = report->total.costs.memory, together = report->total.sampled_memory;
+	struct memory_levels *levels;
+	struct memory_peak peak;
 	u32 largest = 0;
 
 	if (!most && !together)
 		return;
+	levels = memory_levels_new(run);
+	peak = memory_peak(levels, NULL, 0);
+	memory_levels_free(levels);
+	together = peak.bytes > together ? peak.bytes : together;
 	for (u32 i = 1; i < run->process_count; i++)
 		if (run->processes[i].costs.memory > run->processes[largest].costs.memory)
 			largest = i;
 	begin(report, "memory");
 	if (together > most) {
 		add_size(report->out, together);
-		text_add(report->out, " seen in use at once, ");
+		text_add(report->out, " at most at once, ");
 	}
 	add_size(report->out, most);
 	text_add(report->out, " in the largest process");

@@ -288,6 +288,38 @@ static void add_rows(struct writer *writer)
 	free(rows);
 }
 
+static void add_findings(struct writer *writer)
+{
+	const struct findings *findings = writer->report.findings;
+	const struct run *run = writer->report.run;
+	struct jot *jot = &writer->jot;
+
+	if (!findings)
+		return;
+	jot_open(jot, "findings", '[');
+	for (u32 i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->items[i];
+
+		jot_open(jot, NULL, '{');
+		jot_string(jot, "kind", finding->kind);
+		jot_string(jot, "sure", finding_sureness_name(finding->sureness));
+		jot_time(writer, "from_ns", finding->from);
+		jot_time(writer, "to_ns", finding->to);
+		jot_unsigned(jot, "lost_ns", finding->lost);
+		if (finding->tool < run->tool_count)
+			jot_text(writer, "tool", run->tools[finding->tool].name);
+		if (finding->task < run->task_count)
+			jot_text(writer, "task", run->tasks[finding->task].name);
+		if (finding->process < run->process_count)
+			jot_unsigned(jot, "pid", run->processes[finding->process].pid);
+		jot_bytes(jot, "title", finding->title.data, finding->title.length);
+		jot_bytes(jot, "evidence", finding->evidence.data, finding->evidence.length);
+		jot_bytes(jot, "advice", finding->advice.data, finding->advice.length);
+		jot_close(jot, '}');
+	}
+	jot_close(jot, ']');
+}
+
 static void add_tree(struct writer *writer)
 {
 	const struct run *run = writer->report.run;
@@ -465,6 +497,8 @@ void report_json(const struct report_sink *sink, const struct run *run, const st
 	jot_unsigned(&writer.jot, "containers", run->container_count);
 	add_sum(&writer, &writer.report.total);
 	jot_close(&writer.jot, '}');
+	add_findings(&writer);
+	report_size_jot(&writer.report, &writer.jot);
 	add_rows(&writer);
 	if (request->tree)
 		add_tree(&writer);

@@ -2,6 +2,7 @@
 #ifndef BOOKS_REPORT_PART_H
 #define BOOKS_REPORT_PART_H
 
+#include "base/jot.h"
 #include "books/critical.h"
 #include "books/report.h"
 #include "proc/user.h"
@@ -47,6 +48,9 @@ struct sum_row *report_rows(const struct report *report, enum sum_by by, u32 *co
 void report_head(struct report *report);
 void report_coverage_text(struct report *report);
 void report_findings(struct report *report);
+void report_size(struct report *report);
+/* A member of the open object. */
+void report_size_jot(struct report *report, struct jot *jot);
 void report_table(struct report *report, enum sum_by by, u32 usual);
 void report_tree(struct report *report);
 void report_critical(struct report *report, bool whole);

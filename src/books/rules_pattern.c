@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 
+#define REPEATS_MOST 4096
+
 static bool has_back_reference(const char *text)
 {
 	for (; *text; text++)
@@ -16,6 +18,22 @@ static bool has_back_reference(const char *text)
 				return true;
 			text++;
 		}
+	return false;
+}
+
+/* The product of all {n} and {n,m}: what they would be written out. */
+static bool repeats_too_often(const char *text)
+{
+	unsigned long product = 1;
+
+	for (; (text = strchr(text, '{')); text++) {
+		const char *comma = text + 1 + strspn(text + 1, "0123456789");
+		unsigned long times = strtoul(text + 1, NULL, 10), most = *comma == ',' ? strtoul(comma + 1, NULL, 10) : 0;
+
+		times = most > times ? most : times;
+		if (times > REPEATS_MOST || (times && (product *= times) > REPEATS_MOST))
+			return true;
+	}
 	return false;
 }
 
@@ -31,6 +49,10 @@ static int read_expression(struct rule_pattern *pattern, struct text *error)
 	}
 	if (has_back_reference(text)) {
 		text_add(error, "back references (\\1) are not allowed in an expression: they can take for ever");
+		return -1;
+	}
+	if (repeats_too_often(text)) {
+		text_add_format(error, "the repetitions {n} in the expression come to more than %d when multiplied", REPEATS_MOST);
 		return -1;
 	}
 	status = regcomp(&pattern->expression, text, REG_EXTENDED);
@@ -103,11 +125,13 @@ static bool glob_fits(const char *glob, const char *glob_end, struct rule_value 
 static bool expression_fits(const struct rule_pattern *pattern, struct rule_value value, struct rule_value *groups)
 {
 	regmatch_t matches[PATTERN_GROUPS_MOST + 1];
+	char subject[PATTERN_SUBJECT_MOST + 1];	/* with a NUL behind it, which a value need not have */
 
 	if (value.length > PATTERN_SUBJECT_MOST)
 		value.length = PATTERN_SUBJECT_MOST;
-	matches[0] = (regmatch_t){ 0, value.length };
-	if (regexec(&pattern->expression, value.at, PATTERN_GROUPS_MOST + 1, matches, REG_STARTEND))
+	memcpy(subject, value.at, value.length);
+	subject[value.length] = '\0';
+	if (regexec(&pattern->expression, subject, PATTERN_GROUPS_MOST + 1, matches, 0))
 		return false;
 	for (size_t i = 1; i <= pattern->expression.re_nsub; i++)
 		groups[i - 1] = matches[i].rm_so < 0 ? (struct rule_value){ "", 0 } :

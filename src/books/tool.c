@@ -12,6 +12,7 @@
 
 #define ROUNDS_MOST 4
 #define COMM_MOST 15
+#define SNAKEMAKE_PREFIX 12	/* bytes before the script's own name */
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 struct span {
@@ -158,6 +159,10 @@ static enum found found_script(struct span path, struct span *name)
 	if (is_nameless(path))
 		return FOUND_NOTHING;
 	*name = base_of(path);
+	/* Snakemake runs a copy of a rule's script: .snakemake/scripts/tmp01234567.plot.py */
+	if (begins(*name, "tmp") && name->length > SNAKEMAKE_PREFIX && name->at[SNAKEMAKE_PREFIX - 1] == '.' &&
+	    memmem(path.at, path.length, "/.snakemake/scripts/", strlen("/.snakemake/scripts/")))
+		*name = (struct span){ name->at + SNAKEMAKE_PREFIX, name->length - SNAKEMAKE_PREFIX };
 	return FOUND_NAME;
 }
 

@@ -1,19 +1,20 @@
 /* sonde report: what a recorded run was, what it cost and where its time went. */
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/message.h"
+#include "books/page.h"
 #include "books/report.h"
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
+#include "cmd/terminal.h"
 
 struct report_settings {
 	int by, sort;
 	bool tree, critical, files, peers, failures, all, json;
 	int64_t limit;
-	const char *store;
+	const char *store, *prices, *html;
 };
 
 static void hand_on(void *context)
@@ -21,23 +22,10 @@ static void hand_on(void *context)
 	output_flush(context);
 }
 
-static struct report_style style_of_terminal(void)
+static int show(const struct report_settings *settings, const struct run *run, const struct findings *findings,
+		const struct size_prices *prices)
 {
-	const char *columns = getenv("COLUMNS"), *terminal = getenv("TERM");
-	struct report_style style = { .width = columns ? strtoul(columns, NULL, 10) : 0 };
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO))
-		return style;
-	style.colour = !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb"));
-	if (!style.width && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		style.width = size.ws_col;
-	return style;
-}
-
-static int report(const struct report_settings *settings, const char *which)
-{
-	const struct report_style style = style_of_terminal();
+	const struct report_style style = terminal_style(STDOUT_FILENO);
 	const struct report_request request = {
 		.by = settings->by < 0 ? SUM_TOOL : settings->by, .by_given = settings->by >= 0, .tree = settings->tree,
 		.critical = settings->critical, .files = settings->files, .peers = settings->peers,
@@ -46,21 +34,45 @@ static int report(const struct report_settings *settings, const char *which)
 	};
 	struct output output = { 0 };
 	const struct report_sink sink = { .out = &output.text, .some = hand_on, .context = &output };
-	struct store *store = store_open(settings->store, false);
-	struct run *run;
 
-	if (!store)
-		return 1;
-	run = store_load(store, which, STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES | (settings->files ? STORE_WITH_FILES : 0));
-	store_close(store);
-	if (!run)
-		return 1;
+	if (settings->html)
+		return page_write(run, findings, prices, settings->html) ? 1 : 0;
 	if (settings->json)
-		report_json(&sink, run, NULL, NULL, &request);
+		report_json(&sink, run, findings, prices, &request);
 	else
-		report_text(&sink, run, NULL, NULL, &request, &style);
-	run_free(run);
+		report_text(&sink, run, findings, prices, &request, &style);
 	return output_end(&output);
+}
+
+static int report(const struct report_settings *settings, const char *which)
+{
+	unsigned int with = STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES;
+	struct size_prices *prices;
+	struct text error = { 0 };
+	struct findings findings;
+	struct store *store = NULL;
+	struct run *run = NULL;
+	int status = 1;
+
+	if (settings->files || settings->html)
+		with |= STORE_WITH_FILES;
+	prices = size_prices_read(settings->prices, &error);
+	if (!prices)
+		message_error("%s", text_string(&error));
+	else
+		store = store_open(settings->store, false);
+	if (store)
+		run = store_load(store, which, with);
+	store_close(store);
+	if (run) {
+		findings_make(&findings, run);
+		status = show(settings, run, &findings, prices);
+		findings_free(&findings);
+	}
+	run_free(run);
+	size_prices_free(prices);
+	text_free(&error);
+	return status;
 }
 
 static int run_report(const struct command *command, int argc, char **argv)
@@ -98,6 +110,10 @@ static const struct option options[] = {
 	  .help = "rows of a table; if not given, 30, and all with --json" },
 	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all), .help = "all rows; a tree with each process" },
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object on one line" },
+	{ .name = "html", .type = OPTION_STRING, .offset = AT(html), .argument = "FILE",
+	  .help = "write the run as one page for a browser, and nothing else" },
+	{ .name = "prices", .type = OPTION_STRING, .offset = AT(prices), .argument = "FILE",
+	  .help = "prices of machines to choose from, instead of the built-in table" },
 	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "where runs are kept" },
 	{ 0 }
 };
@@ -111,6 +127,7 @@ static const struct example examples[] = {
 	{ "sonde report", "the last run: totals, tools, critical path, failures" },
 	{ "sonde report nightly --by task --sort memory", "the tasks of the latest run of that name, the largest first" },
 	{ "sonde report 17 --tree --all", "every process of run 17 below the one that started it" },
+	{ "sonde report --html run.html", "the last run as a page: timeline, charts, tables, findings" },
 	{ "sonde report --json --critical | jq '.critical[] | select(.disk_ns > 1e9)'", "where the last run waited for disks" },
 	{ 0 }
 };

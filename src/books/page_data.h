@@ -1,0 +1,16 @@
+/* The data of the page: columns rather than rows, short, for page/data.js to read. */
+#ifndef BOOKS_PAGE_DATA_H
+#define BOOKS_PAGE_DATA_H
+
+#include "books/export.h"
+#include "books/size.h"
+
+void page_data(struct file *file, const struct export *export, const struct size_prices *prices);
+
+/* Processes, the bulk of it: by start, each number as a difference where that is shorter. place[i] is where process i stands. */
+void page_processes(struct file *file, struct jot *jot, const struct export *export, const u32 *order, const u32 *place);
+
+/* Bytes that others chose, as they may be shown to a person: no control characters, no changes of direction. */
+void page_jot_shown(struct jot *jot, const char *key, const void *bytes, size_t length);
+
+#endif
