@@ -153,8 +153,15 @@ lint: $(O)/sonde ## static checks
 deps: ## install what the build needs (Debian)
 	@tests/deps build
 
-docs: $(O)/sonde ## generate docs/events.md from the field table
+SPLICE = sed -i -e '/<!-- tables -->/,/<!-- end of tables -->/{//!d}' -e '/<!-- tables -->/r $(B)/gen.tables'
+
+docs: $(O)/sonde ## generate docs/events.md, and the tables of docs/kernels.md and docs/store.md
 	$(O)/sonde fields --markdown > docs/events.md
+	$(O)/sonde doctor --markdown > $(B)/gen.tables
+	$(SPLICE) docs/kernels.md
+	$(O)/sonde runs --schema > $(B)/gen.tables
+	$(SPLICE) docs/store.md
+	@rm -f $(B)/gen.tables
 
 install: $(O)/sonde ## DESTDIR, PREFIX
 	install -D -m 755 $(O)/sonde $(DESTDIR)$(PREFIX)/bin/sonde

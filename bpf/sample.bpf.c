@@ -87,6 +87,20 @@ static __always_inline u32 state_of(struct task_struct *task)
 		(record)->write_chars += (io)->wchar;   \
 		(record)->read_bytes += (io)->read_bytes; \
 		(record)->write_bytes += (io)->write_bytes; \
+		(record)->read_calls += (io)->syscr;    \
+		(record)->write_calls += (io)->syscw;   \
+		(record)->cancelled_write_bytes += (io)->cancelled_write_bytes; \
+	} while (0)
+
+/* task_struct and signal_struct name these fields alike: what a thread used, and what the dead ones did. */
+#define ADD_COUNTS(record, holder)                                              \
+	do {                                                                    \
+		(record)->user_ns += BPF_CORE_READ(holder, utime);              \
+		(record)->system_ns += BPF_CORE_READ(holder, stime);            \
+		(record)->minor_faults += BPF_CORE_READ(holder, min_flt);       \
+		(record)->major_faults += BPF_CORE_READ(holder, maj_flt);       \
+		(record)->voluntary_switches += BPF_CORE_READ(holder, nvcsw);   \
+		(record)->involuntary_switches += BPF_CORE_READ(holder, nivcsw); \
 	} while (0)
 
 static __always_inline void add_thread(struct sample_work *work, struct task_struct *task)
@@ -99,6 +113,7 @@ static __always_inline void add_thread(struct sample_work *work, struct task_str
 	if (state < SAMPLE_STATES)
 		work->in_state[state]++;
 	record->runtime_ns += BPF_CORE_READ(task, se.sum_exec_runtime);
+	ADD_COUNTS(record, task);
 	if (!work->mm && !(flags & PF_KTHREAD))
 		work->mm = BPF_CORE_READ(task, mm);
 	if (flags & PF_EXITING && thread_is_noted(task))
@@ -145,6 +160,7 @@ __noinline u32 sample_sum(u64 address)
 	work->head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
 	work->node = BPF_CORE_READ(signal, thread_head.next);
 	work->record.runtime_ns = BPF_CORE_READ(signal, sum_sched_runtime);
+	ADD_COUNTS(&work->record, signal);
 	for (int i = 0; i < WALK_STEPS; i++)
 		if (sample_steps(0))
 			break;
@@ -163,6 +179,9 @@ static __always_inline void add_dead(struct sample_record *record)
 	record->write_chars += gone->write_chars;
 	record->read_bytes += gone->read_bytes;
 	record->write_bytes += gone->write_bytes;
+	record->read_calls += gone->read_calls;
+	record->write_calls += gone->write_calls;
+	record->cancelled_write_bytes += gone->cancelled_write_bytes;
 }
 
 static __always_inline u16 cut(u64 count)

@@ -4,8 +4,10 @@
  */
 #include <malloc.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/manual.h"
 #include "base/message.h"
@@ -18,7 +20,19 @@
 #endif
 
 static const struct command *const commands[] = {
-	&trace_command, &hist_command, &report_command, &export_command, &rules_command, &doctor_command, &fields_command, NULL,
+	&run_command,
+	&record_command,
+	&trace_command,
+	&hist_command,
+	&report_command,
+	&compare_command,
+	&export_command,
+	&runs_command,
+	&rm_command,
+	&rules_command,
+	&doctor_command,
+	&fields_command,
+	NULL,
 };
 
 static const struct command *main_find(const char *name)
@@ -124,8 +138,23 @@ static int main_run(int argc, char **argv)
 	return command->run(command, argc - 1, argv + 1);
 }
 
+/*
+ * A standard stream that came closed would be the next file that is opened: messages would go into a map or a store.
+ * The places are taken first, by something that cannot be written to; what goes to standard output then fails, as it should.
+ */
+static void main_keep_streams(void)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = dup(fd);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	main_keep_streams();
 	/*
 	 * Loading takes a few large buffers for a moment. Freed memory goes back to the system at once only while this
 	 * threshold is fixed; left alone it grows with the first of them.

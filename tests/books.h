@@ -82,15 +82,24 @@ static inline struct run *books_make(u32 processes)
 	run->host.swap = 1ULL << 30;
 	run->host.memory_limit = 8ULL << 30;
 	for (u32 i = 0; i < 7; i++)
-		*run_tool_add(run) = (struct run_tool){ books_text(run, "tool%u", i), i ? books_text(run, "/usr/bin/tool%u", i) : RUN_NONE };
+		*run_tool_add(run) = (struct run_tool){
+			.name = books_text(run, "tool%u", i),
+			.executable = i ? books_text(run, "/usr/bin/tool%u", i) : RUN_NONE,
+		};
 	for (u32 i = 0; i < 3; i++)
-		*run_container_add(run) = (struct run_container){ books_text(run, "c0ffee%u", i), i ? RUN_NONE : books_text(run, "web%u", i),
-								  books_text(run, "image%u", i), books_text(run, "docker%u", 1) };
+		*run_container_add(run) = (struct run_container){
+			.id = books_text(run, "c0ffee%u", i), .name = i ? RUN_NONE : books_text(run, "web%u", i),
+			.image = books_text(run, "image%u", i), .runtime = books_text(run, "docker%u", 1),
+		};
 	for (u32 i = 0; i < 5 && processes; i++) {
-		u32 name = books_text(run, "align (sample_%u)", i), group = books_text(run, "align%u", 1), rule = books_text(run, "make%u", 1);
+		u32 name = books_text(run, "align (sample_%u)", i), group = books_text(run, "align%u", 1),
+		    rule = books_text(run, "make%u", 1);
 
-		*run_task_add(run) = (struct run_task){ name, group, rule, i ? i - 1 : RUN_NONE, i % processes,
-							i % 2 ? RUN_NONE : books_text(run, "/task/%u", i), i, i * 1000ULL };
+		*run_task_add(run) = (struct run_task){
+			.name = name, .group = group, .rule = rule, .parent = i ? i - 1 : RUN_NONE,
+			.process = i % processes, .directory = i % 2 ? RUN_NONE : books_text(run, "/task/%u", i),
+			.cpus = i, .memory = i * 1000ULL,
+		};
 	}
 	for (u32 i = 0; i < processes; i++)
 		books_add_process(run, i);
@@ -111,8 +120,11 @@ static inline struct run *books_make(u32 processes)
 		run->host_samples[i / 3].time = sample->time;
 		run->host_samples[i / 3].pressure_io = ~0ULL;
 		fact = run_fact_add(run);
-		*fact = (struct run_fact){ run->start + 5000ULL * i, -1000 + (s64)i, i / 3 % RUN_FACTS, i, i % 2 ? RUN_NONE : i / 2,
-					   i % 4 ? books_text(run, "fact %u", i) : RUN_NONE };
+		*fact = (struct run_fact){
+			.time = run->start + 5000ULL * i, .number = -1000 + (s64)i, .kind = i / 3 % RUN_FACTS,
+			.process = i, .other = i % 2 ? RUN_NONE : i / 2,
+			.text = i % 4 ? books_text(run, "fact %u", i) : RUN_NONE,
+		};
 		peer = run_peer_add(run);
 		books_fill(peer, sizeof(*peer), i);
 		peer->process = i;
@@ -141,7 +153,8 @@ static inline void books_tell(struct store_writer *writer, const struct run *run
 	for (u32 i = 0; i < run->process_count; i++) {
 		struct run_bytes arguments = run_arguments(run, i);
 
-		store_process(writer, i, &run->processes[i], arguments.length ? arguments.data : NULL, arguments.length);
+		store_process(writer, i, &run->processes[i], arguments.length ? arguments.data : NULL,
+			      arguments.length);
 	}
 	for (u32 i = 0; i < run->sample_count; i++)
 		store_sample(writer, &run->samples[i]);

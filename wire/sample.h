@@ -35,6 +35,15 @@ struct sample_record {
 	u64 write_bytes;
 	u64 resident;		/* bytes */
 	u64 peak;		/* bytes */
+	u64 user_ns;		/* as the tick saw it; runtime_ns is exact and wins */
+	u64 system_ns;
+	u64 cancelled_write_bytes;
+	u64 read_calls;
+	u64 write_calls;
+	u64 minor_faults;
+	u64 major_faults;
+	u64 voluntary_switches;
+	u64 involuntary_switches;
 	u32 pid;
 	u16 threads;
 	u8 state;		/* the most active of its threads */
@@ -42,6 +51,6 @@ struct sample_record {
 	u16 in_state[SAMPLE_STATES];	/* threads in each */
 	u32 padding2;
 };
-RECORD_SIZE(struct sample_record, 104);
+RECORD_SIZE(struct sample_record, 176);
 
 #endif

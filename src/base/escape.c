@@ -71,6 +71,25 @@ static size_t escape_decode(const unsigned char *bytes, size_t count, uint32_t *
 	return length;
 }
 
+bool escape_is_text(const void *start, size_t count)
+{
+	const unsigned char *bytes = start;
+
+	while (count) {
+		size_t length = escape_clean_run(bytes, count);
+		uint32_t point = 1;
+
+		bytes += length;
+		count -= length;
+		length = count ? escape_decode(bytes, count, &point) : 0;
+		if (count && (!length || !point))
+			return false;
+		bytes += length;
+		count -= length;
+	}
+	return true;
+}
+
 /* Characters that make a terminal act, or make text read as something else than it is. */
 static bool escape_is_hostile(uint32_t point)
 {

@@ -23,6 +23,9 @@ void escape_json(struct text *text, const void *bytes, size_t count);
  */
 void escape_shell(struct text *text, const void *bytes, size_t count);
 
+/* Valid UTF-8 without a NUL: what needs no escaping to be stored as text. */
+bool escape_is_text(const void *bytes, size_t count);
+
 /* The whole JSON string, quotes included. */
 static inline void escape_json_quoted(struct text *text, const void *bytes, size_t count)
 {

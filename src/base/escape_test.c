@@ -209,6 +209,19 @@ static void shell_reads_the_same_bytes_back(void **state)
 	text_free(&expected);
 }
 
+static void text_is_told_from_other_bytes(void **state)
+{
+	(void)state;
+	assert_true(escape_is_text("", 0));
+	assert_true(escape_is_text("plain", 5));
+	assert_true(escape_is_text("tab\t\n\\\"\x7f", 8));
+	assert_true(escape_is_text("gr\xc3\xb6\xc3\x9f" "e, eight or more", 21));
+	assert_false(escape_is_text("a\0b", 3));
+	assert_false(escape_is_text("\xff", 1));
+	assert_false(escape_is_text("cut \xc3", 5));
+	assert_false(escape_is_text("overlong \xc0\xaf", 11));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +229,7 @@ int main(void)
 		cmocka_unit_test(every_byte_at_every_place),
 		cmocka_unit_test(random_bytes_stay_safe),
 		cmocka_unit_test(shell_reads_the_same_bytes_back),
+		cmocka_unit_test(text_is_told_from_other_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,7 +95,7 @@ static void roff_examples(struct text *text, const struct command *command)
 
 void manual_roff(struct text *text, const struct command *const *commands, const char *version)
 {
-	text_add_format(text, ".TH SONDE 1 \"\" \"sonde %s\" \"User Commands\"\n", version);
+	text_add_format(text, ".TH SONDE 8 \"\" \"sonde %s\" \"System Administration\"\n", version);
 	text_add(text, ".SH NAME\nsonde \\- watch a Linux machine from below\n"
 		 ".SH SYNOPSIS\n\\fBsonde\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]... "
 		 "[\\fIARGUMENT\\fR]...\n.PP\n\\fBsonde help\\fR \\fICOMMAND\\fR\n"

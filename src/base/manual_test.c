@@ -98,7 +98,7 @@ static void roff_is_escaped(void **state)
 
 	(void)state;
 	manual_roff(&text, commands, "1.0");
-	assert_non_null(strstr(text.data, ".TH SONDE 1 \"\" \"sonde 1.0\""));
+	assert_non_null(strstr(text.data, ".TH SONDE 8 \"\" \"sonde 1.0\""));
 	assert_non_null(strstr(text.data, "\n.PP\n\\&.Second \\e 'paragraph'.\n"));
 	assert_non_null(strstr(text.data, "\\fB\\-\\-ring\\-size\\fR \\fISIZE\\fR\n"));
 	assert_non_null(strstr(text.data, "sonde trace exec \\-\\- make"));

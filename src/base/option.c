@@ -354,6 +354,24 @@ static bool option_walk(struct walk *walk, struct option_rest *rest)
 	return true;
 }
 
+/*
+ * Words beyond the rows of positionals, of which the last may take many, would be passed over in silence. A command
+ * without such rows says itself what it makes of words.
+ */
+static bool option_words_fit(const struct command *command, const struct option_rest *rest)
+{
+	const struct positional *row = command->positionals;
+	int room = 0;
+
+	for (; row && row->name; row++, room++)
+		if (strstr(row->name, "..."))
+			return true;
+	if (!room || rest->count <= room)
+		return true;
+	option_mistake(command, "%s is one word too many", rest->words[room]);
+	return false;
+}
+
 bool option_parse(const struct command *command, int argc, char **argv, void *settings,
 		  struct option_rest *rest, int *status)
 {
@@ -372,7 +390,7 @@ bool option_parse(const struct command *command, int argc, char **argv, void *se
 		*status = 0;
 		return false;
 	}
-	return option_set_initial_lists(command, settings);
+	return option_words_fit(command, rest) && option_set_initial_lists(command, settings);
 }
 
 void option_free(const struct command *command, void *settings)

@@ -51,7 +51,10 @@ static const struct option rows[] = {
 	{.name = NULL},
 };
 
-static const struct command command = {.name = "try", .summary = "Try", .options = rows};
+static const struct positional many[] = {{.name = "WORD..."}, {.name = NULL}};
+static const struct positional one[] = {{.name = "[WORD]"}, {.name = NULL}};
+
+static struct command command = {.name = "try", .summary = "Try", .options = rows, .positionals = many};
 
 enum { most_words = 32 };
 
@@ -240,6 +243,23 @@ static void mistakes_are_named(void **state)
 	}
 }
 
+static void words_that_fit_nowhere(void **state)
+{
+	struct run run;
+
+	(void)state;
+	command.positionals = one;
+	RUN(&run, "memory", "--json");
+	assert_true(run.proceed);
+	run_free(&run);
+	RUN(&run, "memory", "--json", "cpu");
+	assert_false(run.proceed);
+	assert_int_equal(run.status, OPTION_EXIT_USAGE);
+	assert_string_equal(run.said, "sonde: try: cpu is one word too many (see `sonde try --help`)\n");
+	run_free(&run);
+	command.positionals = many;
+}
+
 static void random_words_never_break_it(void **state)
 {
 	static const char *const pieces[] = {
@@ -269,6 +289,7 @@ int main(void)
 		cmocka_unit_test(dashes_end_options),
 		cmocka_unit_test(the_last_value_counts),
 		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(words_that_fit_nowhere),
 		cmocka_unit_test(random_words_never_break_it),
 	};
 

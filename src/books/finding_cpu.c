@@ -164,13 +164,16 @@ static void find_serial(const struct scene *scene, struct findings *findings)
 		blame_add(&blame, scene->run, i, process->costs.cpu * part);
 	}
 	tool = blame_tool(&blame, scene->run, &share);
-	if (scene->cpus >= 2 && user >= limit.user_share * cpu && stretch.length >= limit.serial_share * scene->wall &&
+	for (u32 i = 0; i < scene->run->process_count; i++)
+		many += scene->run->processes[i].tool == tool && stretch_of(&stretch, &scene->run->processes[i]) > 0;
+	/* thousands of tiny ones have a finding of their own */
+	if (many && blame.by_tool[tool] / many < limit.tiny * SECOND)
+		user = 0;
+	if (scene->cpus >= 2 && user > 0 && user >= limit.user_share * cpu && stretch.length >= limit.serial_share * scene->wall &&
 	    stretch.length >= limit.serial_seconds * SECOND)
 		finding = finding_add(scene, findings, "cpu-serial", FINDING_TIME, FINDING_LIKELY,
 				      stretch.length * (1 - 1 / scene->cpus));
 	if (finding) {
-		for (u32 i = 0; i < scene->run->process_count; i++)
-			many += scene->run->processes[i].tool == tool && stretch_of(&stretch, &scene->run->processes[i]) > 0;
 		set_when(finding, &stretch);
 		finding->tool = tool;
 		finding->task = scene_task_of(scene, tool);

@@ -4,6 +4,8 @@
 #include "books/finding_scene.h"
 #include "books/order.h"
 
+#define NESTED_MAX 16
+
 /* Who was given how much, for how long. */
 struct grant {
 	const struct size_need *need;
@@ -91,9 +93,15 @@ static struct grant grant_of_group(const struct scene *scene, const struct size_
 	return grant;
 }
 
+/* Also within a task that is in a task of the group. */
 static bool in_group(const struct run *run, u32 task, u32 of)
 {
-	return task == of || (task < run->task_count && run->tasks[of].group != RUN_NONE && run->tasks[task].group == run->tasks[of].group);
+	u32 group = run->tasks[of].group;
+
+	for (u32 depth = 0; task < run->task_count && depth < NESTED_MAX; depth++, task = run->tasks[task].parent)
+		if (task == of || (group != RUN_NONE && run->tasks[task].group == group))
+			return true;
+	return false;
 }
 
 /* From the first process of these tasks to the last; of many tasks one after another, all of it. */

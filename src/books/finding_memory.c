@@ -5,6 +5,8 @@
 #include "books/finding_scene.h"
 #include "books/order.h"
 
+#define PAGE 4096
+
 static double life_of(const struct run *run, u32 process)
 {
 	u64 from = run->processes[process].start, to = order_end(run, &run->processes[process]);
@@ -129,9 +131,12 @@ static u64 least_available(const struct run *run)
 	return least;
 }
 
+/* Who has more than the limit has pages that count elsewhere, of files that others read before: then the sum says nothing. */
 static bool is_near_limit(const struct run *run, double had)
 {
-	return run->host.memory_limit && had >= limit.memory_near * run->host.memory_limit;
+	double most = run->host.memory_limit;
+
+	return most > 0 && had >= limit.memory_near * most && had <= limit.memory_most * most;
 }
 
 static bool is_near_machine(const struct run *run, double had)
@@ -152,12 +157,21 @@ static bool has_swapped(const struct run *run)
 	return run->host_sample_count && most > first->swap_used + limit.swapped;
 }
 
+/* More pages came from disk, one by one, than it ever had at once: the same ones again and again. */
+static bool reads_again(const struct costs *costs)
+{
+	return costs->major_faults >= limit.faults && costs->major_faults * PAGE > costs->memory;
+}
+
 bool scene_is_short_of_memory(const struct scene *scene)
 {
 	u64 faults = 0;
 
-	for (u32 i = 0; i < scene->run->process_count; i++)
+	for (u32 i = 0; i < scene->run->process_count; i++) {
 		faults += scene->run->processes[i].costs.major_faults;
+		if (reads_again(&scene->run->processes[i].costs))
+			return true;
+	}
 	return faults >= limit.faults && (has_swapped(scene->run) || is_near_limit(scene->run, scene->need.peak_memory) ||
 					  is_near_machine(scene->run, scene->need.peak_memory));
 }

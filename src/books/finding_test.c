@@ -295,6 +295,18 @@ static void given_more_than_used(void **state)
 		.process = 1, .directory = RUN_NONE, .cpus = 8, .memory = 8 * GIB,
 	};
 	first_is(run, "cpu-overallocated:", "align was given 8 CPUs and used 1");
+	/* what tasks within it use, it uses */
+	run = new(4000, 8);
+	add(run, "slurmstepd", RUN_NONE, 0, 4000, 2);
+	for (u32 i = 0; i < 9; i++)
+		*run_task_add(run) = (struct run_task){
+			.name = run_text_add(run, i ? "cc -c" : "build", 5), .group = run_text_add(run, i ? "cc -c" : "build", 5),
+			.rule = RUN_NONE, .parent = i ? 0 : RUN_NONE, .process = i, .directory = RUN_NONE, .cpus = i ? 0 : 8,
+		};
+	add(run, "make", 0, 10, 3990, 10)->task = 0;
+	for (u32 i = 1; i < 9; i++)
+		add(run, "cc1", 1, 20, 3980, 3950)->task = i;
+	first_is(run, "", NULL);
 	run = new(4000, 2);
 	run->host.memory_limit = 4 * GIB;
 	add(run, "burn", RUN_NONE, 0, 4000, 3950)->costs.memory = 200 * MIB;

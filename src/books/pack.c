@@ -1,7 +1,7 @@
 /*
- * Greedy matching with one candidate a hash, as fast compressors do it, and one more that costs nothing and is mostly right: the place
- * in the dictionary where the last copy would go on had the words between been the same. A copy from there needs a byte for
- * its place.
+ * Greedy matching with one candidate a hash, as fast compressors do it, and one more that costs nothing and is mostly
+ * right: the place in the dictionary where the last copy would go on had the words between been the same. A copy from
+ * there needs a byte for its place.
  */
 #include "books/pack.h"
 
@@ -90,7 +90,8 @@ static size_t pack_try_dictionary(const struct pack_writer *writer, size_t at, s
 /* Tells the longest copy that begins at `at`, and the literals before it; how long it is, 0: there is none. */
 static size_t pack_copy(struct pack_writer *writer, size_t at)
 {
-	size_t follow = writer->expected + (at - writer->done), place = follow, length = pack_try_dictionary(writer, at, follow), other;
+	size_t follow = writer->expected + (at - writer->done), place = follow,
+	       length = pack_try_dictionary(writer, at, follow), other;
 	u32 head = writer->pack->heads[pack_hash(writer->bytes + at, HEAD_BITS)];
 	u32 *own = &writer->own[pack_hash(writer->bytes + at, OWN_BITS)], before = *own;
 

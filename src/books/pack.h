@@ -1,7 +1,7 @@
 /*
- * Lists of arguments, made small: ten thousand command lines of a compiler differ in a few words. What a list has in common with those
- * in a dictionary is told by reference, and so is what repeats within it. The dictionary only grows, so whatever was packed with it
- * stays readable, in any order. The format stands in docs/store.md.
+ * Lists of arguments, made small: ten thousand command lines of a compiler differ in a few words. What a list has in
+ * common with those in a dictionary is told by reference, and so is what repeats within it. The dictionary only grows,
+ * so whatever was packed with it stays readable, in any order. The format stands in docs/store.md.
  */
 #ifndef BOOKS_PACK_H
 #define BOOKS_PACK_H

@@ -57,7 +57,8 @@ static void later_lists_do_not_disturb_earlier_ones(void **state)
 
 	(void)state;
 	for (int i = 0; i < lists; i++)
-		pack_add(&pack, list, sprintf(list, "tool-%d -%c --name=sample_%d", i % 40, 'a' + i % 20, i), &packed[i]);
+		pack_add(&pack, list, sprintf(list, "tool-%d -%c --name=sample_%d", i % 40, 'a' + i % 20, i),
+			 &packed[i]);
 	text_add_bytes(&reader.dictionary, pack.dictionary.data, pack.dictionary.length);
 	for (int i = lists - 1; i >= 0; i--) {
 		text_reset(&back);
@@ -91,13 +92,16 @@ static void the_dictionary_has_an_end(void **state)
 /* The compiler's own command line, as a build of many files starts it. */
 static size_t compile_line(char *line, size_t size, int file)
 {
-	size_t length = snprintf(line, size, "/usr/lib/gcc/x86_64-linux-gnu/12/cc1 -quiet -I . -I ./src -I ./include/generated -MD "
-				 "src/part%02d/module_%06x.d -MF src/part%02d/.module_%06x.o.d -MP -MT src/part%02d/module_%06x.o -D "
-				 "HAVE_CONFIG_H -D _GNU_SOURCE src/part%02d/module_%06x.c -quiet -dumpbase module_%06x.c -dumpbase-ext .c "
-				 "-mtune=generic -march=x86-64 -g -O2 -Wall -Wextra -std=gnu11 -fPIC -fstack-protector-strong "
-				 "-fasynchronous-unwind-tables -o /tmp/cc%06x.s", file % 37, file * 7919 % 0xffffff, file % 37,
-				 file * 7919 % 0xffffff, file % 37, file * 7919 % 0xffffff, file % 37, file * 7919 % 0xffffff,
-				 file * 7919 % 0xffffff, file * 104729 % 0xffffff);
+	size_t length = snprintf(
+		line, size,
+		"/usr/lib/gcc/x86_64-linux-gnu/12/cc1 -quiet -I . -I ./src -I ./include/generated -MD "
+		"src/part%02d/module_%06x.d -MF src/part%02d/.module_%06x.o.d -MP -MT src/part%02d/module_%06x.o -D "
+		"HAVE_CONFIG_H -D _GNU_SOURCE src/part%02d/module_%06x.c -quiet -dumpbase module_%06x.c -dumpbase-ext "
+		".c "
+		"-mtune=generic -march=x86-64 -g -O2 -Wall -Wextra -std=gnu11 -fPIC -fstack-protector-strong "
+		"-fasynchronous-unwind-tables -o /tmp/cc%06x.s",
+		file % 37, file * 7919 % 0xffffff, file % 37, file * 7919 % 0xffffff, file % 37, file * 7919 % 0xffffff,
+		file % 37, file * 7919 % 0xffffff, file * 7919 % 0xffffff, file * 104729 % 0xffffff);
 
 	for (size_t i = 0; i < length; i++)
 		if (line[i] == ' ')

@@ -1,6 +1,6 @@
 /*
  * Turns the stream of events into a run: who ran, what it cost, to which tool and task it belongs. It keeps only the living and what is
- * shared; all else goes to the store.
+ * shared; all else goes to the store. Nothing here reads or writes a file but the look at a container's name.
  */
 #ifndef BOOKS_RECORDER_H
 #define BOOKS_RECORDER_H
@@ -12,26 +12,36 @@
 
 struct recorder;
 
-/* `run` is the header, filled in by the caller; it stays the caller's. */
-struct recorder *recorder_new(struct run *run, struct store_writer *writer, struct rules *rules);
+/*
+ * `run` is the header, filled in by the caller, whose it stays; for RUN_COMMAND `root` is the command's pid, waiting to begin.
+ * What ran before run->start is told of by the first samples.
+ */
+struct recorder *recorder_new(struct run *run, struct store_writer *writer, struct rules *rules, struct identity *identity,
+			      u32 root);
 void recorder_free(struct recorder *recorder);
 
 /* After identity_complete. */
 void recorder_event(struct recorder *recorder, const struct event *event);
-/* A task as the iterator found it. */
+/* A process as the iterator found it. */
 void recorder_sample(struct recorder *recorder, const struct sample_record *sample);
 void recorder_host(struct recorder *recorder, const struct run_host_sample *sample);
+/* The time of day was set: it moved by `step` ns. */
+void recorder_clock(struct recorder *recorder, u64 now, s64 step);
+/* The command could not be started: `error` is its errno. Told unless the kernel did. */
+void recorder_refused(struct recorder *recorder, const char *path, s32 error);
 /* All that began since the last flush is told to the store, which is flushed. */
 void recorder_flush(struct recorder *recorder, u64 now);
-/* At the end: whoever lives is told as such; run's own totals are set. */
+/* The run ends now: what begins later is not part of it. A command's run ends by itself, when the command does. */
+void recorder_stop(struct recorder *recorder, u64 now);
+/* At the end: whoever lives is told as such; run->end is set. */
 void recorder_close(struct recorder *recorder, u64 now);
 
-/* For a line of progress. */
 struct recorder_now {
 	u64 processes, living, failed;
-	u64 cpu;		/* ns, all that ended plus what was sampled of the living */
-	u64 memory;		/* resident now */
-	u64 disk_read, disk_write;
+	u64 lost;		/* events the kernel had no room for */
+	u64 remaining;		/* living that belong to a command which ended */
+	u64 memory;		/* resident now, as last sampled */
+	struct costs costs;	/* of all that ended, and of the living as last sampled; memory: the largest */
 };
 struct recorder_now recorder_now(const struct recorder *recorder);
 

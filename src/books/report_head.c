@@ -126,9 +126,14 @@ static void add_cpu(struct report *report)
 	add_duration(out, costs->cpu_wait);
 	text_add(out, " for a CPU");
 	if (costs->disk_wait) {
-		text_add(out, ", about ");
+		text_add(out, ", ");
 		add_duration(out, costs->disk_wait);
 		text_add(out, " for disks");
+	}
+	if (costs->sync_wait) {
+		text_add(out, " (");
+		add_duration(out, costs->sync_wait);
+		text_add(out, " of it in fsync)");
 	}
 	text_add(out, " (all processes together)\n");
 }

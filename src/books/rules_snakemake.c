@@ -1,7 +1,7 @@
 /*
  * A job's shell does not say which rule it is of, but before Snakemake starts it, it writes the job into its log: rule, wildcards,
- * files. The log is found among the parent's open files. The job is the one, of those that have not finished, whose files the command
- * names; or the only one that has no process yet.
+ * files. The log is found among the parent's open files. The job is one that has no process yet, the one whose files the command
+ * names, or the only one. A short job may have finished in the log before its exec is looked at here.
  */
 #define _GNU_SOURCE
 
@@ -14,6 +14,8 @@
 
 #define JOBS_MOST 512
 #define LOG_SUFFIX ".snakemake.log"
+#define TARGET "--target-jobs '"
+#define TARGET_SCORE 100000	/* more than files can be named */
 
 struct job {
 	struct rule_value rule, id, wildcards, threads, memory, files[3];	/* output, log, input */
@@ -135,17 +137,18 @@ static size_t read_jobs(const char *text, struct job *jobs)
 	return count;
 }
 
-/* How many bytes of the comma-separated files stand in the command. */
-static size_t named(struct rule_value files, struct rule_value command)
+/* Bytes of the comma-separated files that stand in the command, less those that do not. */
+static s64 named(struct rule_value files, struct rule_value command, bool *any)
 {
-	size_t sum = 0;
+	s64 sum = 0;
 
 	while (files.length) {
 		const char *comma = memmem(files.at, files.length, ", ", 2);
 		struct rule_value file = { files.at, comma ? (size_t)(comma - files.at) : files.length };
+		bool found = file.length && memmem(command.at, command.length, file.at, file.length);
 
-		if (file.length && memmem(command.at, command.length, file.at, file.length))
-			sum += file.length;
+		*any |= found;
+		sum += found ? (s64)file.length : -(s64)file.length;
 		files.length -= comma ? file.length + 2 : file.length;
 		files.at += comma ? file.length + 2 : file.length;
 	}
@@ -165,31 +168,58 @@ static bool is_claimed(const struct lookup *lookup, u64 claim)
 	return false;
 }
 
+/* Snakemake starts itself for a job: --target-jobs 'align:sample=A,unit=1'. The log has "sample=A, unit=1". */
+static s64 targeted(const struct job *job, struct rule_value command)
+{
+	const char *at = memmem(command.at, command.length, TARGET, strlen(TARGET)), *end = command.at + command.length;
+	struct rule_value wildcards = job->wildcards;
+
+	if (!at)
+		return 0;
+	at += strlen(TARGET);
+	if ((size_t)(end - at) <= job->rule.length || memcmp(at, job->rule.at, job->rule.length) || at[job->rule.length] != ':')
+		return 0;
+	at += job->rule.length + 1;
+	while (wildcards.length && at < end && *wildcards.at == *at) {
+		bool comma = *at++ == ',' && wildcards.length > 1;
+
+		wildcards.at += comma ? 2 : 1;
+		wildcards.length -= comma ? 2 : 1;
+	}
+	return !wildcards.length && at < end && *at == '\'' ? TARGET_SCORE : 1;
+}
+
 static struct job *choose(const struct lookup *lookup, u64 log, u64 offset, struct job *jobs, size_t count,
 			  struct rule_value command)
 {
-	struct job *best = NULL, *free_job = NULL;
-	size_t most = 0, free_count = 0;
+	struct job *best = NULL, *waiting = NULL, *finished = NULL;
+	size_t waiting_count = 0;
+	s64 most = 0;
 
 	for (struct job *job = jobs; job < jobs + count; job++) {
-		bool claimed = is_claimed(lookup, claim_of(log, offset + job->offset));
-		size_t score = 8 * named(job->files[0], command) + 4 * named(job->files[1], command) +
-			       2 * named(job->files[2], command);
+		s64 score;
+		bool any;
 
-		if (job->done)
+		if (is_claimed(lookup, claim_of(log, offset + job->offset)))
 			continue;
-		if (!claimed) {
-			free_job = job;
-			free_count++;
-		}
-		/* Of equals the one without a process. */
-		score = score ? score + !claimed : 0;
-		if (score > most) {
+		score = targeted(job, command);
+		any = score > 0;
+		score += 2 * named(job->files[0], command, &any) + named(job->files[1], command, &any) +
+			 named(job->files[2], command, &any);
+		/* of equals one that has not finished */
+		score = 2 * score + !job->done;
+		if (any && (!best || score > most)) {
 			most = score;
 			best = job;
 		}
+		if (job->done) {
+			finished = job;
+		} else {
+			waiting = job;
+			waiting_count++;
+		}
 	}
-	return best ? best : free_count == 1 ? free_job : NULL;
+	return best ? best : waiting_count == 1 ? waiting : waiting_count ? NULL : finished;
 }
 
 bool lookup_snakemake_text(struct lookup *lookup, u64 log, u64 offset, struct rule_value command, struct rule_value *job)
@@ -200,10 +230,7 @@ bool lookup_snakemake_text(struct lookup *lookup, u64 log, u64 offset, struct ru
 		return false;
 	found = choose(lookup, log, offset, jobs, read_jobs(lookup->buffer, jobs), command);
 	if (found) {
-		u64 claim = claim_of(log, offset + found->offset);
-
-		if (!is_claimed(lookup, claim))
-			lookup->claims[lookup->claim_count++ % LOOKUP_CLAIMS] = claim;
+		lookup->claims[lookup->claim_count++ % LOOKUP_CLAIMS] = claim_of(log, offset + found->offset);
 		job[FACT_JOB_RULE - FACT_JOB_RULE] = found->rule;
 		job[FACT_JOB_WILDCARDS - FACT_JOB_RULE] = found->wildcards;
 		job[FACT_JOB_CPUS - FACT_JOB_RULE] = found->threads;

@@ -225,7 +225,11 @@ static const char snakemake_log[] =
 	"[Sat Nov 21 09:18:57 2026]\nlocalrule plot:\n    output: plot.svg\n    jobid: 4\n\n"
 	"[Sat Nov 21 09:18:57 2026]\ncheckpoint split:\n    input: out/A.bam\n    output: parts\n    jobid: 5\n\n"
 	"[Sat Nov 21 09:18:57 2026]\nError in rule split:\n    jobid: 5\n    output: parts\n\n"
-	"[Sat Nov 21 09:18:58 2026]\nrule split:\n    input: out/A.bam\n    output: parts\n    jobid: 5\n\n";
+	"[Sat Nov 21 09:18:58 2026]\nrule split:\n    input: out/A.bam\n    output: parts\n    jobid: 5\n\n"
+	"[Sat Nov 21 09:18:58 2026]\nrule call:\n    output: A.vcf\n    jobid: 6\n    wildcards: sample=A, unit=1\n\n"
+	"[Sat Nov 21 09:18:58 2026]\nFinished job 6.\n"
+	"[Sat Nov 21 09:18:58 2026]\nrule call:\n    output: A.vcf\n    jobid: 7\n    wildcards: sample=A, unit=2\n\n"
+	"[Sat Nov 21 09:18:58 2026]\nFinished job 7.\n";
 
 static const struct rule_task *job_of(struct rules *rules, const char *script)
 {
@@ -269,6 +273,15 @@ static void test_snakemake_log(void **state)
 	/* Nothing of it is named, and one is left. */
 	task = job_of(rules, "set -euo pipefail;  Rscript tmpabc.plot.R");
 	assert_string_equal(task->name, "plot");
+	task = job_of(rules, "cd /x && python3 -m snakemake --target-jobs 'call:sample=A,unit=2' --cores 2");
+	assert_string_equal(task->name, "call (sample=A, unit=2)");
+	/* All but some that have finished: the latest of them. */
+	task = job_of(rules, "set -euo pipefail;  Rscript tmpabc.table.R");
+	assert_string_equal(task->name, "call (sample=A, unit=1)");
+	task = job_of(rules, "set -euo pipefail;  samtools index out/A.bam");
+	assert_string_equal(task->name, "align (sample=A)");
+	task = job_of(rules, "set -euo pipefail;  Rscript tmpabc.plot.R");
+	assert_string_equal(task->name, "split");
 	/* None is left: the command names it. */
 	task = job_of(rules, "set -euo pipefail;  Rscript tmpabc.plot.R");
 	assert_string_equal(task->name, "Rscript");

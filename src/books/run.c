@@ -1,6 +1,6 @@
 /*
- * Rows lie in plain arrays, so that whoever reads a run needs no functions for it. Texts are kept once each, in blocks that never move;
- * arguments, which are nearly all different, are packed.
+ * Rows lie in plain arrays, so that whoever reads a run needs no functions for it. Texts are kept once each, in blocks
+ * that never move; arguments, which are nearly all different, are packed.
  */
 #include "books/run.h"
 
@@ -107,7 +107,8 @@ static u32 *run_slot(const struct run_own *own, const char *bytes, size_t length
 	for (;; at = (at + 1) & (own->slot_count - 1)) {
 		u32 *slot = &own->slots[at];
 
-		if (!*slot || (own->texts[*slot - 1].length == length && !memcmp(own->texts[*slot - 1].data, bytes, length)))
+		if (!*slot ||
+		    (own->texts[*slot - 1].length == length && !memcmp(own->texts[*slot - 1].data, bytes, length)))
 			return slot;
 	}
 }
@@ -183,11 +184,12 @@ static void *run_grow(void *rows, u32 count, u32 *capacity, size_t size)
 	return rows;
 }
 
-#define ADDER(row, member)                                                                                         \
-	struct run_##row *run_##row##_add(struct run *run)                                                         \
-	{                                                                                                          \
-		run->member = run_grow(run->member, run->row##_count, &run->own->row##_capacity, sizeof(*run->member)); \
-		return &run->member[run->row##_count++];                                                           \
+#define ADDER(row, member) \
+	struct run_##row *run_##row##_add(struct run *run) \
+	{ \
+		run->member = \
+			run_grow(run->member, run->row##_count, &run->own->row##_capacity, sizeof(*run->member)); \
+		return &run->member[run->row##_count++]; \
 	}
 
 ADDER(process, processes)

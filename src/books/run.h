@@ -1,7 +1,7 @@
 /*
  * A recorded run, whole, as reports, comparisons and exports read it. The store gives it back (store.h); tests put one
- * together by hand with the same functions. Rows refer to each other by index. All texts are owned by the run; those that
- * others chose (paths, names, arguments) may hold any bytes: escape them where they go.
+ * together by hand with the same functions. Rows refer to each other by index. All texts are owned by the run; those
+ * that others chose (paths, names, arguments) may hold any bytes: escape them where they go.
  *
  * Times are CLOCK_BOOTTIME in ns, as the kernel gave them. run_wall() turns one into the time of day.
  */
@@ -112,7 +112,7 @@ struct run_host_sample {
 enum run_fact_kind {
 	RUN_FACT_FAILED_EXEC,	/* number: errno; text: the path that was asked for */
 	RUN_FACT_SIGNAL,	/* number: the signal; other: who got it */
-	RUN_FACT_OOM,		/* process: the victim; number: its memory; text: the control group whose limit it was */
+	RUN_FACT_OOM,		/* process: the victim; number: its memory; text: the control group whose limit */
 	RUN_FACT_LOST,		/* number: how many events; text: "exec: ring_full" */
 	RUN_FACT_CLOCK_STEP,	/* number: ns the time of day moved by */
 	RUN_FACT_GAVE_UP,	/* number: rows; text: what was not written, and why */
@@ -214,7 +214,9 @@ struct run_fact *run_fact_add(struct run *run);
 struct run_peer *run_peer_add(struct run *run);
 struct run_file *run_file_add(struct run *run);
 
-/* Arguments, NUL-separated and masked; empty if not known. Kept compressed: what one call returns the next overwrites. */
+/*
+ * Arguments, NUL-separated and masked; empty if not known. Kept compressed: what one call returns the next overwrites.
+ */
 void run_arguments_set(struct run *run, u32 process, const void *bytes, size_t length);
 struct run_bytes run_arguments(const struct run *run, u32 process);
 

@@ -12,7 +12,7 @@ struct size_need {
 	u64 peak_memory;	/* that it had at once */
 	double mean_cpus, peak_cpus;	/* that it used */
 	double headroom;	/* of memory; 0.2: a fifth on top of the peak. CPUs are whole ones */
-	u64 duration;		/* ns, about, with so many CPUs */
+	u64 duration;		/* ns, about, with so many CPUs; of a group's task on average */
 };
 
 struct size_offer {

@@ -123,23 +123,23 @@ static int by_time(const void *a, const void *b)
 	return first->change < second->change ? -1 : first->change > second->change;
 }
 
-/* The most the whole machine had in use around a time; 0: not known. */
+/* The most the whole machine had in use just before and after a time; 0: not known. */
 static u64 machine_had(const struct run *run, u64 time)
 {
-	u64 most = 0, before = 0, after = 0;
+	const struct run_host_sample *samples = run->host_samples;
+	u32 low = 0, high = run->host_sample_count;
 
-	for (u32 i = 0; i < run->host_sample_count; i++) {
-		const struct run_host_sample *sample = &run->host_samples[i];
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
 
-		if (sample->memory_used == ~0ULL)
-			return 0;
-		if (sample->time <= time)
-			before = sample->memory_used;
-		else if (!after)
-			after = sample->memory_used;
+		if (samples[middle].time <= time)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	most = before > after ? before : after;
-	return before && after ? most : 0;
+	if (!low || low == run->host_sample_count || samples[low].memory_used == ~0ULL || samples[low - 1].memory_used == ~0ULL)
+		return 0;
+	return samples[low].memory_used > samples[low - 1].memory_used ? samples[low].memory_used : samples[low - 1].memory_used;
 }
 
 struct memory_peak memory_peak(struct memory_levels *levels, const u32 *members, u32 count)
@@ -168,7 +168,7 @@ struct memory_peak memory_peak(struct memory_levels *levels, const u32 *members,
 			sampled_then = sampled;
 		}
 	}
-	machine = machine_had(run, peak.time);
+	machine = sampled_then ? machine_had(run, peak.time) : 0;
 	if (machine && sampled_then > machine)
 		peak.bytes -= sampled_then - machine;
 	if (peak.bytes < largest)

@@ -194,6 +194,7 @@ static void tasks_of_one_sort_need_what_the_neediest_does(void **state)
 	assert_int_equal(count, 2);
 	assert_int_equal(needs[0].task, 1);
 	assert_int_equal(needs[0].cpus, 2);
+	assert_true(needs[0].duration > 900 * MS && needs[0].duration < 1100 * MS);
 	assert_int_equal(needs[0].peak_memory / MIB, 400);
 	assert_int_equal(needs[1].cpus, 1);
 	assert_int_equal(needs[1].peak_memory / MIB, 500);

@@ -1,6 +1,6 @@
 /*
- * Opening the store, and all that can be wrong with it. A store is made and brought up to date under a lock, so that any number of
- * sondes may start at once.
+ * Opening the store, and all that can be wrong with it. A store is made and brought up to date under a lock, so that
+ * any number of sondes may start at once.
  */
 #define _GNU_SOURCE
 #include "books/store_inside.h"
@@ -96,7 +96,8 @@ static const char *remedy(int error)
 	case EPERM:
 		return "become its owner (sudo), change its mode, or " ELSEWHERE;
 	case EUCLEAN:
-		return "`sqlite3 FILE .recover` may rescue what is readable; move it away to begin a new one, or " ELSEWHERE;
+		return "`sqlite3 FILE .recover` may rescue what is readable; move it away to begin a new one, "
+		       "or " ELSEWHERE;
 	}
 	return ELSEWHERE;
 }
@@ -164,8 +165,8 @@ sqlite3 *store_connect(const char *path, int flags)
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, LONGEST);
 	/* With one fsync a second, a power failure takes no more than a kill does. */
-	sqlite3_exec(db, "PRAGMA cell_size_check = 1; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304", NULL, NULL,
-		     NULL);
+	sqlite3_exec(db, "PRAGMA cell_size_check = 1; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304",
+		     NULL, NULL, NULL);
 	return db;
 }
 
@@ -281,7 +282,8 @@ static int create_tables(struct store *store)
 	error = store_run_sql(store, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL");
 	text_add(&sql, "BEGIN IMMEDIATE;\n");
 	store_schema_create(&sql);
-	text_add_format(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", STORE_APPLICATION, STORE_VERSION);
+	text_add_format(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", STORE_APPLICATION,
+			STORE_VERSION);
 	if (!error)
 		error = store_run_sql(store, text_string(&sql));
 	text_free(&sql);
@@ -306,7 +308,8 @@ static int update_tables(struct store *store, s64 version)
 
 static bool read_version(struct store *store, s64 *application, s64 *version, s64 *tables)
 {
-	return store_ask(store->db, "PRAGMA application_id", application) && store_ask(store->db, "PRAGMA user_version", version) &&
+	return store_ask(store->db, "PRAGMA application_id", application) &&
+	       store_ask(store->db, "PRAGMA user_version", version) &&
 	       store_ask(store->db, "SELECT count(*) FROM sqlite_master", tables);
 }
 
@@ -328,8 +331,9 @@ static int check(struct store *store, bool write)
 		return -EINVAL;
 	}
 	if (version > STORE_VERSION) {
-		message_error("store %s was written by a newer sonde (version %lld of the store, this one knows %d): update sonde, or "
-			      ELSEWHERE, store->path, (long long)version, STORE_VERSION);
+		message_error("store %s was written by a newer sonde (version %lld of the store, this one knows %d): "
+			      "update sonde, or " ELSEWHERE,
+			      store->path, (long long)version, STORE_VERSION);
 		return -EPROTO;
 	}
 	return version < STORE_VERSION ? update_tables(store, version) : 0;
@@ -346,9 +350,11 @@ static int settle(struct store *store)
 		u64 id = sqlite3_column_int64(statement, 0);
 
 		if (!store_is_live(store, id))
-			text_add_format(&sql, "UPDATE runs SET state = %d, (processes, cpu) = (SELECT count(*), total(cpu) FROM "
-					"processes WHERE run = %llu) WHERE id = %llu;\n", RUN_INTERRUPTED, (unsigned long long)id,
-					(unsigned long long)id);
+			text_add_format(
+				&sql,
+				"UPDATE runs SET state = %d, (processes, cpu) = (SELECT count(*), total(cpu) FROM "
+				"processes WHERE run = %llu) WHERE id = %llu;\n",
+				RUN_INTERRUPTED, (unsigned long long)id, (unsigned long long)id);
 	}
 	sqlite3_finalize(statement);
 	if (sql.length)
@@ -386,8 +392,8 @@ static int open_for_reading(struct store *store)
 	if (access(store->path, F_OK) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return say_errno(store->path, "opening", errno);
-		message_error("nothing has been recorded yet (%s does not exist); `sonde run -- CMD` records%s", store->path,
-			      geteuid() ? "; what root recorded is in root's own store: use sudo" : "");
+		message_error("nothing has been recorded yet (%s does not exist); `sonde run -- CMD` records%s",
+			      store->path, geteuid() ? "; what root recorded is in root's own store: use sudo" : "");
 		return -ENOENT;
 	}
 	if (access(store->path, R_OK) < 0)
@@ -398,7 +404,8 @@ static int open_for_reading(struct store *store)
 		return -1;
 	if (!read_version(store, &application, &version, &tables)) {
 		int code = sqlite3_errcode(store->db) & 0xff;
-		sqlite3 *immutable = code == SQLITE_CANTOPEN || code == SQLITE_READONLY ? connect_immutable(store->path) : NULL;
+		sqlite3 *immutable =
+			code == SQLITE_CANTOPEN || code == SQLITE_READONLY ? connect_immutable(store->path) : NULL;
 
 		if (!immutable)
 			return store_say(store->db, store->path, "opening");

@@ -26,8 +26,8 @@ const char *store_trouble(sqlite3 *db, int *error);
 int store_say(sqlite3 *db, const char *path, const char *doing);
 
 /*
- * Each recording holds a lock on the byte of its run's id in a file beside the store, for as long as its process lives, however that
- * ends. Byte 0 is for whoever makes or changes the tables.
+ * Each recording holds a lock on the byte of its run's id in a file beside the store, for as long as its process lives,
+ * however that ends. Byte 0 is for whoever makes or changes the tables.
  */
 int store_lock(const char *path, u64 id);	/* a file descriptor that holds it, or -errno */
 bool store_is_live(const struct store *store, u64 id);

@@ -20,7 +20,7 @@ static u64 find_one(struct store *store, const char *sql, s64 number, const char
 	if (!statement)
 		return 0;
 	if (name)
-		sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+		store_bind_bytes(statement, 1, name, strlen(name));
 	else
 		sqlite3_bind_int64(statement, 1, number);
 	if (sqlite3_step(statement) == SQLITE_ROW)
@@ -49,7 +49,8 @@ static bool is_last(const char *which, s64 *before)
 
 static void say_unknown(struct store *store, const char *which)
 {
-	sqlite3_stmt *statement = store_prepare(store, "SELECT DISTINCT name FROM runs WHERE name IS NOT NULL ORDER BY id DESC");
+	sqlite3_stmt *statement =
+		store_prepare(store, "SELECT DISTINCT name FROM runs WHERE name IS NOT NULL ORDER BY id DESC");
 	unsigned int least = NEAREST_TOO_FAR;
 	char *nearest = NULL;
 
@@ -81,8 +82,8 @@ u64 store_find(struct store *store, const char *which)
 		if (id || !store_ask(store->db, "SELECT count(*) FROM runs", &count))
 			return id;
 		if (count)
-			message_error("no run %s: there %s only %lld (`sonde runs` lists all)", which, count == 1 ? "is" : "are",
-				      (long long)count);
+			message_error("no run %s: there %s only %lld (`sonde runs` lists all)", which,
+				      count == 1 ? "is" : "are", (long long)count);
 		else
 			message_error("no run is in the store %s; `sonde run -- CMD` records", store->path);
 		return 0;
@@ -105,12 +106,18 @@ static struct run_bytes column_bytes(sqlite3_stmt *statement, int column)
 	return (struct run_bytes){ data ? data : "", data ? sqlite3_column_bytes(statement, column) : 0 };
 }
 
+static bool is_null(sqlite3_stmt *statement, int column)
+{
+	return sqlite3_column_type(statement, column) == SQLITE_NULL;
+}
+
 int store_list(struct store *store, bool (*told)(void *context, const struct store_entry *entry), void *context)
 {
 	sqlite3_stmt *statement = store_prepare(
-		store, "SELECT id, name, command, scope, kind, state, exit_status, started, duration, user, bytes, "
-		       "coalesce(processes, (SELECT count(*) FROM processes WHERE run = id)), "
-		       "coalesce(runs.cpu, (SELECT total(cpu) FROM processes WHERE run = id)) FROM runs ORDER BY id DESC");
+		store,
+		"SELECT id, name, command, scope, kind, state, exit_status, started, duration, user, bytes, arguments, "
+		"coalesce(processes, (SELECT count(*) FROM processes WHERE run = id)), "
+		"coalesce(runs.cpu, (SELECT total(cpu) FROM processes WHERE run = id)) FROM runs ORDER BY id DESC");
 	int code = SQLITE_DONE, error = 0;
 
 	if (!statement)
@@ -122,13 +129,14 @@ int store_list(struct store *store, bool (*told)(void *context, const struct sto
 			.command = column_bytes(statement, 2),
 			.scope = column_bytes(statement, 3),
 			.kind = sqlite3_column_int64(statement, 4) == RUN_SCOPE ? RUN_SCOPE : RUN_COMMAND,
-			.exit_status = sqlite3_column_type(statement, 6) == SQLITE_NULL ? -1 : sqlite3_column_int(statement, 6),
+			.exit_status = is_null(statement, 6) ? -1 : sqlite3_column_int(statement, 6),
 			.started_wall = sqlite3_column_int64(statement, 7),
 			.duration = sqlite3_column_int64(statement, 8),
 			.user = sqlite3_column_int64(statement, 9),
 			.bytes = sqlite3_column_int64(statement, 10),
-			.processes = sqlite3_column_int64(statement, 11),
-			.cpu = sqlite3_column_int64(statement, 12),
+			.arguments = column_bytes(statement, 11),
+			.processes = sqlite3_column_int64(statement, 12),
+			.cpu = sqlite3_column_int64(statement, 13),
 		};
 
 		entry.state = store_state(store, entry.id, sqlite3_column_int64(statement, 5));
@@ -154,8 +162,8 @@ int store_remove(struct store *store, u64 id)
 	}
 	text_add(&sql, "BEGIN IMMEDIATE;\n");
 	for (enum store_table table = 0; table < STORE_TABLES; table++)
-		text_add_format(&sql, "DELETE FROM %s WHERE %s = %llu;\n", store_layouts[table].name, table == STORE_RUNS ? "id" : "run",
-				(unsigned long long)id);
+		text_add_format(&sql, "DELETE FROM %s WHERE %s = %llu;\n", store_layouts[table].name,
+				table == STORE_RUNS ? "id" : "run", (unsigned long long)id);
 	text_add(&sql, "COMMIT");
 	error = store_run_sql(store, text_string(&sql));
 	if (error)
@@ -171,8 +179,8 @@ static bool used_bytes(struct store *store, u64 *bytes)
 {
 	s64 pages, unused, size;
 
-	if (!store_ask(store->db, "PRAGMA page_count", &pages) || !store_ask(store->db, "PRAGMA freelist_count", &unused) ||
-	    !store_ask(store->db, "PRAGMA page_size", &size))
+	if (!store_ask(store->db, "PRAGMA page_count", &pages) ||
+	    !store_ask(store->db, "PRAGMA freelist_count", &unused) || !store_ask(store->db, "PRAGMA page_size", &size))
 		return false;
 	*bytes = (u64)(pages - unused) * size;
 	return true;
@@ -190,7 +198,8 @@ static int candidates(struct store *store, struct candidate **list, u32 *count)
 		return -EUCLEAN;
 	while (sqlite3_step(statement) == SQLITE_ROW) {
 		*list = xrealloc(*list, *count + 1, sizeof(**list));
-		(*list)[(*count)++] = (struct candidate){ sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1) };
+		(*list)[(*count)++] =
+			(struct candidate){ sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1) };
 	}
 	sqlite3_finalize(statement);
 	return 0;

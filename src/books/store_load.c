@@ -1,6 +1,6 @@
 /*
- * A run as it stands in the store, turned into what run.h promises. Rows are read as they come, under the numbers they have there; then
- * every reference is looked up, so that none can point outside whatever the file says.
+ * A run as it stands in the store, turned into what run.h promises. Rows are read as they come, under the numbers they
+ * have there; then every reference is looked up, so that none can point outside whatever the file says.
  */
 #include "books/store_inside.h"
 
@@ -107,7 +107,8 @@ static u32 read_arguments(struct loader *loader, sqlite3_stmt *statement, enum s
 
 	(void)table;
 	if (process != RUN_NONE)
-		run_arguments_set_packed(loader->run, process, sqlite3_column_blob(statement, 2), sqlite3_column_bytes(statement, 2));
+		run_arguments_set_packed(loader->run, process, sqlite3_column_blob(statement, 2),
+					 sqlite3_column_bytes(statement, 2));
 	return RUN_NONE;
 }
 
@@ -180,8 +181,8 @@ static void look_up(const struct loader *loader, enum store_table table, void *r
 }
 
 /*
- * Where each row goes so that parents stand first; who is its own ancestor loses its parent. NULL: they do already. The parent is a u32
- * in each row.
+ * Where each row goes so that parents stand first; who is its own ancestor loses its parent. NULL: they do already. The
+ * parent is a u32 in each row.
  */
 static u32 *order_rows(void *first_parent, u32 count, size_t size)
 {

@@ -1,6 +1,8 @@
 /* The two walkers between the columns of a table and the members of a struct. */
 #include "books/store_schema.h"
 
+#include "base/escape.h"
+
 static u64 member_get(const void *row, const struct store_column *column)
 {
 	const char *at = (const char *)row + column->offset;
@@ -62,10 +64,16 @@ u64 store_bind_number(sqlite3_stmt *statement, int parameter, s64 number)
 
 u64 store_bind_bytes(sqlite3_stmt *statement, int parameter, const void *bytes, size_t length)
 {
-	if (length && memchr(bytes, 0, length))
-		sqlite3_bind_blob64(statement, parameter, bytes, length, SQLITE_STATIC);
-	else
+	if (escape_is_text(bytes, length))
 		sqlite3_bind_text64(statement, parameter, length ? bytes : "", length, SQLITE_STATIC, SQLITE_UTF8);
+	else
+		sqlite3_bind_blob64(statement, parameter, bytes, length, SQLITE_STATIC);
+	return length + (length < 58 ? 1 : 2);
+}
+
+u64 store_bind_blob(sqlite3_stmt *statement, int parameter, const void *bytes, size_t length)
+{
+	sqlite3_bind_blob64(statement, parameter, bytes, length, SQLITE_STATIC);
 	return length + (length < 58 ? 1 : 2);
 }
 
@@ -107,12 +115,14 @@ u64 store_row_bind(sqlite3_stmt *statement, int first, enum store_table table, c
 	for (size_t i = 0; i < layout->column_count; i++)
 		bytes += bind_column(statement, first++, &layout->columns[i], run, row);
 	for (size_t i = 0; layout->costs && i < cost_count; i++)
-		bytes += store_bind_number(statement, first++,
-					   cost_value((const struct costs *)((const char *)row + layout->cost_offset), &cost_list[i]));
+		bytes += store_bind_number(
+			statement, first++,
+			cost_value((const struct costs *)((const char *)row + layout->cost_offset), &cost_list[i]));
 	return bytes;
 }
 
-static u64 read_column(sqlite3_stmt *statement, int at, const struct store_column *column, struct run *run, const void *row)
+static u64 read_column(sqlite3_stmt *statement, int at, const struct store_column *column, struct run *run,
+		       const void *row)
 {
 	bool null = sqlite3_column_type(statement, at) == SQLITE_NULL;
 	u64 value = sqlite3_column_int64(statement, at);
@@ -127,7 +137,9 @@ static u64 read_column(sqlite3_stmt *statement, int at, const struct store_colum
 	case STORE_TIME:
 		return value + run->start;
 	case STORE_WORDS:
-		return null ? RUN_NONE : run_text_add(run, sqlite3_column_blob(statement, at), sqlite3_column_bytes(statement, at));
+		return null ? RUN_NONE
+			    : run_text_add(run, sqlite3_column_blob(statement, at),
+					   sqlite3_column_bytes(statement, at));
 	}
 	return column->most && value > column->most ? 0 : value;
 }

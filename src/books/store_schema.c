@@ -1,18 +1,17 @@
 /*
- * Numbers are what SQLite keeps small: 0 and 1 take no room, 40 bits take six bytes. So times are kept since the start of their run or
- * row, what is not known is NULL, and texts are told once a run. Rows lie in their primary key: a table without a second tree.
+ * Numbers are what SQLite keeps small: 0 and 1 take no room, 40 bits take six bytes. So times are kept since the start
+ * of their run or row, what is not known is NULL, and texts are told once a run. Rows lie in their primary key: a table
+ * without a second tree.
  */
 #include "books/store_schema.h"
-
 
 #define HAS_SIGN(member) _Generic((member), signed char: true, s16: true, s32: true, s64: true, default: false)
 #define MEMBER(row, member) ((struct row *)0)->member
 #define COLUMN(row, member, kind, help) NAMED(row, member, #member, kind, help)
-#define NAMED(row, member, name, kind, help)                                                                       \
-	{ name, offsetof(struct row, member), 0, sizeof(MEMBER(row, member)), HAS_SIGN(MEMBER(row, member)), kind, 0, 0, help }
-#define BELOW(row, member, name, above, help)                                                                      \
-	{ name, offsetof(struct row, member), 0, sizeof(MEMBER(row, member)), HAS_SIGN(MEMBER(row, member)), STORE_PLAIN, 0, \
-	  (above) - 1, help }
+#define MEMBER_OF(row, member)                                                                                     \
+	offsetof(struct row, member), 0, sizeof(MEMBER(row, member)), HAS_SIGN(MEMBER(row, member))
+#define NAMED(row, member, name, kind, help) { name, MEMBER_OF(row, member), kind, 0, 0, help }
+#define BELOW(row, member, name, above, help) { name, MEMBER_OF(row, member), STORE_PLAIN, 0, (above) - 1, help }
 #define SPAN(row, member, from, name, help)                                                                        \
 	{ name, offsetof(struct row, member), offsetof(struct row, from), sizeof(u64), false, STORE_SPAN, 0, 0, help }
 #define REFERENCE(row, member, name, table, help)                                                                  \
@@ -39,7 +38,8 @@ static const struct store_column run_columns[] = {
 	NAMED(run, host.cpus_allowed, "cpus_allowed", STORE_PLAIN, "of them, those the run could use"),
 	NAMED(run, host.memory, "memory", STORE_PLAIN, "of the machine, bytes"),
 	NAMED(run, host.swap, "swap", STORE_PLAIN, "of the machine, bytes"),
-	NAMED(run, host.memory_limit, "memory_limit", STORE_PLAIN, "of the innermost control group that has one, bytes; 0: none"),
+	NAMED(run, host.memory_limit, "memory_limit", STORE_PLAIN,
+	      "of the innermost control group that has one, bytes; 0: none"),
 };
 
 static const struct store_column tool_columns[] = {
@@ -82,8 +82,8 @@ static const struct store_column process_columns[] = {
 	COLUMN(run_process, code, STORE_PLAIN, "exit status"),
 	COLUMN(run_process, signal, STORE_PLAIN, "that ended it; 0: none"),
 	COLUMN(run_process, flags, STORE_PLAIN,
-	       "sum of 1: ran before the recording, 2: still there at the end, 4: dumped core, 8: killed for want of memory, "
-	       "16: its parent died first, 32: its exit was lost, 64: had more than one thread"),
+	       "sum of 1: ran before the recording, 2: still there at the end, 4: dumped core, 8: killed for want of "
+	       "memory, 16: its parent died first, 32: its exit was lost, 64: had more than one thread"),
 };
 
 static const struct store_column sample_columns[] = {
@@ -124,8 +124,9 @@ static const struct store_column host_sample_columns[] = {
 static const struct store_column fact_columns[] = {
 	COLUMN(run_fact, time, STORE_TIME, "when"),
 	COLUMN(run_fact, kind, STORE_PLAIN,
-	       "0: exec that failed (number: errno, text: path), 1: signal (number, other: who got it), 2: out of memory (number: bytes it "
-	       "had, text: control group), 3: events lost (number, text), 4: the clock was set (number: ns), 5: rows given up (number, text)"),
+	       "0: exec that failed (number: errno, text: path), 1: signal (number, other: who got it), 2: out of "
+	       "memory (number: bytes it had, text: control group), 3: events lost (number, text), 4: the clock was "
+	       "set (number: ns), 5: rows given up (number, text)"),
 	COLUMN(run_fact, number, STORE_PLAIN, "depends on the kind"),
 	REFERENCE(run_fact, process, "process", STORE_PROCESSES, "who did it; of kind 2: the victim"),
 	REFERENCE(run_fact, other, "other", STORE_PROCESSES, "to whom"),
@@ -164,43 +165,70 @@ static const struct store_column file_columns[] = {
 #define COLUMNS(list) .columns = list, .column_count = sizeof(list) / sizeof(list[0])
 
 const struct store_layout store_layouts[STORE_TABLES] = {
-	[STORE_RUNS] = { .name = "runs", .key = "id", COLUMNS(run_columns), .costs = true, .cost_prefix = "sonde_",
-			 .cost_offset = offsetof(struct run, overhead), .help = "One row a recording." },
-	[STORE_TEXTS] = { .name = "texts", .index = "text", .key = "text", .bytes = "bytes",
-			  .help = "Names and paths, once a run each; other tables have their number.", .index_help = "number",
-			  .bytes_help = "as they were, in any encoding; a blob if there is a zero byte in them" },
-	[STORE_DICTIONARY] = { .name = "dictionary", .index = "offset", .key = "offset", .bytes = "bytes",
-			       .help = "What arguments were packed with, in parts.", .index_help = "where the part begins",
-			       .bytes_help = "the part" },
-	[STORE_TOOLS] = { .name = "tools", .index = "tool", .key = "tool", COLUMNS(tool_columns),
-			  .help = "What a person would call the programs.", .index_help = "number" },
-	[STORE_CONTAINERS] = { .name = "containers", .index = "container", .key = "container", COLUMNS(container_columns),
-			       .help = "Containers that processes were in.", .index_help = "number" },
-	[STORE_TASKS] = { .name = "tasks", .index = "task", .key = "task", COLUMNS(task_columns),
-			  .help = "Units of work of whoever orchestrates.", .index_help = "number" },
-	[STORE_PROCESSES] = { .name = "processes", .index = "process", .key = "process", COLUMNS(process_columns), .costs = true, .cost_prefix = "",
-			      .cost_offset = offsetof(struct run_process, costs),
-			      .help = "One row a process, with what it cost by itself, without its children.",
-			      .index_help = "number" },
-	[STORE_ARGUMENTS] = { .name = "arguments", .index = "process", .key = "process", .bytes = "packed",
-			      .help = "Command lines, packed.", .index_help = "whose", .bytes_help = "see below" },
-	[STORE_SAMPLES] = { .name = "samples", .key = "time, process", COLUMNS(sample_columns),
-			    .help = "How processes stood at an instant; only of those that changed." },
-	[STORE_HOST_SAMPLES] = { .name = "host_samples", .key = "time", COLUMNS(host_sample_columns),
-				 .help = "How the machine stood at an instant. NULL: not known there." },
-	[STORE_FACTS] = { .name = "facts", .index = "fact", .key = "time, fact", COLUMNS(fact_columns),
-			  .help = "What happened besides.", .index_help = "number" },
-	[STORE_PEERS] = { .name = "peers", .index = "peer", .key = "peer", COLUMNS(peer_columns),
-			  .help = "All a process had to do with one peer.", .index_help = "number" },
-	[STORE_FILES] = { .name = "files", .index = "file", .key = "file", COLUMNS(file_columns),
-			  .help = "All a tool had to do with one file, where `--files` was asked for.", .index_help = "number" },
+	[STORE_RUNS] = {
+		.name = "runs", .key = "id", COLUMNS(run_columns), .costs = true, .cost_prefix = "sonde_",
+		.cost_offset = offsetof(struct run, overhead), .help = "One row a recording.",
+	},
+	[STORE_TEXTS] = {
+		.name = "texts", .index = "text", .key = "text", .bytes = "bytes", .index_help = "number",
+		.bytes_help = "as they were; a blob if they are no valid UTF-8 or have a zero byte in them",
+		.help = "Names and paths, once a run each; other tables have their number.",
+	},
+	[STORE_DICTIONARY] = {
+		.name = "dictionary", .index = "offset", .key = "offset", .bytes = "bytes",
+		.index_help = "where the part begins", .bytes_help = "the part",
+		.help = "What arguments were packed with, in parts.",
+	},
+	[STORE_TOOLS] = {
+		.name = "tools", .index = "tool", .key = "tool", COLUMNS(tool_columns), .index_help = "number",
+		.help = "What a person would call the programs.",
+	},
+	[STORE_CONTAINERS] = {
+		.name = "containers", .index = "container", .key = "container", COLUMNS(container_columns),
+		.index_help = "number", .help = "Containers that processes were in.",
+	},
+	[STORE_TASKS] = {
+		.name = "tasks", .index = "task", .key = "task", COLUMNS(task_columns), .index_help = "number",
+		.help = "Units of work of whoever orchestrates.",
+	},
+	[STORE_PROCESSES] = {
+		.name = "processes", .index = "process", .key = "process", COLUMNS(process_columns), .costs = true,
+		.cost_prefix = "", .cost_offset = offsetof(struct run_process, costs), .index_help = "number",
+		.help = "One row a process, with what it cost by itself, without its children.",
+	},
+	[STORE_ARGUMENTS] = {
+		.name = "arguments", .index = "process", .key = "process", .bytes = "packed", .index_help = "whose",
+		.bytes_help = "see above", .help = "Command lines, packed.",
+	},
+	[STORE_SAMPLES] = {
+		.name = "samples", .key = "time, process", COLUMNS(sample_columns),
+		.help = "How processes stood at an instant; only of those that changed.",
+	},
+	[STORE_HOST_SAMPLES] = {
+		.name = "host_samples", .key = "time", COLUMNS(host_sample_columns),
+		.help = "How the machine stood at an instant. NULL: not known there.",
+	},
+	[STORE_FACTS] = {
+		.name = "facts", .index = "fact", .key = "time, fact", COLUMNS(fact_columns), .index_help = "number",
+		.help = "What happened besides.",
+	},
+	[STORE_PEERS] = {
+		.name = "peers", .index = "peer", .key = "peer", COLUMNS(peer_columns), .index_help = "number",
+		.help = "All a process had to do with one peer.",
+	},
+	[STORE_FILES] = {
+		.name = "files", .index = "file", .key = "file", COLUMNS(file_columns), .index_help = "number",
+		.help = "All a tool had to do with one file, where `--files` was asked for.",
+	},
 };
 
 /* --- the SQL --- */
 
 static const char *const run_help = "number, never used twice", *const run_reference_help = "`runs.id`";
 
-/* Columns of the run's own row that are worked out for people and lists, and no member of a run: enum store_run_extra. */
+/*
+ * Columns of the run's own row that are worked out for people and lists, and no member of a run: enum store_run_extra.
+ */
 static const struct {
 	const char *name, *help;
 } run_extras[STORE_RUN_EXTRAS] = {
@@ -214,8 +242,9 @@ static const struct {
 
 static const char *const view =
 	"CREATE VIEW named_processes AS -- Processes with names for numbers.\n"
-	"\tSELECT p.run, p.process, p.pid, p.parent, tool.bytes AS tool, task.bytes AS task, executable.bytes AS executable,\n"
-	"\tdirectory.bytes AS directory, runs.started + p.start AS started, p.duration, p.user, p.code, p.signal, p.flags%s\n"
+	"\tSELECT p.run, p.process, p.pid, p.parent, tool.bytes AS tool, task.bytes AS task,\n"
+	"\texecutable.bytes AS executable, directory.bytes AS directory, runs.started + p.start AS started,\n"
+	"\tp.duration, p.user, p.code, p.signal, p.flags%s\n"
 	"\tFROM processes p JOIN runs ON runs.id = p.run\n"
 	"\tLEFT JOIN tools ON tools.run = p.run AND tools.tool = p.tool\n"
 	"\tLEFT JOIN texts tool ON tool.run = p.run AND tool.text = tools.name\n"
@@ -225,8 +254,9 @@ static const char *const view =
 	"\tLEFT JOIN texts directory ON directory.run = p.run AND directory.text = p.directory;\n";
 
 /* What follows the run in the statements: each name by itself, so that no list of them is written twice. */
-static void each_column(enum store_table table, void (*told)(struct text *out, const char *prefix, const char *name, const char *help),
-			struct text *out)
+typedef void column_teller(struct text *out, const char *prefix, const char *name, const char *help);
+
+static void each_column(enum store_table table, column_teller *told, struct text *out)
 {
 	const struct store_layout *layout = &store_layouts[table];
 
@@ -244,7 +274,8 @@ static void each_column(enum store_table table, void (*told)(struct text *out, c
 
 static void tell_definition(struct text *out, const char *prefix, const char *name, const char *help)
 {
-	text_add_format(out, "\t%s%s,%s%s\n", prefix, name, *help ? " -- " : "", help);
+	text_add_format(out, "\t%s%s,%s%s%s\n", prefix, name, *help ? " -- " : "", *prefix ? "sonde itself: " : "",
+			help);
 }
 
 static void tell_name(struct text *out, const char *prefix, const char *name, const char *help)
@@ -263,7 +294,7 @@ static void tell_parameter(struct text *out, const char *prefix, const char *nam
 
 static void tell_row(struct text *out, const char *prefix, const char *name, const char *help)
 {
-	text_add_format(out, "| `%s%s` | %s |\n", prefix, name, help);
+	text_add_format(out, "| `%s%s` | %s%s |\n", prefix, name, *prefix ? "sonde itself: " : "", help);
 }
 
 static const char *run_column(enum store_table table)
@@ -286,8 +317,8 @@ void store_schema_create(struct text *sql)
 	for (enum store_table table = 0; table < STORE_TABLES; table++) {
 		const struct store_layout *layout = &store_layouts[table];
 
-		text_add_format(sql, "CREATE TABLE %s ( -- %s\n\t%s INTEGER NOT NULL, -- %s\n", layout->name, layout->help,
-				run_column(table), table == STORE_RUNS ? run_help : run_reference_help);
+		text_add_format(sql, "CREATE TABLE %s ( -- %s\n\t%s INTEGER NOT NULL, -- %s\n", layout->name,
+				layout->help, run_column(table), table == STORE_RUNS ? run_help : run_reference_help);
 		each_column(table, tell_definition, sql);
 		if (table == STORE_RUNS)
 			text_add(sql, "\tPRIMARY KEY (id AUTOINCREMENT));\n");

@@ -1,6 +1,6 @@
 /*
- * What stands in the store: tables and columns as rows. The SQL that makes them, the statements that write and read them, the two walkers
- * between a column and a member of a struct, and the tables of docs/store.md come from here.
+ * What stands in the store: tables and columns as rows. The SQL that makes them, the statements that write and read
+ * them, the two walkers between a column and a member of a struct, and the tables of docs/store.md come from here.
  */
 #ifndef BOOKS_STORE_SCHEMA_H
 #define BOOKS_STORE_SCHEMA_H
@@ -13,8 +13,8 @@
 /* "sond"; the store is known by it whatever its file is called. */
 #define STORE_APPLICATION 0x736f6e64
 /*
- * A change of the tables takes a new layout, and a step in store.c that brings older stores to it. A new cost does not: it is a new
- * column at the end, which older stores get by themselves.
+ * A change of the tables takes a new layout, and a step in store.c that brings older stores to it. A new cost does not:
+ * it is a new column at the end, which older stores get by themselves.
  */
 #define STORE_LAYOUT 1
 #define STORE_VERSION (STORE_LAYOUT * 1000 + (int)cost_count)
@@ -100,8 +100,9 @@ u64 store_row_bind(sqlite3_stmt *statement, int first, enum store_table table, c
 /* The same backwards, from column `first` on. References come as they are stored, words become texts of the run. */
 void store_row_read(sqlite3_stmt *statement, int first, enum store_table table, struct run *run, void *row);
 
-/* Binds one value; these too return about what it takes. Text that holds a zero byte goes as a blob. */
+/* Binds one value; these too return about what it takes. Bytes that are no valid text go as a blob. */
 u64 store_bind_number(sqlite3_stmt *statement, int parameter, s64 number);
 u64 store_bind_bytes(sqlite3_stmt *statement, int parameter, const void *bytes, size_t length);
+u64 store_bind_blob(sqlite3_stmt *statement, int parameter, const void *bytes, size_t length);
 
 #endif

@@ -173,7 +173,10 @@ static void parents_stand_first_whatever_the_order(void **state)
 	run->start = 1000;
 	run->end = 9000;
 	writer = store_begin(store, run);
-	/* 70 is the child of 90, which is the child of 100; 80 has itself above it; the parent of 60 was lost, and so was the tool. */
+	/*
+	 * 70 is the child of 90, which is the child of 100; 80 has itself above it; the parent of 60 was lost, and so
+	 * was the tool.
+	 */
 	for (u32 i = 60; i <= 100; i += 10) {
 		process.pid = i;
 		process.start = process.end = 1000 + i;
@@ -190,7 +193,8 @@ static void parents_stand_first_whatever_the_order(void **state)
 		u32 pid = got->processes[i].pid, parent = got->processes[i].parent;
 
 		assert_true(parent == RUN_NONE || parent < i);
-		assert_int_equal(parent == RUN_NONE ? 0 : got->processes[parent].pid, pid == 70 ? 90 : pid == 90 ? 100 : 0);
+		assert_int_equal(parent == RUN_NONE ? 0 : got->processes[parent].pid,
+				 pid == 70 ? 90 : pid == 90 ? 100 : 0);
 		assert_string_equal(run_text(got, got->tools[got->processes[i].tool].name).data, "unknown");
 		assert_int_equal(run_arguments(got, i).length, 2);
 	}
@@ -208,8 +212,8 @@ static void words_find_runs(void **state)
 		const char *name;
 		size_t length;
 	} names[] = {
-		{ "align", 5 }, { "a\nb'\"\\", 6 }, { "\xff\xfe", 2 }, { "", 0 }, { "3", 1 }, { "77", 2 }, { "align", 5 },
-		{ longest, sizeof(longest) - 1 },
+		{ "align", 5 }, { "a\nb'\"\\", 6 }, { "\xff\xfe", 2 }, { "", 0 },
+		{ "3", 1 },	{ "77", 2 },	    { "align", 5 },    { longest, sizeof(longest) - 1 },
 	};
 	struct store *store = store_open(books_path, true);
 	size_t count = sizeof(names) / sizeof(names[0]);

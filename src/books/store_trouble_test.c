@@ -125,7 +125,8 @@ static void a_killed_recorder_leaves_an_interrupted_run(void **state)
 	/* Whoever writes next says so in the file. */
 	store = store_open(books_path, true);
 	assert_int_equal(store_find(store, "last"), 1);
-	assert_true(store_ask(store->db, "SELECT id FROM runs WHERE state = 2 AND processes = 300 AND cpu > 0", &(s64){ 0 }));
+	assert_true(store_ask(store->db, "SELECT id FROM runs WHERE state = 2 AND processes = 300 AND cpu > 0",
+			      &(s64){ 0 }));
 	store_close(store);
 	run_free(run);
 	close(tell[0]);
@@ -198,8 +199,8 @@ static bool mount_small(const char *options)
 	char below[128];
 
 	snprintf(below, sizeof(below), "%s/below", books_directory);
-	return !geteuid() && !mkdir(below, 0700) && !unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-	       !mount("tmpfs", below, "tmpfs", 0, options);
+	return !geteuid() && !mkdir(below, 0700) && !unshare(CLONE_NEWNS) &&
+	       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && !mount("tmpfs", below, "tmpfs", 0, options);
 }
 
 static void unmount_small(void)
@@ -387,8 +388,10 @@ static void a_newer_one_is_refused_and_an_older_one_brought_up(void **state)
 	assert_says(complaint(false), "written by a newer sonde");
 	assert_says(complaint(true), "update sonde");
 	/* As it was before the last cost was thought of. */
-	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; DROP VIEW named_processes; ALTER TABLE processes DROP COLUMN %s; "
-		 "ALTER TABLE runs DROP COLUMN sonde_%s", STORE_VERSION - 1, last, last);
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA user_version = %d; DROP VIEW named_processes; ALTER TABLE processes DROP COLUMN %s; "
+		 "ALTER TABLE runs DROP COLUMN sonde_%s",
+		 STORE_VERSION - 1, last, last);
 	change(sql);
 	assert_string_equal(complaint(false), "");
 	record(20);
@@ -431,12 +434,15 @@ static void numbers_that_point_nowhere_are_not_followed(void **state)
 	record(60);
 	change("UPDATE processes SET parent = 4000000000 WHERE process % 3 = 0;"
 	       "UPDATE processes SET parent = process + 1 WHERE process % 7 = 1;"
-	       "UPDATE processes SET tool = -5, task = 1 << 40, container = 'x', executable = 1e300 WHERE process % 4 = 0;"
+	       "UPDATE processes SET tool = -5, task = 1 << 40, container = 'x', executable = 1e300 "
+	       "WHERE process % 4 = 0;"
 	       "UPDATE processes SET duration = -99, exec_after = -77, start = NULL WHERE process % 5 = 0;"
 	       "UPDATE tools SET name = 99999; UPDATE tasks SET parent = 1 - task, process = 777 WHERE task < 2;"
 	       "UPDATE samples SET state = 77, threads = x'00'; UPDATE facts SET kind = 99 WHERE fact = 1;"
-	       "UPDATE peers SET process = 1000; UPDATE files SET tool = 1000, path = -1; UPDATE runs SET duration = -5, kind = 9;"
-	       "UPDATE arguments SET packed = randomblob(9); INSERT INTO processes (run, process) VALUES (1, 1 << 33), (1, -1)");
+	       "UPDATE peers SET process = 1000; UPDATE files SET tool = 1000, path = -1; "
+	       "UPDATE runs SET duration = -5, kind = 9;"
+	       "UPDATE arguments SET packed = randomblob(9); "
+	       "INSERT INTO processes (run, process) VALUES (1, 1 << 33), (1, -1)");
 	store = store_open(books_path, true);
 	run = store_load(store, NULL, ALL);
 	assert_non_null(run);
@@ -477,7 +483,8 @@ static void without_leave_to_write_it_can_still_be_read(void **state)
 	assert_int_equal(chmod(books_directory, 0755) | chmod(below, 0755) | chmod(books_path, 0644), 0);
 	pid = fork();
 	if (!pid) {
-		bool good = !setuid(65534) && !*complaint(false) && strstr(complaint(true), "Permission denied; become its owner");
+		bool good = !setuid(65534) && !*complaint(false) &&
+			    strstr(complaint(true), "Permission denied; become its owner");
 
 		chmod(below, 0700);
 		_exit(!good);

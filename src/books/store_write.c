@@ -1,7 +1,7 @@
 /*
- * Rows are copied into a batch by whoever records, and batches are handed to a thread, which writes all it has in one transaction. What
- * cannot be written is kept and tried again; beyond a budget it is given up: samples first, then what happened, names last, because
- * later rows refer to them.
+ * Rows are copied into a batch by whoever records, and batches are handed to a thread, which writes all it has in one
+ * transaction. What cannot be written is kept and tried again; beyond a budget it is given up: samples first, then what
+ * happened, names last, because later rows refer to them.
  */
 #include "books/store_inside.h"
 
@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/escape.h"
 #include "base/message.h"
 #include "base/wall.h"
+#include "books/label.h"
 #include "books/pack.h"
 
 enum {
@@ -80,7 +80,8 @@ static void give_up(struct store_writer *writer, u64 rows, const char *why)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-static void add_entry(struct store_writer *writer, enum part part, enum store_table table, u32 index, const void *row, size_t length)
+static void add_entry(struct store_writer *writer, enum part part, enum store_table table, u32 index, const void *row,
+		      size_t length)
 {
 	struct entry entry = { table, index, length };
 	struct text *buffer = &writer->filling->parts[part];
@@ -100,7 +101,8 @@ void store_text(struct store_writer *writer, u32 index, const void *bytes, size_
 	add_entry(writer, PART_NAMES, STORE_TEXTS, index, bytes, length);
 }
 
-void store_process(struct store_writer *writer, u32 index, const struct run_process *process, const void *arguments, size_t length)
+void store_process(struct store_writer *writer, u32 index, const struct run_process *process, const void *arguments,
+		   size_t length)
 {
 	struct text *dictionary = &writer->pack.dictionary;
 
@@ -110,8 +112,8 @@ void store_process(struct store_writer *writer, u32 index, const struct run_proc
 	text_reset(&writer->packed);
 	pack_add(&writer->pack, arguments, length, &writer->packed);
 	if (dictionary->length > writer->dictionary_told) {
-		add_entry(writer, PART_NAMES, STORE_DICTIONARY, writer->dictionary_told, dictionary->data + writer->dictionary_told,
-			  dictionary->length - writer->dictionary_told);
+		add_entry(writer, PART_NAMES, STORE_DICTIONARY, writer->dictionary_told,
+			  dictionary->data + writer->dictionary_told, dictionary->length - writer->dictionary_told);
 		writer->dictionary_told = dictionary->length;
 	}
 	add_entry(writer, PART_ROWS, STORE_ARGUMENTS, index, text_string(&writer->packed), writer->packed.length);
@@ -193,6 +195,8 @@ static void trim(struct store_writer *writer)
 					newest = batch;
 			if (!newest)
 				break;
+			if (!writer->why)
+				writer->why = "the disk is too slow";
 			writer->waiting_bytes -= newest->parts[part].length;
 			writer->given_up += newest->rows[part];
 			text_free(&newest->parts[part]);
@@ -258,8 +262,10 @@ static bool write_entry(struct store_writer *writer, const struct entry *entry, 
 	writer->bytes += store_bind_number(insert, parameter++, writer->id);
 	if (layout->index)
 		writer->bytes += store_bind_number(insert, parameter++, entry->index);
-	if (layout->bytes) {
+	if (entry->table == STORE_TEXTS) {
 		writer->bytes += store_bind_bytes(insert, parameter, bytes, entry->length);
+	} else if (layout->bytes) {
+		writer->bytes += store_bind_blob(insert, parameter, bytes, entry->length);
 	} else {
 		/* Behind entries of any length a row need not be aligned. */
 		memcpy(&row, bytes, entry->length);
@@ -281,18 +287,6 @@ static bool write_part(struct store_writer *writer, const struct text *part)
 	return true;
 }
 
-static void add_command(struct text *out, struct run_bytes arguments)
-{
-	for (size_t at = 0; at < arguments.length;) {
-		size_t length = strnlen(arguments.data + at, arguments.length - at);
-
-		if (at)
-			text_add_char(out, ' ');
-		escape_shell(out, arguments.data + at, length);
-		at += length + 1;
-	}
-}
-
 /* The run's own row. Its id is given by the database the first time. */
 static bool write_run(struct store_writer *writer, const struct run *run, enum run_state state)
 {
@@ -300,7 +294,8 @@ static bool write_run(struct store_writer *writer, const struct run *run, enum r
 	struct text command = { 0 };
 	bool written;
 
-	if (sqlite3_prepare_v2(writer->db, "SELECT count(*), total(cpu) FROM processes WHERE run = ?", -1, &sum, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(writer->db, "SELECT count(*), total(cpu) FROM processes WHERE run = ?", -1, &sum,
+			       NULL) != SQLITE_OK)
 		return false;
 	sqlite3_clear_bindings(insert);
 	if (writer->id)
@@ -308,7 +303,7 @@ static bool write_run(struct store_writer *writer, const struct run *run, enum r
 	sqlite3_bind_int64(insert, 2 + STORE_RUN_STATE, state);
 	sqlite3_bind_int64(insert, 2 + STORE_RUN_STARTED, run_wall(run, run->start));
 	if (run->command != RUN_NONE) {
-		add_command(&command, run_text(run, run->command));
+		label_title(&command, run);
 		store_bind_bytes(insert, 2 + STORE_RUN_COMMAND, text_string(&command), command.length);
 	}
 	if (state == RUN_FINISHED) {
@@ -355,7 +350,10 @@ static bool write_all(struct store_writer *writer, const struct batch *batches, 
 	return false;
 }
 
-/* What was written goes, the last of it to be filled again; what was not waits before all that came since. The lock is held. */
+/*
+ * What was written goes, the last of it to be filled again; what was not waits before all that came since. The lock is
+ * held.
+ */
 static void put_back(struct store_writer *writer, struct batch *batches, bool written)
 {
 	struct batch *batch = batches;
@@ -458,13 +456,14 @@ static void writer_free(struct store_writer *writer)
 static bool prepare(struct store_writer *writer)
 {
 	struct text sql = { 0 };
-	bool prepared = sqlite3_prepare_v2(writer->db, "UPDATE runs SET duration = ?, bytes = ? WHERE id = ?", -1, &writer->progress,
-					   NULL) == SQLITE_OK;
+	bool prepared = sqlite3_prepare_v2(writer->db, "UPDATE runs SET duration = ?, bytes = ? WHERE id = ?", -1,
+					   &writer->progress, NULL) == SQLITE_OK;
 
 	for (enum store_table table = 0; table < STORE_TABLES && prepared; table++) {
 		text_reset(&sql);
 		store_schema_insert(&sql, table);
-		prepared = sqlite3_prepare_v2(writer->db, text_string(&sql), -1, &writer->inserts[table], NULL) == SQLITE_OK;
+		prepared = sqlite3_prepare_v2(writer->db, text_string(&sql), -1, &writer->inserts[table], NULL) ==
+			   SQLITE_OK;
 	}
 	text_free(&sql);
 	return prepared;
@@ -473,12 +472,14 @@ static bool prepare(struct store_writer *writer)
 /* The lock is taken before others can see the run: a run that is there and not locked has no recorder. */
 static int insert_run(struct store_writer *writer, struct run *run)
 {
-	if (sqlite3_exec(writer->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK || !write_run(writer, run, RUN_RECORDING))
+	if (sqlite3_exec(writer->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+	    !write_run(writer, run, RUN_RECORDING))
 		return store_say(writer->db, writer->path, "beginning a run");
 	writer->id = sqlite3_last_insert_rowid(writer->db);
 	writer->lock_fd = store_lock(writer->path, writer->id);
 	if (writer->lock_fd < 0) {
-		message_error("store %s: locking the file `-live` beside it: %s", writer->path, strerror(-writer->lock_fd));
+		message_error("store %s: locking the file `-live` beside it: %s", writer->path,
+			      strerror(-writer->lock_fd));
 		return writer->lock_fd;
 	}
 	if (sqlite3_exec(writer->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
@@ -531,6 +532,14 @@ failed:
 	return NULL;
 }
 
+/* The thread looks at it only when there are rows. */
+void store_started(struct store_writer *writer, struct run *run, u64 start)
+{
+	pthread_mutex_lock(&writer->lock);
+	run->start = writer->base.start = start;
+	pthread_mutex_unlock(&writer->lock);
+}
+
 int store_end(struct store_writer *writer, const struct run *run)
 {
 	void *written;
@@ -543,8 +552,8 @@ int store_end(struct store_writer *writer, const struct run *run)
 	pthread_mutex_unlock(&writer->lock);
 	pthread_join(writer->thread, &written);
 	if (!written) {
-		message_error("store %s: the end of run %llu could not be written: %s; what was written before is kept, as an "
-			      "interrupted run", writer->path, (unsigned long long)writer->id, writer->why);
+		message_error("store %s: the end of run %llu could not be written: %s; what was written before is "
+			      "kept, as an interrupted run", writer->path, (unsigned long long)writer->id, writer->why);
 		error = -EIO;
 	}
 	writer_free(writer);

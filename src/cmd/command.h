@@ -4,6 +4,18 @@
 
 #include "base/option.h"
 
-extern const struct command trace_command, hist_command, report_command, export_command, rules_command, doctor_command, fields_command;
+extern const struct command
+	run_command,
+	record_command,
+	trace_command,
+	hist_command,
+	report_command,
+	compare_command,
+	export_command,
+	runs_command,
+	rm_command,
+	rules_command,
+	doctor_command,
+	fields_command;
 
 #endif

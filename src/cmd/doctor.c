@@ -15,11 +15,12 @@
 #include "kernel/kernel.h"
 
 struct doctor_settings {
-	bool json;
+	bool json, markdown;
 };
 
 struct doctor {
 	struct output output;
+	struct text refused;		/* lines about the point, until it is known what stands above them */
 	const struct point *point;	/* the one of the row before */
 	bool taken;			/* it has a rung */
 	bool json, first, core_missing;
@@ -38,14 +39,22 @@ static const char *cost_name(enum rung_cost cost)
 	}
 }
 
+static void add_refused(struct doctor *doctor)
+{
+	text_add_bytes(&doctor->output.text, doctor->refused.data, doctor->refused.length);
+	text_reset(&doctor->refused);
+}
+
 static void end_point(struct doctor *doctor)
 {
 	if (!doctor->point)
 		return;
 	if (!doctor->taken && doctor->point->core)
 		doctor->core_missing = true;
-	if (!doctor->taken && !doctor->json)
+	if (!doctor->taken && !doctor->json) {
 		text_add_format(&doctor->output.text, "  %-22s cannot be seen on this kernel\n", doctor->point->name);
+		add_refused(doctor);
+	}
 	doctor->points++;
 	doctor->seen += doctor->taken;
 }
@@ -83,30 +92,37 @@ static void add_json(struct doctor *doctor, const struct point *point, const str
 	text_add(out, "}\n");
 }
 
+static void add_line(struct doctor *doctor, const struct point *point, const struct rung *rung, const char *why)
+{
+	struct text *out = &doctor->output.text;
+
+	if (why) {
+		text_add_format(doctor->taken ? out : &doctor->refused, "  %-22s   %s refused: %s\n", "", rung->name, why);
+		return;
+	}
+	if (doctor->taken) {
+		text_add_format(out, "  %-22s   %s works too\n", "", rung->name);
+		return;
+	}
+	text_add_format(out, "  %-22s %-12s costs %s\n", point->name, rung->name, cost_name(rung->cost));
+	if (rung->blind)
+		text_add_format(out, "  %-22s   does not see: %s\n", "", rung->blind);
+	add_refused(doctor);
+}
+
 static void tell(void *context, const struct point *point, const struct rung *rung, const char *why)
 {
 	struct doctor *doctor = context;
-	const char *state;
 
 	if (point != doctor->point) {
 		end_point(doctor);
 		doctor->point = point;
 		doctor->taken = false;
 	}
-	state = why ? "refused" : doctor->taken ? "works" : "taken";
-	if (doctor->json) {
-		add_json(doctor, point, rung, state, why);
-	} else if (!why && !doctor->taken) {
-		text_add_format(&doctor->output.text, "  %-22s %-12s costs %s\n", point->name, rung->name,
-				cost_name(rung->cost));
-		if (rung->blind)
-			text_add_format(&doctor->output.text, "  %-22s   does not see: %s\n", "", rung->blind);
-	} else {
-		text_add_format(&doctor->output.text, "  %-22s   %s %s%s", why ? "" : "", rung->name,
-				why ? "refused: " : "works too\n", why ? why : "");
-		if (why)
-			text_add_char(&doctor->output.text, '\n');
-	}
+	if (doctor->json)
+		add_json(doctor, point, rung, why ? "refused" : doctor->taken ? "works" : "taken", why);
+	else
+		add_line(doctor, point, rung, why);
 	doctor->taken |= !why;
 }
 
@@ -137,7 +153,48 @@ static void add_machine(struct text *out, const struct features *features, bool 
 		text_add_format(out, "  locked memory          %s (a limit only before kernel 5.11)\n",
 				size_format(features->memlock, size));
 	text_add_format(out, "  control groups         %s\n", features->cgroups);
-	text_add(out, "points, the rung taken, and why better ones were not\n");
+}
+
+static void add_rungs_markdown(struct text *out, const struct point *point)
+{
+	const char *comma = "";
+
+	text_add_format(out, "| %s | ", point->name);
+	for (const struct rung *rung = point->rungs; rung->name; rung++) {
+		text_add_format(out, "%s`%s`", comma, rung->name);
+		if (rung->cost == COST_SYSCALLS)
+			text_add_format(out, " (%s)", cost_name(rung->cost));
+		comma = ", ";
+	}
+	text_add(out, " |\n");
+}
+
+/* Neighbours that are blind to the same share a line. */
+static void add_blind_markdown(struct text *out, const struct point *point)
+{
+	for (const struct rung *rung = point->rungs; rung->name; rung++) {
+		const struct rung *first = rung;
+
+		if (!rung->blind)
+			continue;
+		text_add_format(out, "| %s | `%s`", point->name, rung->name);
+		while (rung[1].name && rung[1].blind && !strcmp(rung[1].blind, first->blind))
+			text_add_format(out, ", `%s`", (++rung)->name);
+		text_add_format(out, " | %s |\n", first->blind);
+	}
+}
+
+/* For docs/kernels.md: what there is, tried nowhere. */
+static void add_markdown(struct text *out)
+{
+	text_add(out, "| point | rungs, best first |\n|---|---|\n");
+	for (const struct sensor *const *sensor = sensors; *sensor; sensor++)
+		for (const struct point *point = (*sensor)->points; point->name; point++)
+			add_rungs_markdown(out, point);
+	text_add(out, "\n## Blind spots\n\n| point | rung | what it does not see |\n|---|---|---|\n");
+	for (const struct sensor *const *sensor = sensors; *sensor; sensor++)
+		for (const struct point *point = (*sensor)->points; point->name; point++)
+			add_blind_markdown(out, point);
 }
 
 static int run_doctor(const struct command *command, int argc, char **argv)
@@ -151,7 +208,13 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		return status;
+	if (rest.count || rest.after)
+		return option_mistake(command, "%s is one word too many", rest.count ? rest.words[0] : "--");
 	stop_prepare(0);
+	if (settings.markdown) {
+		add_markdown(&doctor.output.text);
+		return output_end(&doctor.output);
+	}
 	doctor.json = settings.json;
 	features_find(&features);
 	add_machine(&doctor.output.text, &features, settings.json);
@@ -161,8 +224,11 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 		message_error("%s", obstacle);
 		return 1;
 	}
+	if (!settings.json)
+		text_add(&doctor.output.text, "points, the rung taken, and why better ones were not\n");
 	kernel_survey(&features, tell, &doctor);
 	end_point(&doctor);
+	text_free(&doctor.refused);
 	if (!settings.json)
 		text_add_format(&doctor.output.text, "%zu of %zu points can be seen%s\n", doctor.seen, doctor.points,
 				doctor.core_missing ? "; sonde cannot work without process events" : "");
@@ -173,6 +239,7 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 static const struct option options[] = {
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = offsetof(struct doctor_settings, json),
 	  .help = "one JSON object a line: the machine, then every rung of every point" },
+	{ .name = "markdown", .type = OPTION_FLAG, .offset = offsetof(struct doctor_settings, markdown) },
 	{ 0 }
 };
 

@@ -436,6 +436,7 @@ static const struct positional positionals[] = {
 	  .help = "runq: waiting for a CPU; block: a disk request from its driver to its completion; connect: a TCP "
 		  "connection from its first packet until it stands; exec: from the birth of a process, or its previous "
 		  "exec, until its program runs; syscall NAME: one system call" },
+	{ .name = "[NAME]", .help = "the system call, after syscall" },
 	{ 0 }
 };
 

@@ -126,6 +126,13 @@ bool invoker_find(struct invoker *invoker)
 	return true;
 }
 
+uid_t invoker_user(void)
+{
+	unsigned int user;
+
+	return !geteuid() && read_id("SUDO_UID", &user) ? user : geteuid();
+}
+
 void invoker_free(struct invoker *invoker)
 {
 	free(invoker->groups);

@@ -15,6 +15,8 @@ struct invoker {
 
 /* False: sonde was not started by sudo. */
 bool invoker_find(struct invoker *invoker);
+/* Who uses sonde: the invoker, or the user that sonde is. */
+uid_t invoker_user(void);
 void invoker_free(struct invoker *invoker);
 /* Makes this process the invoker's, for good, with HOME, USER and LOGNAME if they were root's. 0 or -errno. */
 int invoker_become(const struct invoker *invoker);

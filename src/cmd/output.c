@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/message.h"
@@ -37,6 +39,19 @@ bool output_reader_left(void)
 bool output_some(struct output *output)
 {
 	return output->text.length < MUCH ? !output->error : output_flush(output);
+}
+
+unsigned int output_width(int fd)
+{
+	const char *columns = getenv("COLUMNS");
+	unsigned int width = columns ? strtoul(columns, NULL, 10) : 0;
+	struct winsize size;
+
+	if (!isatty(fd))
+		return 0;
+	if (!width && !ioctl(fd, TIOCGWINSZ, &size))
+		width = size.ws_col;
+	return width;
 }
 
 int output_end(struct output *output)

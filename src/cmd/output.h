@@ -16,6 +16,8 @@ bool output_some(struct output *output);
 bool output_flush(struct output *output);
 /* Has the reader of a pipe left? Then there is nothing more to do, even if nothing happens that would be written. */
 bool output_reader_left(void);
+/* Columns of the terminal, or as $COLUMNS says; 0: it is none, lines may be of any length. */
+unsigned int output_width(int fd);
 /* Says what went wrong, but not if a reader just left. Returns the exit status it deserves. */
 int output_end(struct output *output);
 

@@ -1,7 +1,5 @@
 /* sonde report: what a recorded run was, what it cost and where its time went. */
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/message.h"
@@ -10,6 +8,7 @@
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
+#include "cmd/terminal.h"
 
 struct report_settings {
 	int by, sort;
@@ -23,66 +22,57 @@ static void hand_on(void *context)
 	output_flush(context);
 }
 
-static struct report_style style_of_terminal(void)
+static int show(const struct report_settings *settings, const struct run *run, const struct findings *findings,
+		const struct size_prices *prices)
 {
-	const char *columns = getenv("COLUMNS"), *terminal = getenv("TERM");
-	struct report_style style = { .width = columns ? strtoul(columns, NULL, 10) : 0 };
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO))
-		return style;
-	style.colour = !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb"));
-	if (!style.width && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		style.width = size.ws_col;
-	return style;
-}
-
-static int report(const struct report_settings *settings, const char *which)
-{
-	const struct report_style style = style_of_terminal();
+	const struct report_style style = terminal_style(STDOUT_FILENO);
 	const struct report_request request = {
 		.by = settings->by < 0 ? SUM_TOOL : settings->by, .by_given = settings->by >= 0, .tree = settings->tree,
 		.critical = settings->critical, .files = settings->files, .peers = settings->peers,
 		.failures = settings->failures, .sort = settings->sort, .all = settings->all,
 		.limit = settings->limit < UINT32_MAX ? settings->limit : UINT32_MAX,
 	};
-	struct text error = { 0 };
 	struct output output = { 0 };
-	struct findings findings;
-	struct size_prices *prices;
 	const struct report_sink sink = { .out = &output.text, .some = hand_on, .context = &output };
-	struct store *store;
-	struct run *run;
-	int status = 0;
 
-	prices = size_prices_read(settings->prices, &error);
-	if (!prices) {
-		message_error("%s", text_string(&error));
-		text_free(&error);
-		return 1;
-	}
-	store = store_open(settings->store, false);
-	if (!store) {
-		size_prices_free(prices);
-		return 1;
-	}
-	run = store_load(store, which, STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES | (settings->files || settings->html ? STORE_WITH_FILES : 0));
-	store_close(store);
-	if (!run) {
-		size_prices_free(prices);
-		return 1;
-	}
-	findings_make(&findings, run);
 	if (settings->html)
-		status = page_write(run, &findings, prices, settings->html) ? 1 : 0;
-	else if (settings->json)
-		report_json(&sink, run, &findings, prices, &request);
+		return page_write(run, findings, prices, settings->html) ? 1 : 0;
+	if (settings->json)
+		report_json(&sink, run, findings, prices, &request);
 	else
-		report_text(&sink, run, &findings, prices, &request, &style);
-	findings_free(&findings);
-	size_prices_free(prices);
+		report_text(&sink, run, findings, prices, &request, &style);
+	return output_end(&output);
+}
+
+static int report(const struct report_settings *settings, const char *which)
+{
+	unsigned int with = STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES;
+	struct size_prices *prices;
+	struct text error = { 0 };
+	struct findings findings;
+	struct store *store = NULL;
+	struct run *run = NULL;
+	int status = 1;
+
+	if (settings->files || settings->html)
+		with |= STORE_WITH_FILES;
+	prices = size_prices_read(settings->prices, &error);
+	if (!prices)
+		message_error("%s", text_string(&error));
+	else
+		store = store_open(settings->store, false);
+	if (store)
+		run = store_load(store, which, with);
+	store_close(store);
+	if (run) {
+		findings_make(&findings, run);
+		status = show(settings, run, &findings, prices);
+		findings_free(&findings);
+	}
 	run_free(run);
-	return settings->html ? status : output_end(&output);
+	size_prices_free(prices);
+	text_free(&error);
+	return status;
 }
 
 static int run_report(const struct command *command, int argc, char **argv)

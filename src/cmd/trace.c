@@ -102,13 +102,26 @@ static int make_plan(const struct command *command, const struct trace_settings 
 	const char *bad, *why;
 	int error;
 
-	if (settings->tree && !settings->fields.count && !settings->json)
+	if (settings->tree)
 		error = plan_make(plan, tree_fields, 5, &bad, &why);
 	else
 		error = plan_make(plan, settings->fields.items, settings->fields.count, &bad, &why);
 	plan->chosen = settings->fields.count > 0; /* a tree leaves out what is absent */
 	if (error)
 		return option_mistake(command, "-o %s: %s (`sonde fields` lists all)", bad, why);
+	return 0;
+}
+
+static int check_tree(const struct command *command, const struct trace_settings *settings, u32 kinds)
+{
+	if (!settings->tree)
+		return 0;
+	if (!(kinds & KIND_BIT(exec)))
+		return option_mistake(command, "--tree is for exec");
+	if (settings->json)
+		return option_mistake(command, "--tree is text; with --json choose -o process.ancestors,process.command_args");
+	if (settings->fields.count)
+		return option_mistake(command, "--tree and -o both choose what is shown: give one of them");
 	return 0;
 }
 
@@ -215,6 +228,8 @@ static int run_trace(const struct command *command, int argc, char **argv)
 		status = option_mistake(command, "--ring-size must be a power of two: 64K, 1M, 8M");
 	if (!status && rest.after && !rest.after_count)
 		status = option_mistake(command, "a command must follow --");
+	if (!status)
+		status = check_tree(command, &settings, kinds);
 	if (!status)
 		status = make_plan(command, &settings, &trace.plan);
 	if (status)

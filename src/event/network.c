@@ -43,9 +43,17 @@ static bool address(const struct event *event, struct value *value, const u8 *by
 	return value_text(value, value->scratch);
 }
 
+/* Before the kernel has bound a socket, which is when some rungs see it, its address and port are zeros. */
+static bool is_bound(const struct event *event)
+{
+	static const u8 any[sizeof(NET(event)->local)];
+
+	return NET(event)->local_port || memcmp(NET(event)->local, any, sizeof(any));
+}
+
 bool get_local_address(const struct event *event, struct value *value)
 {
-	return address(event, value, NET(event)->local);
+	return is_bound(event) && address(event, value, NET(event)->local);
 }
 
 bool get_peer_address(const struct event *event, struct value *value)
@@ -55,7 +63,7 @@ bool get_peer_address(const struct event *event, struct value *value)
 
 bool get_local_port(const struct event *event, struct value *value)
 {
-	return is_ip(event) && value_number(value, NET(event)->local_port);
+	return is_ip(event) && NET(event)->local_port && value_number(value, NET(event)->local_port);
 }
 
 bool get_peer_port(const struct event *event, struct value *value)
@@ -73,6 +81,12 @@ bool get_network_direction(const struct event *event, struct value *value)
 	default:
 		return false;
 	}
+}
+
+/* The kernel numbers a socket when someone first asks for its number. */
+bool get_network_cookie(const struct event *event, struct value *value)
+{
+	return NET(event)->cookie && value_number(value, NET(event)->cookie);
 }
 
 bool get_network_latency(const struct event *event, struct value *value)

@@ -1,6 +1,7 @@
 /*
- * The object lies in the binary as gzip made it, a sixth of its size, and is there whole only while libbpf takes it apart. libbpf's
- * messages are kept instead of printed: the line that matters is quoted where a person is told why a rung was refused.
+ * The object lies in the binary as gzip made it, a sixth of its size, and is there whole only while libbpf takes it
+ * apart. libbpf's messages are kept instead of printed: the line that matters is quoted where a person is told why a
+ * rung was refused.
  */
 #include "kernel/object.h"
 

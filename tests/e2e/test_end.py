@@ -202,7 +202,8 @@ def test_bad_usage(case):
     plans = {("trace", "exce"): "exec", ("trace",): "", ("trace", "exec", "--jsno"): "--json", ("tarce", "exec"): "trace",
              ("trace", "exec", "--for", "soon"): "soon", ("trace", "exec", "--ring-size", "big"): "big",
              ("trace", "exec", "--pid", "x"): "x", ("trace", "exec", "--pid"): "--pid",
-             ("trace", "exec", "-o", "process.pdi"): "process.pdi", (): ""}
+             ("trace", "exec", "-o", "process.pdi"): "process.pdi", ("trace", "open", "--tree"): "for exec",
+             ("trace", "exec", "--tree", "--json"): "--json", ("trace", "exec", "--tree", "-o", "process.pid"): "-o", (): ""}
     for arguments, named in plans.items():
         result = subprocess.run([SONDE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, text=True)
         equal(result.returncode, 2, "exit status of %s (%s)" % (arguments, result.stderr))
@@ -261,9 +262,42 @@ def json_objects(data):
 
 
 def test_doctor(case):
+    """The text says what the JSON says: each rung stands below the point that it belongs to."""
     result = subprocess.run([SONDE, "doctor", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
     equal(result.returncode, 0, "exit status (%r)" % result.stderr)
-    expect(json_objects(result.stdout), "no object")
+    rungs = [one for one in json_objects(result.stdout) if "point" in one]
+    want = {}
+    for one in rungs:
+        want.setdefault(one["point"], {})[one["rung"]] = one["state"]
+    for point in ("process exec", "process fork", "process exit"):
+        expect("taken" in want[point].values(), "%s has no rung" % point)
     text = subprocess.run([SONDE, "doctor"], stdout=subprocess.PIPE, timeout=30).stdout.decode()
-    for point in ("exec", "fork", "exit"):
-        expect(point in text, "%s is not in the table" % point)
+    got = {}
+    for line in text.split("why better ones were not\n")[1].splitlines()[:-1]:
+        point, words = line[2:24].strip(), line[24:].split()
+        if point:
+            got[point] = current = {}
+        if words[0] == "cannot" or words[:3] == ["does", "not", "see:"]:
+            continue
+        current[words[0]] = {"costs": "taken", "works": "works", "refused:": "refused"}[words[1]]
+    equal(got, want, "the table")
+
+
+def test_closed_streams(case):
+    """Started without standard output it fails and says so; without the others it works, and leaves their numbers alone."""
+    traced = "trace exec -- sh -c 'exit 5'"
+    for command, closed, status, said in (("hist runq --for 50ms", ">&-", 1, b"standard output: Bad file descriptor"),
+                                          (traced, ">&-", 1, b"standard output: Bad file descriptor"),
+                                          (traced, "2>&-", 5, b""), (traced, "<&- 2>&-", 5, b""),
+                                          (traced, "<&-", 5, b"nothing lost")):
+        result = subprocess.run(["sh", "-c", "%s %s %s" % (SONDE, command, closed)], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, timeout=20)
+        equal(result.returncode, status, "exit status with %s" % closed)
+        expect(said in result.stderr, "with %s: %r" % (closed, result.stderr))
+
+
+def test_words_too_many(case):
+    for words in (["doctor", "exec"], ["fields", "memory", "cpu"], ["hist", "runq", "block"]):
+        result = subprocess.run([SONDE] + words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
+        equal((result.returncode, result.stdout), (2, b""), "status and output of %s" % words)
+        expect(b"one word too many" in result.stderr, result.stderr)

@@ -1,0 +1,561 @@
+/*
+ * The living, by pid and start, and what becomes of them. One entry a living process; at its end its row goes to the store and
+ * the entry is used again, unless a connection of its is still closing: the kernel tells of that after the exit.
+ *
+ * Rows are numbered in the order of births. A process whose fork or exit got lost is found out later, by what it or the
+ * next bearer of its pid does, and is marked.
+ */
+#include "books/recorder_own.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "books/ledger.h"
+#include "wire/sizes.h"
+
+/* Each generation of what is interned; a text costs up to 43 bytes in it. */
+#define TEXTS_MOST 65536
+#define TASKS_MOST 32768
+#define CONTAINERS_MOST 2048
+/* Rows that are added up before they go. */
+#define PEERS_MOST 8192
+#define FILES_MOST 16384
+
+/* The dead whose connections are still closing. */
+#define LINGERING_MOST 2048
+
+/* A process that is seen first in a sample gets this long for its fork to be read. */
+#define FORK_PATIENCE 2000000000ULL
+
+struct recorder *recorder_new(struct run *run, struct store_writer *writer, struct rules *rules, struct identity *identity,
+			      u32 root)
+{
+	struct recorder *recorder = xcalloc(1, sizeof(*recorder));
+
+	*recorder = (struct recorder){
+		.run = run, .writer = writer, .rules = rules, .identity = identity, .root = root, .interval = run->interval,
+		.peers = { .most = PEERS_MOST, .tell = recorder_tell_peer },
+		.files = { .most = FILES_MOST, .tell = recorder_tell_file },
+	};
+	intern_init(&recorder->texts, TEXTS_MOST);
+	intern_init(&recorder->tools, TEXTS_MOST);
+	intern_init(&recorder->tasks, TASKS_MOST);
+	intern_init(&recorder->containers, CONTAINERS_MOST);
+	intern_init(&recorder->endpoints, TEXTS_MOST);
+	return recorder;
+}
+
+static void free_list(struct entries *list)
+{
+	for (struct entry *entry = list->head, *next; entry; entry = next) {
+		next = entry->next;
+		free(entry->earlier);
+		free(entry);
+	}
+}
+
+void recorder_free(struct recorder *recorder)
+{
+	if (!recorder)
+		return;
+	free_list(&recorder->living);
+	free_list(&recorder->lingering);
+	for (struct entry *entry = recorder->spare, *next; entry; entry = next) {
+		next = entry->older;
+		free(entry);
+	}
+	recorder_images_free(recorder);
+	recorder_rows_free(&recorder->peers);
+	recorder_rows_free(&recorder->files);
+	intern_free(&recorder->texts);
+	intern_free(&recorder->tools);
+	intern_free(&recorder->tasks);
+	intern_free(&recorder->containers);
+	intern_free(&recorder->endpoints);
+	table_free(&recorder->by_pid);
+	text_free(&recorder->key);
+	text_free(&recorder->name);
+	text_free(&recorder->inside);
+	free(recorder);
+}
+
+u32 recorder_text(struct recorder *recorder, const void *bytes, size_t length)
+{
+	bool fresh;
+	u32 number = intern_number(&recorder->texts, bytes, length, &fresh);
+
+	if (fresh)
+		store_text(recorder->writer, number, bytes, length);
+	return number;
+}
+
+u32 recorder_text_of(struct recorder *recorder, const char *text)
+{
+	return text && *text ? recorder_text(recorder, text, strlen(text)) : RUN_NONE;
+}
+
+/* --- entries --- */
+
+static void list_add(struct entries *list, struct entry *entry)
+{
+	entry->next = NULL;
+	entry->previous = list->tail;
+	*(list->tail ? &list->tail->next : &list->head) = entry;
+	list->tail = entry;
+	list->count++;
+}
+
+static void list_remove(struct entries *list, struct entry *entry)
+{
+	*(entry->previous ? &entry->previous->next : &list->head) = entry->next;
+	*(entry->next ? &entry->next->previous : &list->tail) = entry->previous;
+	list->count--;
+}
+
+struct entry *recorder_find(const struct recorder *recorder, u32 pid, u64 start)
+{
+	struct entry *entry = table_get(&recorder->by_pid, pid);
+
+	while (entry && entry->start != start)
+		entry = entry->older;
+	return entry;
+}
+
+static void forget(struct recorder *recorder, struct entry *entry)
+{
+	struct entry *newest = table_get(&recorder->by_pid, entry->row.pid), *above = newest;
+
+	list_remove(entry->dead ? &recorder->lingering : &recorder->living, entry);
+	if (newest == entry && !entry->older) {
+		table_remove(&recorder->by_pid, entry->row.pid);
+	} else if (newest == entry) {
+		table_put(&recorder->by_pid, entry->row.pid, entry->older);
+	} else {
+		while (above->older != entry)
+			above = above->older;
+		above->older = entry->older;
+	}
+	free(entry->earlier);
+	entry->older = recorder->spare;
+	recorder->spare = entry;
+}
+
+/* Its end: the row is complete, but for connections. */
+static void bury(struct recorder *recorder, struct entry *entry)
+{
+	recorder_end_facts(recorder, entry);
+	recorder_tell(recorder, entry);
+	list_remove(&recorder->living, entry);
+	entry->dead = true;
+	list_add(&recorder->lingering, entry);
+	costs_add(&recorder->now.costs, &entry->row.costs);
+	if (entry->row.code || entry->row.signal)
+		recorder->now.failed++;
+	if (!entry->connections)
+		forget(recorder, entry);
+	else if (recorder->lingering.count > LINGERING_MOST)
+		forget(recorder, recorder->lingering.head);
+}
+
+/* Its exit was lost; what it cost is as last sampled. */
+static void lose(struct recorder *recorder, struct entry *entry, u64 time)
+{
+	entry->row.end = time > entry->row.start ? time : entry->row.start;
+	entry->row.flags |= RUN_PROCESS_NO_LEDGER;
+	bury(recorder, entry);
+}
+
+static struct entry *make(struct recorder *recorder)
+{
+	struct entry *entry = recorder->spare;
+
+	if (!entry)
+		return calloc(1, sizeof(*entry));
+	recorder->spare = entry->older;
+	memset(entry, 0, sizeof(*entry));
+	return entry;
+}
+
+/* NULL without memory; that is counted. */
+static struct entry *add(struct recorder *recorder, u32 pid, u64 start, u32 parent_pid, u64 parent_start)
+{
+	struct entry *older = table_get(&recorder->by_pid, pid), *entry, *parent;
+	bool root = recorder->root && pid == recorder->root && !recorder->count;
+
+	if (older && !older->dead && older->start < start) {
+		lose(recorder, older, start);
+		older = table_get(&recorder->by_pid, pid);
+	}
+	entry = make(recorder);
+	if (!entry || table_put(&recorder->by_pid, pid, entry)) {
+		free(entry);
+		recorder->facts.given_up++;
+		return NULL;
+	}
+	parent = parent_pid ? recorder_find(recorder, parent_pid, parent_start) : NULL;
+	entry->older = older;
+	entry->start = start;
+	entry->parent_pid = parent_pid;
+	entry->parent_start = parent_start;
+	entry->index = recorder->count++;
+	entry->failed_path = entry->signal_sender = RUN_NONE;
+	entry->changed = true;
+	entry->row = (struct run_process){
+		.start = root ? recorder->run->start : start,
+		.pid = pid,
+		.parent = parent && !root ? parent->index : RUN_NONE,
+		.tool = RUN_NONE, .task = RUN_NONE, .container = RUN_NONE,
+		.executable = RUN_NONE, .directory = RUN_NONE,
+		.threads = 1,
+	};
+	list_add(&recorder->living, entry);
+	if (parent)
+		recorder_inherit(entry, parent);
+	if (start < recorder->run->start && !root)
+		entry->row.flags |= RUN_PROCESS_EARLIER;
+	recorder->now.processes++;
+	return entry;
+}
+
+/* A living one goes as it stands now: if the recorder dies, this is what is known. */
+void recorder_tell(struct recorder *recorder, struct entry *entry)
+{
+	struct process *process = NULL;
+	const void *arguments = NULL;
+	size_t length = 0;
+
+	if (entry->row.tool == RUN_NONE)
+		recorder_fill_unknown(recorder, entry, "");
+	if (entry->image_changed)
+		process = process_find(recorder->identity->processes, entry->row.pid, entry->start);
+	if (process && process->arguments) {
+		arguments = process->arguments->data;
+		length = process->arguments->length;
+	}
+	store_process(recorder->writer, entry->index, &entry->row, arguments, length);
+	entry->changed = entry->image_changed = false;
+}
+
+/* --- events --- */
+
+static void on_fork(struct recorder *recorder, const struct event *event)
+{
+	const struct fork_record *fork = (const void *)event->record;
+	struct entry *entry;
+
+	if (recorder->ended && fork->record.start > recorder->ended)
+		return;
+	/* In a command's tree every parent is a member; one that is not known had its own fork lost. */
+	if (recorder->root && !recorder_find(recorder, fork->parent_pid, fork->parent_start))
+		add(recorder, fork->parent_pid, fork->parent_start, 0, 0);
+	if (recorder_find(recorder, fork->record.pid, fork->record.start))
+		return;
+	entry = add(recorder, fork->record.pid, fork->record.start, fork->parent_pid, fork->parent_start);
+	if (!entry)
+		return;
+	entry->row.user = fork->record.uid;
+	if (entry->row.tool == RUN_NONE && event->process)
+		recorder_image(recorder, entry, event);
+}
+
+static void on_exec(struct recorder *recorder, const struct event *event)
+{
+	const struct exec_record *exec = (const void *)event->record;
+	struct entry *entry = recorder_find(recorder, exec->record.pid, exec->record.start);
+
+	if (!entry && !(recorder->ended && exec->record.start > recorder->ended))
+		entry = add(recorder, exec->record.pid, exec->record.start, exec->parent_pid, exec->parent_start);
+	if (!entry || (recorder->ended && exec->record.time > recorder->ended))
+		return;
+	if (exec->error) {
+		recorder_exec_failed(recorder, entry, event);
+		return;
+	}
+	entry->failed_path = RUN_NONE;
+	entry->row.exec = exec->record.time;
+	entry->row.group = exec->group;
+	entry->row.user = exec->record.uid;
+	entry->changed = entry->image_changed = true;
+	recorder_image(recorder, entry, event);
+}
+
+static u16 exit_flags(const struct entry *entry, const struct exit_record *exit)
+{
+	u16 flags = 0;
+
+	if (exit->flags & EXIT_CORE_DUMPED)
+		flags |= RUN_PROCESS_CORE;
+	if (exit->flags & EXIT_OOM_KILLED || entry->oom)
+		flags |= RUN_PROCESS_OOM;
+	if (exit->threads > 1)
+		flags |= RUN_PROCESS_THREADED;
+	if (entry->parent_pid && (exit->parent_pid != entry->parent_pid || exit->parent_start != entry->parent_start))
+		flags |= RUN_PROCESS_LEFT;
+	return flags;
+}
+
+static void on_end(struct recorder *recorder, const struct event *event)
+{
+	const struct exit_record *exit = (const void *)event->record;
+	struct entry *entry = recorder_find(recorder, exit->record.pid, exit->record.start);
+	bool root;
+
+	if (!entry && !(recorder->ended && exit->record.start > recorder->ended)) {
+		entry = add(recorder, exit->record.pid, exit->record.start, exit->parent_pid, exit->parent_start);
+		if (entry)
+			entry->row.user = exit->record.uid;
+	}
+	if (!entry || entry->dead)
+		return;
+	if (entry->row.tool == RUN_NONE)
+		recorder_fill_unknown(recorder, entry, exit->name);
+	root = recorder->root && !entry->index;
+	ledger_of_exit(&entry->row.costs, exit, entry->earlier);
+	entry->row.threads = exit->threads ? exit->threads : entry->row.threads;
+	entry->row.flags |= exit_flags(entry, exit);
+	entry->row.end = exit->record.time;
+	if (root) {
+		recorder->ended = exit->record.time;
+		entry->row.flags &= ~RUN_PROCESS_LEFT;
+	}
+	if (recorder->ended && exit->record.time > recorder->ended) {
+		/* it lived when the run ended; what it cost is known the better for it */
+		entry->row.flags |= RUN_PROCESS_LIVING;
+		entry->row.end = recorder->ended;
+		recorder->now.remaining += recorder->root != 0;
+	} else {
+		entry->row.code = exit->code;
+		entry->row.signal = exit->signal;
+	}
+	bury(recorder, entry);
+}
+
+static void on_connection(struct recorder *recorder, const struct event *event)
+{
+	struct entry *entry = recorder_find(recorder, event->record->pid, event->record->start);
+
+	if (!entry)
+		return;
+	recorder_connection(recorder, entry, event);
+	if (entry->dead) {
+		recorder_tell(recorder, entry);
+		if (!entry->connections)
+			forget(recorder, entry);
+	}
+}
+
+void recorder_event(struct recorder *recorder, const struct event *event)
+{
+	struct entry *entry;
+
+	switch (event->record->kind) {
+	case KIND_fork:
+		on_fork(recorder, event);
+		break;
+	case KIND_exec:
+		on_exec(recorder, event);
+		break;
+	case KIND_exit:
+		on_end(recorder, event);
+		break;
+	case KIND_signal:
+		recorder_signal(recorder, event);
+		break;
+	case KIND_oom:
+		recorder_oom(recorder, event);
+		break;
+	case KIND_lost:
+		recorder_lost(recorder, event);
+		break;
+	case KIND_connect:
+	case KIND_accept:
+	case KIND_close:
+		on_connection(recorder, event);
+		break;
+	case KIND_open:
+	case KIND_change:
+		entry = recorder_find(recorder, event->record->pid, event->record->start);
+		if (entry)
+			recorder_file(recorder, entry, event);
+		break;
+	}
+}
+
+/* --- samples --- */
+
+/*
+ * Only what changed is told, so a process that was waiting for a disk when last seen did so until one pass ago, and whatever it does
+ * now it does since.
+ */
+static u64 disk_time(const struct recorder *recorder, const struct entry *entry, const struct sample_record *sample)
+{
+	u64 since = entry->sampled > entry->row.start ? entry->sampled : entry->row.start;
+	u64 gap = sample->time > since ? sample->time - since : 0;
+	u64 last = gap < recorder->interval ? gap : recorder->interval, time = 0;
+
+	if (sample->state == SAMPLE_DISK)
+		time += last;
+	if (entry->state == SAMPLE_DISK)
+		time += gap - last;
+	return time;
+}
+
+static struct entry *entry_of_sample(struct recorder *recorder, const struct sample_record *sample)
+{
+	struct entry *entry = recorder_find(recorder, sample->pid, sample->start);
+	struct process *process;
+
+	if (entry || recorder->ended)
+		return entry;
+	if (sample->start >= recorder->run->start && sample->start + FORK_PATIENCE > sample->time)
+		return NULL;
+	process = process_find(recorder->identity->processes, sample->pid, sample->start);
+	entry = add(recorder, sample->pid, sample->start, process ? process->parent_pid : 0,
+		    process ? process->parent_start : 0);
+	if (!entry)
+		return NULL;
+	if (process) {
+		struct record record = { .pid = sample->pid, .start = sample->start, .time = sample->time };
+		struct event event = { .record = &record, .process = process, .identity = recorder->identity };
+
+		entry->row.user = process->credentials.user;
+		entry->row.group = process->credentials.group_leader;
+		recorder_image(recorder, entry, &event);
+		entry->image_changed = true;
+	}
+	if (entry->row.flags & RUN_PROCESS_EARLIER) {
+		entry->earlier = calloc(1, sizeof(*entry->earlier));
+		if (entry->earlier)
+			ledger_of_sample(entry->earlier, sample, NULL);
+	}
+	return entry;
+}
+
+static void store_sample_of(struct recorder *recorder, const struct entry *entry, const struct sample_record *sample)
+{
+	static const u8 activities[SAMPLE_STATES] = {
+		[SAMPLE_SLEEPING] = RUN_ACTIVITY_SLEEPING, [SAMPLE_DISK] = RUN_ACTIVITY_DISK,
+		[SAMPLE_WAITING] = RUN_ACTIVITY_WAITING, [SAMPLE_RUNNING] = RUN_ACTIVITY_RUNNING,
+		[SAMPLE_STOPPED] = RUN_ACTIVITY_STOPPED, [SAMPLE_GONE] = RUN_ACTIVITY_GONE,
+	};
+	const struct costs *costs = &entry->row.costs;
+
+	store_sample(recorder->writer, &(struct run_sample){
+		.time = sample->time,
+		.cpu = costs->cpu,
+		.cpu_wait = costs->cpu_wait,
+		.disk_read = costs->disk_read,
+		.disk_write = costs->disk_write,
+		.read = costs->read,
+		.write = costs->write,
+		.memory = sample->resident,
+		.process = entry->index,
+		.threads = sample->threads,
+		.state = sample->state < SAMPLE_STATES ? activities[sample->state] : RUN_ACTIVITY_SLEEPING,
+	});
+}
+
+void recorder_sample(struct recorder *recorder, const struct sample_record *sample)
+{
+	struct entry *entry = entry_of_sample(recorder, sample);
+
+	if (!entry || entry->dead)
+		return;
+	entry->row.costs.disk_wait += disk_time(recorder, entry, sample);
+	ledger_of_sample(&entry->row.costs, sample, entry->earlier);
+	if (sample->threads > entry->row.threads)
+		entry->row.threads = sample->threads;
+	if (sample->threads > 1)
+		entry->row.flags |= RUN_PROCESS_THREADED;
+	entry->state = sample->state;
+	entry->sampled = sample->time;
+	entry->resident = sample->resident;
+	entry->changed = true;
+	store_sample_of(recorder, entry, sample);
+}
+
+void recorder_host(struct recorder *recorder, const struct run_host_sample *sample)
+{
+	store_host_sample(recorder->writer, sample);
+}
+
+/* --- the course of the run --- */
+
+/* Those whose exit was among what got lost are not there any more, or have been corpses for a while. */
+static void find_lost(struct recorder *recorder, u64 now)
+{
+	for (struct entry *entry = recorder->living.head, *next; entry; entry = next) {
+		next = entry->next;
+		if ((kill(entry->row.pid, 0) && errno == ESRCH) ||
+		    (entry->state == SAMPLE_GONE && entry->sampled + FORK_PATIENCE < now))
+			lose(recorder, entry, entry->sampled ? entry->sampled : now);
+	}
+}
+
+static void tell_living(struct recorder *recorder, struct entry *entry, u64 now)
+{
+	entry->row.flags |= RUN_PROCESS_LIVING;
+	entry->row.end = now;
+	recorder_tell(recorder, entry);
+	entry->row.flags &= ~RUN_PROCESS_LIVING;
+}
+
+void recorder_flush(struct recorder *recorder, u64 now)
+{
+	if (recorder->facts.exits_lost)
+		find_lost(recorder, now);
+	recorder->facts.exits_lost = false;
+	for (struct entry *entry = recorder->living.head; entry; entry = entry->next)
+		if (entry->changed)
+			tell_living(recorder, entry, now);
+	recorder_images_flush(recorder);
+	recorder_rows_flush(recorder, &recorder->peers);
+	recorder_rows_flush(recorder, &recorder->files);
+	recorder_facts_flush(recorder, now, false);
+	store_flush(recorder->writer);
+}
+
+void recorder_stop(struct recorder *recorder, u64 now)
+{
+	if (!recorder->ended)
+		recorder->ended = now;
+}
+
+void recorder_close(struct recorder *recorder, u64 now)
+{
+	u64 ended;
+
+	recorder_stop(recorder, now);
+	ended = recorder->ended;
+	find_lost(recorder, ended);
+	for (struct entry *entry = recorder->living.head; entry; entry = entry->next) {
+		struct entry *parent = recorder_find(recorder, entry->parent_pid, entry->parent_start);
+
+		if (entry->row.parent != RUN_NONE && (!parent || parent->dead))
+			entry->row.flags |= RUN_PROCESS_LEFT;
+		tell_living(recorder, entry, ended);
+	}
+	recorder->run->end = ended;
+	if (recorder->root)
+		recorder->now.remaining += recorder->living.count;
+	recorder_images_flush(recorder);
+	recorder_rows_flush(recorder, &recorder->peers);
+	recorder_rows_flush(recorder, &recorder->files);
+	recorder_facts_flush(recorder, ended, true);
+	store_flush(recorder->writer);
+}
+
+struct recorder_now recorder_now(const struct recorder *recorder)
+{
+	struct recorder_now now = recorder->now;
+
+	for (struct entry *entry = recorder->living.head; entry; entry = entry->next) {
+		costs_add(&now.costs, &entry->row.costs);
+		now.memory += entry->resident;
+	}
+	now.living = recorder->living.count;
+	return now;
+}

@@ -1,0 +1,318 @@
+/* Who a process is: the tool, task and container it belongs to, decided at each exec and handed down at each fork. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "books/recorder_own.h"
+#include "books/tool.h"
+
+/* Tools whose names are kept for rules that look at a parent's. */
+#define TOOL_NAMES_MOST 16384
+#define NAMED_LATER_MOST 256
+
+static const char *text_of(const struct shared_bytes *bytes)
+{
+	return bytes ? bytes->data : "";
+}
+
+static u32 shared_text(struct recorder *recorder, const struct shared_bytes *bytes)
+{
+	return bytes && bytes->length ? recorder_text(recorder, bytes->data, bytes->length) : RUN_NONE;
+}
+
+static void keep_tool_name(struct recorder *recorder, u32 number)
+{
+	size_t capacity = recorder->tool_names_kept;
+
+	if (number >= TOOL_NAMES_MOST)
+		return;
+	if (number >= capacity) {
+		char **grown;
+
+		capacity = capacity ? capacity * 2 : 64;
+		grown = realloc(recorder->tool_names, capacity * sizeof(*grown));
+		if (!grown)
+			return;
+		memset(grown + recorder->tool_names_kept, 0, (capacity - recorder->tool_names_kept) * sizeof(*grown));
+		recorder->tool_names = grown;
+		recorder->tool_names_kept = capacity;
+	}
+	recorder->tool_names[number] = strdup(text_string(&recorder->name));
+}
+
+static const char *tool_name_of(const struct recorder *recorder, u32 number)
+{
+	return number < recorder->tool_names_kept && recorder->tool_names[number] ? recorder->tool_names[number] : "";
+}
+
+static void set_tool(struct recorder *recorder, struct entry *entry, const struct tool_facts *facts)
+{
+	bool fresh;
+	u32 number;
+
+	text_reset(&recorder->name);
+	tool_name(facts, &recorder->name);
+	number = intern_number(&recorder->tools, text_string(&recorder->name), recorder->name.length, &fresh);
+	if (number == INTERN_NONE)
+		return;
+	if (fresh) {
+		store_tool(recorder->writer, number, &(struct run_tool){
+			.name = recorder_text(recorder, text_string(&recorder->name), recorder->name.length),
+			.executable = entry->row.executable,
+		});
+		keep_tool_name(recorder, number);
+	}
+	entry->row.tool = number;
+}
+
+static void add_key(struct text *key, const char *part)
+{
+	text_add(key, part ? part : "");
+	text_add_char(key, '\0');
+}
+
+static const struct recorder_task *known_task(const struct recorder *recorder, u32 number)
+{
+	return number < recorder->known_tasks_capacity ? &recorder->known_tasks[number] : NULL;
+}
+
+static u32 rule_number(struct recorder *recorder, const char *name)
+{
+	u32 number = 0;
+
+	while (number < RULES_MOST - 1 && recorder->rule_names[number] && strcmp(recorder->rule_names[number], name))
+		number++;
+	if (!recorder->rule_names[number])
+		recorder->rule_names[number] = strdup(name);
+	return number;
+}
+
+static bool remember_task(struct recorder *recorder, u32 number, u32 parent, const char *rule)
+{
+	size_t capacity = recorder->known_tasks_capacity;
+
+	if (number >= capacity) {
+		struct recorder_task *grown;
+
+		capacity = capacity ? capacity * 2 : 64;
+		grown = realloc(recorder->known_tasks, capacity * sizeof(*grown));
+		if (!grown)
+			return false;
+		recorder->known_tasks = grown;
+		recorder->known_tasks_capacity = capacity;
+	}
+	recorder->known_tasks[number] = (struct recorder_task){ .parent = parent, .rule = rule_number(recorder, rule) };
+	return true;
+}
+
+/* The rules of the tasks it is in, innermost first. */
+static const char *rules_inside(struct recorder *recorder, u32 number)
+{
+	const struct recorder_task *task;
+
+	text_reset(&recorder->inside);
+	for (; (task = known_task(recorder, number)); number = task->parent)
+		if (recorder->rule_names[task->rule])
+			text_add_format(&recorder->inside, "%s%s", recorder->inside.length ? " " : "",
+					recorder->rule_names[task->rule]);
+	return text_string(&recorder->inside);
+}
+
+static bool is_inside(const struct recorder *recorder, u32 number, u32 wanted)
+{
+	const struct recorder_task *task;
+
+	for (; (task = known_task(recorder, number)); number = task->parent)
+		if (number == wanted)
+			return true;
+	return false;
+}
+
+static void begin_task(struct recorder *recorder, struct entry *entry, u32 number, const struct rule_task *found)
+{
+	if (!remember_task(recorder, number, entry->row.task, found->rule))
+		return;
+	store_task(recorder->writer, number, &(struct run_task){
+		.name = recorder_text_of(recorder, found->name),
+		.group = recorder_text_of(recorder, found->group),
+		.rule = recorder_text_of(recorder, found->rule),
+		.parent = entry->row.task,
+		.process = entry->index,
+		.directory = recorder_text_of(recorder, found->directory),
+		.cpus = found->cpus,
+		.memory = found->memory,
+	});
+	entry->row.task = number;
+}
+
+/* A task it is in already, however far out, changes nothing: else a recipe of make would be lost to the container around it. */
+static void set_task(struct recorder *recorder, struct entry *entry, const struct rule_facts *facts)
+{
+	struct rule_task found;
+	bool fresh;
+	u32 number;
+
+	if (!rules_match(recorder->rules, facts, &found))
+		return;
+	text_reset(&recorder->key);
+	add_key(&recorder->key, found.rule);
+	add_key(&recorder->key, found.key);
+	number = intern_number(&recorder->tasks, text_string(&recorder->key), recorder->key.length, &fresh);
+	if (number == INTERN_NONE)
+		return;
+	if (fresh)
+		begin_task(recorder, entry, number, &found);
+	else if (!is_inside(recorder, entry->row.task, number))
+		entry->row.task = number;
+}
+
+static void tell_container(struct recorder *recorder, u32 number, const struct cgroup *cgroup,
+			   const struct container_names *names)
+{
+	store_container(recorder->writer, number, &(struct run_container){
+		.id = recorder_text_of(recorder, cgroup->identity.id),
+		.name = recorder_text_of(recorder, names ? names->name : NULL),
+		.image = recorder_text_of(recorder, names ? names->image : NULL),
+		.runtime = recorder_text_of(recorder, container_runtime_name(cgroup->identity.runtime)),
+	});
+}
+
+static void name_later(struct recorder *recorder, u64 cgroup, u32 number)
+{
+	if (!recorder->named_later)
+		recorder->named_later = calloc(NAMED_LATER_MOST, sizeof(*recorder->named_later));
+	if (recorder->named_later && recorder->named_later_count < NAMED_LATER_MOST)
+		recorder->named_later[recorder->named_later_count++] = (struct recorder_container){ cgroup, number };
+}
+
+static void set_container(struct recorder *recorder, struct entry *entry, struct cgroup *cgroup)
+{
+	const struct container_names *names;
+	bool fresh;
+	u32 number;
+
+	entry->row.container = RUN_NONE;
+	if (!cgroup || cgroup->identity.state == CONTAINER_NONE)
+		return;
+	/* looking for names may make a candidate certain */
+	names = cgroup_names(recorder->identity->cgroups, cgroup, recorder->identity->now);
+	if (cgroup->identity.state != CONTAINER_INSIDE)
+		return;
+	number = intern_number(&recorder->containers, cgroup->identity.id, strlen(cgroup->identity.id), &fresh);
+	if (number == INTERN_NONE)
+		return;
+	if (fresh) {
+		tell_container(recorder, number, cgroup, names);
+		if (!names)
+			name_later(recorder, cgroup->key, number);
+	}
+	entry->row.container = number;
+}
+
+void recorder_images_flush(struct recorder *recorder)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < recorder->named_later_count; i++) {
+		struct recorder_container *waiting = &recorder->named_later[i];
+		struct cgroup *cgroup = cgroup_find(recorder->identity->cgroups, waiting->cgroup);
+		const struct container_names *names = NULL;
+
+		if (!cgroup)
+			continue;
+		names = cgroup_names(recorder->identity->cgroups, cgroup, recorder->identity->now);
+		if (names)
+			tell_container(recorder, waiting->number, cgroup, names);
+		else
+			recorder->named_later[kept++] = *waiting;
+	}
+	recorder->named_later_count = kept;
+}
+
+void recorder_images_free(struct recorder *recorder)
+{
+	for (size_t i = 0; i < recorder->tool_names_kept; i++)
+		free(recorder->tool_names[i]);
+	free(recorder->tool_names);
+	for (size_t i = 0; i < RULES_MOST; i++)
+		free(recorder->rule_names[i]);
+	free(recorder->known_tasks);
+	free(recorder->named_later);
+}
+
+static void find_task(struct recorder *recorder, struct entry *entry, const struct event *event, struct cgroup *cgroup)
+{
+	const struct process *process = event->process;
+	struct process *parent = process_parent(event->identity->processes, event->process);
+	struct entry *parent_entry = recorder_find(recorder, process->parent_pid, process->parent_start);
+	const struct container_names *names = NULL;
+	struct rule_facts facts = {
+		.tool = tool_name_of(recorder, entry->row.tool),
+		.executable = text_of(process->executable),
+		.directory = text_of(process->working_directory),
+		.arguments = text_of(process->arguments),
+		.arguments_length = process->arguments ? process->arguments->length : 0,
+		.cgroup = cgroup ? cgroup->path : "",
+		.container_name = "", .container_id = "", .container_image = "",
+		.slurm_job = cgroup ? cgroup->identity.slurm_job : "",
+		.slurm_step = cgroup ? cgroup->identity.slurm_step : "",
+		.pid = process->pid,
+		.start = process->start,
+		.parent_pid = process->parent_pid,
+		.inside = rules_inside(recorder, entry->row.task),
+		.group = process->credentials.group_leader,
+		.session = process->credentials.session_leader,
+		.user = process->credentials.user,
+		.parent_tool = parent_entry ? tool_name_of(recorder, parent_entry->row.tool) : "",
+		.parent_arguments = parent ? text_of(parent->arguments) : "",
+		.parent_arguments_length = parent && parent->arguments ? parent->arguments->length : 0,
+	};
+
+	if (cgroup && cgroup->identity.state == CONTAINER_INSIDE) {
+		facts.container_id = cgroup->identity.id;
+		names = cgroup_names(event->identity->cgroups, cgroup, event->identity->now);
+	}
+	if (names) {
+		facts.container_name = names->name;
+		facts.container_image = names->image;
+	}
+	set_task(recorder, entry, &facts);
+}
+
+void recorder_image(struct recorder *recorder, struct entry *entry, const struct event *event)
+{
+	const struct process *process = event->process;
+	struct cgroup *cgroup = identity_cgroup(event);
+
+	if (!process)
+		return;
+	entry->row.executable = shared_text(recorder, process->executable);
+	entry->row.directory = shared_text(recorder, process->working_directory);
+	set_container(recorder, entry, cgroup);
+	set_tool(recorder, entry, &(struct tool_facts){
+		.executable = text_of(process->executable),
+		.name = process->name,
+		.arguments = text_of(process->arguments),
+		.arguments_length = process->arguments ? process->arguments->length : 0,
+	});
+	find_task(recorder, entry, event, cgroup);
+}
+
+void recorder_inherit(struct entry *entry, const struct entry *parent)
+{
+	entry->row.tool = parent->row.tool;
+	entry->row.task = parent->row.task;
+	entry->row.container = parent->row.container;
+	entry->row.executable = parent->row.executable;
+	entry->row.directory = parent->row.directory;
+	entry->row.user = parent->row.user;
+	entry->row.group = parent->row.group;
+}
+
+void recorder_fill_unknown(struct recorder *recorder, struct entry *entry, const char *name)
+{
+	char comm[17];
+
+	memcpy(comm, name, strnlen(name, 16));
+	comm[strnlen(name, 16)] = '\0';
+	set_tool(recorder, entry, &(struct tool_facts){ .executable = "", .name = comm, .arguments = "" });
+}

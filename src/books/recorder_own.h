@@ -1,0 +1,152 @@
+/*
+ * What the parts of the recorder share: recorder.c (the living), recorder_image.c (who they are), recorder_row.c,
+ * recorder_peer.c, recorder_file.c, recorder_fact.c.
+ */
+#ifndef BOOKS_RECORDER_OWN_H
+#define BOOKS_RECORDER_OWN_H
+
+#include "books/intern.h"
+#include "books/recorder.h"
+#include "proc/identity.h"
+
+/* A process that lives, or died and has connections that are still closing. */
+struct entry {
+	struct entry *older;		/* with the same pid */
+	struct entry *previous, *next;	/* in its list */
+	u64 start;			/* with pid who it is; row.start is where the run begins for it */
+	u64 parent_start;
+	u32 parent_pid;
+	u32 index;
+	u32 connections;		/* that it has open */
+	u16 signal;			/* the last it got, and who sent it */
+	u8 state;			/* as last sampled: enum sample_state */
+	bool changed : 1;		/* since it was told to the store */
+	bool told : 1;
+	bool image_changed : 1;		/* its arguments were not told yet */
+	bool dead : 1;
+	bool oom : 1;
+	bool signal_told : 1;
+	u32 signal_sender;
+	u32 failed_path;		/* text: of an exec that failed and was followed by none that worked; RUN_NONE */
+	s32 failed_error;
+	u64 failed_time;
+	u64 sampled;			/* when last, 0: never */
+	u64 resident;
+	struct costs *earlier;		/* what it had cost before the recording; NULL: nothing */
+	struct run_process row;
+};
+
+struct entries {
+	struct entry *head, *tail;
+	size_t count;
+};
+
+/* A row that grows while it is kept. */
+struct recorder_row {
+	u64 key;
+	struct recorder_row *previous, *next;
+	u32 index;
+	bool changed;			/* since it was told */
+	union {
+		struct run_peer peer;
+		struct {
+			struct run_file file;
+			u32 recent[4];	/* processes, so that each is counted once */
+		};
+	};
+};
+
+/*
+ * By key, and in the order of use: beyond `most` the one not used longest is given up. Comes its key again, that is a new row: the sums
+ * over rows stay right.
+ */
+struct recorder_rows {
+	struct table by_key;
+	struct recorder_row *head, *tail;
+	size_t most;
+	u32 count;			/* rows ever */
+	void (*tell)(struct recorder *recorder, struct recorder_row *row);
+};
+
+/* Found or made, and counted as changed; NULL without memory. */
+struct recorder_row *recorder_row(struct recorder *recorder, struct recorder_rows *rows, u64 key, bool *fresh);
+void recorder_rows_flush(struct recorder *recorder, struct recorder_rows *rows);
+void recorder_rows_free(struct recorder_rows *rows);
+
+#define RULES_MOST 64
+
+/* By number: what the rules ask of the tasks a process is in. */
+struct recorder_task {
+	u32 parent;
+	u32 rule;			/* index into rule_names */
+};
+
+struct recorder_container {
+	u64 cgroup;
+	u32 number;
+};
+
+struct recorder {
+	struct run *run;
+	struct store_writer *writer;
+	struct rules *rules;
+	struct identity *identity;
+	u32 root;
+	u64 ended;			/* when the run did, 0: it goes on */
+
+	struct table by_pid;		/* the newest entry of each */
+	struct entries living, lingering;
+	struct entry *spare;		/* entries to use again, by `older` */
+	u32 count;			/* processes ever */
+
+	struct intern texts, tools, tasks, containers, endpoints;
+	char **tool_names;		/* by number, as far as kept */
+	size_t tool_names_kept;
+	struct recorder_task *known_tasks;
+	size_t known_tasks_capacity;
+	char *rule_names[RULES_MOST];
+	struct recorder_container *named_later;	/* containers whose name was not known yet */
+	size_t named_later_count;
+	struct text key, name, inside;	/* while something is put together */
+
+	struct recorder_rows peers, files;
+	u64 interval;			/* between the last two samples */
+	struct recorder_facts {
+		u64 lost[KIND_MAX][LOSS_CAUSES];	/* and not told yet */
+		u64 lost_time;		/* when some were last told */
+		u64 told[RUN_FACTS], left_out[RUN_FACTS];
+		bool exits_lost;	/* since the living were last looked at */
+		u64 given_up;
+	} facts;
+	struct recorder_now now;
+};
+
+/* Interned; RUN_NONE without memory. */
+u32 recorder_text(struct recorder *recorder, const void *bytes, size_t length);
+u32 recorder_text_of(struct recorder *recorder, const char *text);	/* RUN_NONE for "" */
+struct entry *recorder_find(const struct recorder *recorder, u32 pid, u64 start);
+void recorder_tell(struct recorder *recorder, struct entry *entry);
+
+/* Tool, task, container, user and so on, from what identity knows of it now. */
+void recorder_image(struct recorder *recorder, struct entry *entry, const struct event *event);
+void recorder_inherit(struct entry *entry, const struct entry *parent);
+/* Of whom no image was seen: a name is all there is. */
+void recorder_fill_unknown(struct recorder *recorder, struct entry *entry, const char *name);
+/* Names of containers that have come to be known. */
+void recorder_images_flush(struct recorder *recorder);
+void recorder_images_free(struct recorder *recorder);
+
+void recorder_connection(struct recorder *recorder, struct entry *entry, const struct event *event);
+void recorder_tell_peer(struct recorder *recorder, struct recorder_row *row);
+void recorder_file(struct recorder *recorder, const struct entry *entry, const struct event *event);
+void recorder_tell_file(struct recorder *recorder, struct recorder_row *row);
+
+void recorder_exec_failed(struct recorder *recorder, struct entry *entry, const struct event *event);
+void recorder_signal(struct recorder *recorder, const struct event *event);
+void recorder_oom(struct recorder *recorder, const struct event *event);
+void recorder_lost(struct recorder *recorder, const struct event *event);
+/* Facts that were waiting for its end. */
+void recorder_end_facts(struct recorder *recorder, struct entry *entry);
+void recorder_facts_flush(struct recorder *recorder, u64 now, bool last);
+
+#endif

@@ -1,0 +1,457 @@
+/* From events to what a store gives back: who is whose child, what is added up, and what is said of what got lost. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "books/recorder.h"
+#include "proc/identity.h"
+#include "tests/records.h"
+
+#define BEGIN 1000000000000ULL
+#define SECOND 1000000000ULL
+/* Nobody has such a pid, so that who is looked for is not there. */
+#define PID 5000000
+
+static char directory[64], path[96];
+static struct record_buffer buffer;
+
+static struct {
+	struct store *store;
+	struct store_writer *writer;
+	struct rules *rules;
+	struct identity *identity;
+	struct recorder *recorder;
+	struct run *run;
+	u64 now;
+} scene;
+
+static int make_directory(void **state)
+{
+	(void)state;
+	strcpy(directory, "/tmp/sonde-recorder-XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/store.db", directory);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	return system(command);
+}
+
+/* A recording of the command PID; with root 0, of the machine. */
+static void begin(u32 root)
+{
+	struct text error = { 0 };
+
+	scene.now = BEGIN;
+	scene.run = run_new();
+	scene.run->name = scene.run->command = scene.run->scope = scene.run->directory = RUN_NONE;
+	scene.run->kind = root ? RUN_COMMAND : RUN_SCOPE;
+	scene.run->start = BEGIN;
+	scene.run->interval = SECOND;
+	scene.store = store_open(path, true);
+	scene.rules = rules_new(NULL, &error);
+	scene.identity = identity_new(true, NULL);
+	assert_non_null(scene.store);
+	assert_non_null(scene.rules);
+	assert_non_null(scene.identity);
+	scene.writer = store_begin(scene.store, scene.run);
+	assert_non_null(scene.writer);
+	scene.recorder = recorder_new(scene.run, scene.writer, scene.rules, scene.identity, root);
+	text_free(&error);
+}
+
+/* Ends it and loads what was stored; the caller frees. */
+static struct run *end(void)
+{
+	struct run *stored;
+
+	recorder_close(scene.recorder, scene.now + 1);
+	scene.run->state = RUN_FINISHED;
+	assert_int_equal(store_end(scene.writer, scene.run), 0);
+	recorder_free(scene.recorder);
+	stored = store_load(scene.store, "last", STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES | STORE_WITH_FILES);
+	store_close(scene.store);
+	rules_free(scene.rules);
+	identity_free(scene.identity);
+	run_free(scene.run);
+	assert_non_null(stored);
+	return stored;
+}
+
+static void *make(u16 kind, u32 pid, u64 start)
+{
+	record_begin(&buffer, kind);
+	buffer.record.pid = buffer.record.tid = pid;
+	buffer.record.start = start;
+	buffer.record.time = scene.now += 100;
+	buffer.record.cgroup = 0;
+	return buffer.bytes;
+}
+
+static void tell(void)
+{
+	struct event event;
+
+	assert_int_equal(event_decode(&event, buffer.bytes, buffer.record.size), 0);
+	identity_complete(scene.identity, &event);
+	recorder_event(scene.recorder, &event);
+}
+
+static void fork_of(u32 pid, u64 start, u32 parent, u64 parent_start)
+{
+	struct fork_record *fork = make(KIND_fork, pid, start);
+
+	fork->parent_pid = parent;
+	fork->parent_start = parent_start;
+	strcpy(fork->name, "sh");
+	tell();
+}
+
+static void exec_of(u32 pid, u64 start, const char *program, s32 error)
+{
+	struct exec_record *exec = make(KIND_exec, pid, start);
+	char arguments[256];
+	size_t length = snprintf(arguments, sizeof(arguments), "%s", program) + 1;
+
+	exec->error = error;
+	record_string(&buffer, program, error ? 0 : strlen(program), error ? 0 : strlen(program));
+	record_string(&buffer, program, strlen(program), strlen(program));
+	record_string(&buffer, "/tmp", 4, 4);
+	record_string(&buffer, "", 0, 0);
+	record_string(&buffer, basename(program), strlen(basename(program)), strlen(basename(program)));
+	record_string(&buffer, arguments, error ? 0 : length, error ? 0 : length);
+	tell();
+}
+
+static struct exit_record *exit_make(u32 pid, u64 start, u32 parent, u64 parent_start, u64 cpu)
+{
+	struct exit_record *exit = make(KIND_exit, pid, start);
+
+	exit->parent_pid = parent;
+	exit->parent_start = parent_start;
+	exit->runtime_ns = cpu;
+	exit->user_ns = 3;
+	exit->system_ns = 1;
+	exit->threads = 1;
+	strcpy(exit->name, "left");
+	return exit;
+}
+
+static void exit_of(u32 pid, u64 start, u32 parent, u64 parent_start, u64 cpu)
+{
+	exit_make(pid, start, parent, parent_start, cpu);
+	tell();
+}
+
+static const char *tool_of(const struct run *run, u32 process)
+{
+	return run_text(run, run->tools[run->processes[process].tool].name).data;
+}
+
+static void tree(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	fork_of(PID + 1, BEGIN + 10, PID, BEGIN - 5);
+	fork_of(PID + 2, BEGIN + 20, PID + 1, BEGIN + 10);
+	exec_of(PID + 2, BEGIN + 20, "/usr/bin/sort", 0);
+	exit_of(PID + 1, BEGIN + 10, PID, BEGIN - 5, 1001);
+	exit_of(PID + 2, BEGIN + 20, 1, 1, 2002);
+	exit_of(PID, BEGIN - 5, PID - 1, 7, 3003);
+	run = end();
+	assert_int_equal(run->process_count, 3);
+	assert_int_equal(run->processes[0].parent, RUN_NONE);
+	/* the command was held until the recording began */
+	assert_int_equal(run->processes[0].start, BEGIN);
+	assert_int_equal(run->processes[0].flags, 0);
+	assert_int_equal(run->end, run->processes[0].end);
+	assert_int_equal(run->processes[1].parent, 0);
+	assert_int_equal(run->processes[1].exec, 0);
+	assert_string_equal(tool_of(run, 1), "sh");
+	assert_int_equal(run->processes[1].costs.cpu, 1001);
+	assert_int_equal(run->processes[1].costs.cpu_user + run->processes[1].costs.cpu_system, 1001);
+	assert_int_equal(run->processes[2].parent, 1);
+	assert_string_equal(tool_of(run, 2), "sort");
+	assert_int_equal(run->processes[2].flags, RUN_PROCESS_LEFT);
+	assert_string_equal(run_arguments(run, 2).data, "/usr/bin/sort");
+	run_free(run);
+}
+
+static void what_outlives_the_command(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	fork_of(PID + 1, BEGIN + 10, PID, BEGIN - 5);
+	fork_of(PID + 2, BEGIN + 11, PID, BEGIN - 5);
+	exit_of(PID, BEGIN - 5, PID - 1, 7, 10);
+	exit_of(PID + 1, BEGIN + 10, 1, 1, 77);
+	fork_of(PID + 3, scene.now, PID + 2, BEGIN + 11);
+	assert_int_equal(recorder_now(scene.recorder).remaining, 1);
+	run = end();
+	assert_int_equal(run->process_count, 3);
+	assert_int_equal(run->processes[1].flags, RUN_PROCESS_LEFT | RUN_PROCESS_LIVING);
+	assert_int_equal(run->processes[1].costs.cpu, 77);
+	assert_int_equal(run->processes[1].end, run->end);
+	/* nobody has its pid, so its exit was lost */
+	assert_int_equal(run->processes[2].flags & RUN_PROCESS_NO_LEDGER, RUN_PROCESS_NO_LEDGER);
+	run_free(run);
+}
+
+static void losses(void **state)
+{
+	struct lost_record *lost;
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	/* its exit is lost, and its pid used again */
+	fork_of(PID + 1, BEGIN + 10, PID, BEGIN - 5);
+	fork_of(PID + 1, BEGIN + 50, PID, BEGIN - 5);
+	exit_of(PID + 1, BEGIN + 50, PID, BEGIN - 5, 5);
+	/* fork and exec are lost */
+	exit_of(PID + 2, BEGIN + 60, PID, BEGIN - 5, 6);
+	/* the fork of a parent is lost */
+	fork_of(PID + 4, BEGIN + 80, PID + 3, BEGIN + 70);
+	lost = make(KIND_lost, 0, 0);
+	*lost = (struct lost_record){ .record = lost->record, .kind = KIND_exit, .cause = LOSS_RING_FULL, .count = 3 };
+	tell();
+	recorder_flush(scene.recorder, scene.now);
+	assert_int_equal(recorder_now(scene.recorder).living, 0);
+	run = end();
+	assert_int_equal(run->process_count, 6);
+	assert_int_equal(run->processes[1].flags, RUN_PROCESS_NO_LEDGER);
+	assert_int_equal(run->processes[1].end, BEGIN + 50);
+	assert_int_equal(run->processes[2].flags, 0);
+	assert_int_equal(run->processes[3].parent, 0);
+	assert_int_equal(run->processes[5].parent, 4);
+	assert_int_equal(run->fact_count, 1);
+	assert_int_equal(run->facts[0].kind, RUN_FACT_LOST);
+	assert_int_equal(run->facts[0].number, 3);
+	assert_string_equal(run_text(run, run->facts[0].text).data, "exit: ring_full");
+	run_free(run);
+}
+
+static void failed_execs(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	/* a search that ends well is no failure */
+	exec_of(PID, BEGIN - 5, "/usr/local/bin/true", -ENOENT);
+	exec_of(PID, BEGIN - 5, "/usr/bin/true", -ENOENT);
+	exec_of(PID, BEGIN - 5, "/bin/true", 0);
+	/* one that does not is one */
+	fork_of(PID + 1, BEGIN + 10, PID, BEGIN - 5);
+	exec_of(PID + 1, BEGIN + 10, "/usr/bin/nothing", -ENOENT);
+	exec_of(PID + 1, BEGIN + 10, "/bin/nothing", -ENOENT);
+	exit_of(PID + 1, BEGIN + 10, PID, BEGIN - 5, 1);
+	exit_of(PID, BEGIN - 5, PID - 1, 7, 10);
+	run = end();
+	assert_int_equal(run->fact_count, 1);
+	assert_int_equal(run->facts[0].kind, RUN_FACT_FAILED_EXEC);
+	assert_int_equal(run->facts[0].number, ENOENT);
+	assert_int_equal(run->facts[0].process, 1);
+	assert_string_equal(run_text(run, run->facts[0].text).data, "/bin/nothing");
+	run_free(run);
+}
+
+static void signal_of(u32 pid, u64 start, u32 target, u64 target_start, u32 number, s32 code)
+{
+	struct signal_record *signal = make(KIND_signal, pid, start);
+
+	signal->target_pid = target;
+	signal->target_start = target_start;
+	signal->number = number;
+	signal->code = code;
+	tell();
+}
+
+static void signals(void **state)
+{
+	struct exit_record *exit;
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	for (u32 i = 1; i <= 3; i++)
+		fork_of(PID + i, BEGIN + i, PID, BEGIN - 5);
+	/* told once, however often it is sent */
+	for (int i = 0; i < 5; i++)
+		signal_of(PID, BEGIN - 5, PID + 1, BEGIN + 1, SIGUSR1, 0);
+	/* from the kernel, and deadly */
+	signal_of(PID + 2, BEGIN + 2, PID + 2, BEGIN + 2, SIGSEGV, 1);
+	exit = exit_make(PID + 2, BEGIN + 2, PID, BEGIN - 5, 1);
+	exit->signal = SIGSEGV;
+	tell();
+	signal_of(PID + 2, BEGIN + 2, PID, BEGIN - 5, SIGCHLD, 1);
+	/* nobody saw it being sent */
+	exit = exit_make(PID + 3, BEGIN + 3, PID, BEGIN - 5, 1);
+	exit->signal = SIGKILL;
+	tell();
+	assert_int_equal(recorder_now(scene.recorder).failed, 2);
+	run = end();
+	assert_int_equal(run->fact_count, 3);
+	assert_int_equal(run->facts[0].number, SIGUSR1);
+	assert_int_equal(run->facts[0].process, 0);
+	assert_int_equal(run->facts[0].other, 1);
+	assert_int_equal(run->facts[1].number, SIGSEGV);
+	assert_int_equal(run->facts[1].process, RUN_NONE);
+	assert_int_equal(run->facts[2].number, SIGKILL);
+	assert_int_equal(run->facts[2].other, 3);
+	run_free(run);
+}
+
+static void connection_of(u16 kind, u32 pid, u64 start, u16 port, u64 sent)
+{
+	struct connection_record *connection = make(kind, pid, start);
+
+	inet_pton(AF_INET, "10.1.2.3", connection->peer);
+	connection->family = AF_INET;
+	connection->transport = NET_TCP;
+	connection->direction = NET_OUT;
+	connection->peer_port = port;
+	connection->sent = sent;
+	connection->duration_ns = 1;
+	if (kind == KIND_connect)
+		record_string(&buffer, "", 0, 0);
+	tell();
+}
+
+static void connections(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	fork_of(PID + 1, BEGIN + 1, PID, BEGIN - 5);
+	connection_of(KIND_connect, PID + 1, BEGIN + 1, 443, 0);
+	connection_of(KIND_connect, PID + 1, BEGIN + 1, 443, 0);
+	connection_of(KIND_connect, PID + 1, BEGIN + 1, 80, 0);
+	connection_of(KIND_close, PID + 1, BEGIN + 1, 443, 1000);
+	exit_of(PID + 1, BEGIN + 1, PID, BEGIN - 5, 1);
+	/* the kernel closes what a process leaves open after it is gone */
+	connection_of(KIND_close, PID + 1, BEGIN + 1, 443, 234);
+	connection_of(KIND_close, PID + 1, BEGIN + 1, 80, 5);
+	exit_of(PID, BEGIN - 5, PID - 1, 7, 10);
+	run = end();
+	assert_int_equal(run->processes[1].costs.connections, 3);
+	assert_int_equal(run->processes[1].costs.sent, 1239);
+	assert_int_equal(run->peer_count, 2);
+	assert_int_equal(run->peers[0].connections, 2);
+	assert_int_equal(run->peers[0].sent, 1234);
+	assert_int_equal(run->peers[0].port, 443);
+	assert_string_equal(run_text(run, run->peers[0].address).data, "10.1.2.3");
+	assert_int_equal(run->peers[1].sent, 5);
+	run_free(run);
+}
+
+static void sample_of(u32 pid, u64 start, u64 time, u64 cpu, u8 sample_state)
+{
+	recorder_sample(scene.recorder, &(struct sample_record){
+		.time = time, .start = start, .pid = pid, .runtime_ns = cpu, .read_chars = cpu / 2, .state = sample_state,
+		.threads = 1, .resident = 4096, .peak = 8192,
+	});
+}
+
+static void who_was_there_before(void **state)
+{
+	struct exit_record *exit;
+	struct run *run;
+
+	(void)state;
+	begin(0);
+	sample_of(PID, 1000, BEGIN + 1, 50 * SECOND, SAMPLE_SLEEPING);
+	sample_of(PID + 1, 2000, BEGIN + 1, 60 * SECOND, SAMPLE_DISK);
+	/* told again only when it changed: it was waiting all the time */
+	sample_of(PID + 1, 2000, BEGIN + 4 * SECOND, 61 * SECOND, SAMPLE_SLEEPING);
+	exit = exit_make(PID, 1000, 1, 1, 50 * SECOND + 7);
+	exit->read_chars = 25 * SECOND + 3;
+	tell();
+	scene.now = BEGIN + 5 * SECOND;
+	run = end();
+	assert_int_equal(run->process_count, 2);
+	assert_int_equal(run->processes[0].flags & RUN_PROCESS_EARLIER, RUN_PROCESS_EARLIER);
+	assert_int_equal(run->processes[0].costs.cpu, 7);
+	assert_int_equal(run->processes[0].costs.cpu_user + run->processes[0].costs.cpu_system, 7);
+	assert_int_equal(run->processes[0].costs.read, 3);
+	assert_int_equal(run->processes[1].costs.cpu, SECOND);
+	assert_true(run->processes[1].costs.disk_wait >= 2 * SECOND && run->processes[1].costs.disk_wait <= 4 * SECOND);
+	assert_int_equal(run->sample_count, 3);
+	assert_int_equal(run->samples[0].cpu, 0);
+	run_free(run);
+}
+
+/* Shapes of a long run: many short lives leave nothing behind but their rows. */
+static void many(void **state)
+{
+	struct run *run;
+	u64 cpu = 0;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	for (u32 i = 0; i < 20000; i++) {
+		u32 pid = PID + 1 + i % 300;
+		u64 start = BEGIN + 10 + i;
+
+		fork_of(pid, start, PID, BEGIN - 5);
+		exec_of(pid, start, i % 2 ? "/bin/odd" : "/bin/even", 0);
+		exit_of(pid, start, PID, BEGIN - 5, i);
+		cpu += i;
+		if (i % 1000 == 0)
+			recorder_flush(scene.recorder, scene.now);
+	}
+	exit_of(PID, BEGIN - 5, PID - 1, 7, 0);
+	assert_int_equal(recorder_now(scene.recorder).costs.cpu, cpu);
+	run = end();
+	assert_int_equal(run->process_count, 20001);
+	assert_int_equal(run->tool_count, 3);
+	for (u32 i = 1; i < run->process_count; i++)
+		cpu -= run->processes[i].costs.cpu;
+	assert_int_equal(cpu, 0);
+	run_free(run);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tree),
+		cmocka_unit_test(what_outlives_the_command),
+		cmocka_unit_test(losses),
+		cmocka_unit_test(failed_execs),
+		cmocka_unit_test(signals),
+		cmocka_unit_test(connections),
+		cmocka_unit_test(who_was_there_before),
+		cmocka_unit_test(many),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}

@@ -1,0 +1,420 @@
+/*
+ * The course of a recording. What takes long comes before the command may begin, and what must not be missing is open by then: rules,
+ * store, programs. At the end the kernel's side goes first, then the store is finished, and only then a summary is made.
+ */
+#include "cmd/recording.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/message.h"
+#include "base/wall.h"
+#include "books/host.h"
+#include "books/recorder.h"
+#include "cmd/balance.h"
+#include "cmd/output.h"
+#include "cmd/progress.h"
+#include "cmd/snapshot.h"
+#include "cmd/stop.h"
+#include "cmd/summary.h"
+#include "cmd/watch.h"
+#include "kernel/sample.h"
+#include "proc/identity.h"
+
+#define FLUSH_NS 500000000ULL
+#define CLOCK_STEP_NS 10000000LL	/* less is the clock being kept right */
+
+#define RUN_KINDS                                                                                                 \
+	(KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit) | KIND_BIT(signal) | KIND_BIT(oom) | KIND_BIT(connect) |   \
+	 KIND_BIT(accept) | KIND_BIT(close))
+#define FILE_KINDS (KIND_BIT(open) | KIND_BIT(change))
+
+struct recording {
+	const struct recording_settings *settings;
+	struct child *child;
+	char *const *command;
+	struct features features;
+	struct kernel_options options;
+	struct identity *identity;
+	struct rules *rules;
+	struct store *store;
+	struct run *run;
+
+	struct kernel *kernel;
+	struct samples *samples;
+	struct host *host;
+	struct store_writer *writer;
+	struct recorder *recorder;
+	struct balance balance;
+	struct wall wall;
+	struct progress progress;
+	bool json;
+	u64 next_sample, next_flush, next_clock;
+};
+
+/* Of all that is recorded, a record or event is delivered once it is in the books. */
+static int deliver(void *context, const void *bytes, size_t size)
+{
+	struct recording *recording = context;
+	struct event event;
+
+	if (event_decode(&event, bytes, size)) {
+		recording->balance.unreadable++;
+		return 0;
+	}
+	identity_complete(recording->identity, &event);
+	recorder_event(recording->recorder, &event);
+	if (event.record->kind != KIND_lost)
+		recording->balance.delivered[event.record->kind]++;
+	return 0;
+}
+
+static void deliver_sample(void *context, const struct sample_record *sample)
+{
+	struct recording *recording = context;
+
+	recorder_sample(recording->recorder, sample);
+}
+
+static void take_sample(struct recording *recording)
+{
+	struct run_host_sample sample;
+	int error = recording->samples ? samples_take(recording->samples, deliver_sample, recording) : 0;
+
+	if (error) {
+		message_warn("cannot take samples any more: %s", strerror(-error));
+		samples_close(recording->samples);
+		recording->samples = NULL;
+	}
+	host_take(recording->host, &sample);
+	recorder_host(recording->recorder, &sample);
+}
+
+static void check_clock(struct recording *recording, u64 now)
+{
+	s64 step = wall_refresh(&recording->wall);
+
+	if (step > CLOCK_STEP_NS || step < -CLOCK_STEP_NS)
+		recorder_clock(recording->recorder, now, step);
+}
+
+/* Is it time? Then the next one is an interval later, and after a pause (a suspended machine) not all missed ones at once. */
+static bool is_due(u64 *due, u64 now, u64 interval)
+{
+	if (now < *due)
+		return false;
+	*due += (now - *due) / interval * interval + interval;
+	return true;
+}
+
+static bool take_turn(void *context, u64 now, u64 *next)
+{
+	struct recording *recording = context;
+
+	process_table_advance(recording->identity->processes, now);
+	if (is_due(&recording->next_sample, now, recording->run->interval))
+		take_sample(recording);
+	if (is_due(&recording->next_flush, now, FLUSH_NS)) {
+		check_clock(recording, now);
+		recorder_flush(recording->recorder, now);
+		progress_show(&recording->progress, recorder_now(recording->recorder), now - recording->run->start);
+	}
+	if (recording->next_sample < *next)
+		*next = recording->next_sample;
+	return true;
+}
+
+static void describe_run(struct recording *recording)
+{
+	const struct recording_settings *settings = recording->settings;
+	struct run *run = recording->run;
+	char directory[4096];
+	struct text command = { 0 }, masked = { 0 };
+
+	run->name = run->command = run->scope = run->directory = RUN_NONE;
+	run->kind = recording->command ? RUN_COMMAND : RUN_SCOPE;
+	run->state = RUN_RECORDING;
+	run->exit_status = -1;
+	run->interval = settings->interval;
+	run->user = invoker_user();
+	if (settings->name && *settings->name)
+		run->name = run_text_add(run, settings->name, strlen(settings->name));
+	if (getcwd(directory, sizeof(directory)))
+		run->directory = run_text_add(run, directory, strlen(directory));
+	for (char *const *word = recording->command; word && *word; word++)
+		text_add_bytes(&command, *word, strlen(*word) + 1);
+	if (recording->command && recording->identity->mask &&
+	    mask_arguments(recording->identity->mask, text_string(&command), command.length, &masked))
+		run->command = run_text_add(run, text_string(&masked), masked.length);
+	else if (recording->command)
+		run->command = run_text_add(run, text_string(&command), command.length);
+	text_free(&command);
+	text_free(&masked);
+	host_describe("", run);
+}
+
+int recording_check(const struct command *command, const struct recording_settings *settings)
+{
+	if (settings->ring_size & (settings->ring_size - 1))
+		return option_mistake(command, "--ring-size must be a power of two: 64K, 1M, 8M");
+	return 0;
+}
+
+struct recording *recording_open(const struct recording_settings *settings, struct child *child, char *const *command)
+{
+	struct recording *recording = xcalloc(1, sizeof(*recording));
+	const char *obstacle;
+	struct text error = { 0 };
+
+	recording->settings = settings;
+	recording->child = child;
+	recording->command = command;
+	features_find(&recording->features);
+	obstacle = features_obstacle(&recording->features);
+	if (obstacle) {
+		message_error("%s", obstacle);
+		goto failed;
+	}
+	recording->rules = rules_new(settings->rules, &error);
+	if (!recording->rules) {
+		message_error("%s", text_string(&error));
+		goto failed;
+	}
+	recording->identity = identity_new(!settings->unmasked, settings->mask_file);
+	if (!recording->identity)
+		goto failed;
+	recording->store = store_open(settings->store, true);
+	if (!recording->store)
+		goto failed;
+	recording->run = run_new();
+	describe_run(recording);
+	recording->options.kinds = RUN_KINDS | SAMPLE_BIT | (settings->files ? FILE_KINDS : 0);
+	recording->options.ring_size = settings->ring_size;
+	text_free(&error);
+	return recording;
+failed:
+	text_free(&error);
+	recording_close(recording);
+	return NULL;
+}
+
+void recording_close(struct recording *recording)
+{
+	if (!recording)
+		return;
+	store_close(recording->store);
+	rules_free(recording->rules);
+	identity_free(recording->identity);
+	run_free(recording->run);
+	free(recording);
+}
+
+struct kernel_options *recording_options(struct recording *recording)
+{
+	return &recording->options;
+}
+
+struct features *recording_features(struct recording *recording)
+{
+	return &recording->features;
+}
+
+struct identity *recording_identity(struct recording *recording)
+{
+	return recording->identity;
+}
+
+u64 recording_id(const struct recording *recording)
+{
+	return recording->run->id;
+}
+
+void recording_say_json(struct recording *recording, bool json)
+{
+	recording->json = json;
+}
+
+/* It was asked for, so it is done, but not without a word: it slows down who is not watched, too. */
+static void warn_of_cost(struct kernel *kernel)
+{
+	size_t count;
+	const struct taken *taken = kernel_taken(kernel, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (taken[i].point->kinds & FILE_KINDS && taken[i].rung && taken[i].rung->cost == COST_SYSCALLS) {
+			message_warn("--files makes every system call of this machine slower while it lasts: this kernel has no "
+				     "cheaper way to see a %s (`sonde doctor` says more)", taken[i].point->name);
+			return;
+		}
+}
+
+static bool attach(struct recording *recording)
+{
+	recording->kernel = kernel_open(&recording->options, &recording->features);
+	if (!recording->kernel)
+		return false;
+	if (recording->settings->files)
+		warn_of_cost(recording->kernel);
+	recording->samples = samples_open(recording->kernel);
+	recording->host = host_open("");
+	return true;
+}
+
+/* Nothing is lost between two steps: what began before the snapshot is in it or in the lanes. */
+static bool begin(struct recording *recording, const char *scope, u32 tree)
+{
+	struct run *run = recording->run;
+
+	if (scope)
+		run->scope = run_text_add(run, scope, strlen(scope));
+	run->start = wall_boot_now();
+	wall_refresh(&recording->wall);
+	run->wall_offset = recording->wall.offset;
+	recording->writer = store_begin(recording->store, run);
+	if (!recording->writer)
+		return false;
+	recording->recorder = recorder_new(run, recording->writer, recording->rules, recording->identity,
+					   recording->child->pid);
+	if (recording->child->pid)
+		kernel_watch(recording->kernel, recording->child->pid);
+	else if (recording->options.scope == SCOPE_TREE)
+		scope_watch_tree(recording->kernel, recording->identity, tree);
+	else
+		snapshot_take(recording->kernel, recording->identity);
+	recording->balance.wanted = recording->options.kinds;
+	return true;
+}
+
+/* All is ready: what has happened so far is not the run's. */
+static void start_clock(struct recording *recording)
+{
+	struct run *run = recording->run;
+
+	store_started(recording->writer, run, wall_boot_now());
+	recording->balance.started = run->start;
+	recording->next_flush = run->start + FLUSH_NS;
+	recording->next_sample = run->start + (recording->child->pid ? run->interval : 0);
+}
+
+/* What the recording itself cost, as every process's ledger has it. */
+static void measure_overhead(struct costs *costs)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	costs->cpu_user = usage.ru_utime.tv_sec * 1000000000ULL + usage.ru_utime.tv_usec * 1000ULL;
+	costs->cpu_system = usage.ru_stime.tv_sec * 1000000000ULL + usage.ru_stime.tv_usec * 1000ULL;
+	costs->cpu = costs->cpu_user + costs->cpu_system;
+	costs->memory = usage.ru_maxrss * 1024ULL;
+	costs->voluntary_switches = usage.ru_nvcsw;
+	costs->involuntary_switches = usage.ru_nivcsw;
+	costs->minor_faults = usage.ru_minflt;
+	costs->major_faults = usage.ru_majflt;
+}
+
+static void count_events(struct recording *recording)
+{
+	struct run *run = recording->run;
+
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		if (kind_is_public(kind))
+			run->produced += recording->balance.kernel.produced[kind];
+	run->lost = balance_lost(&recording->balance);
+}
+
+/* 0, or 1 if the end could not be written; that was said. */
+static int finish(struct recording *recording)
+{
+	struct run *run = recording->run;
+	const struct child *child = recording->child;
+	int error;
+
+	if (!child->pid)
+		recorder_stop(recording->recorder, wall_boot_now());
+	take_sample(recording);
+	kernel_detach(recording->kernel);
+	balance_close(&recording->balance, recording->kernel, deliver, recording);
+	if (child->pid && child->ended)
+		run->exit_status = child->status;
+	if (child->error)
+		recorder_refused(recording->recorder, recording->command[0], child->error);
+	recorder_close(recording->recorder, recording->balance.ended);
+	count_events(recording);
+	run->state = RUN_FINISHED;
+	samples_close(recording->samples);
+	host_close(recording->host);
+	kernel_close(recording->kernel);
+	measure_overhead(&run->overhead);
+	error = store_end(recording->writer, run);
+	progress_end(&recording->progress);
+	return error ? 1 : 0;
+}
+
+static void retain(struct recording *recording)
+{
+	const struct recording_settings *settings = recording->settings;
+
+	if (settings->max_age || settings->max_size)
+		store_retain(recording->store, &(struct store_limits){ settings->max_age, settings->max_size });
+}
+
+/* The store is closed first: SQLite does not outlive a fork. */
+static int say(struct recording *recording)
+{
+	struct recorder_now now = recorder_now(recording->recorder);
+	char *path = xstrdup(store_path(recording->store));
+	struct output output = { 0 };
+	int status = 0;
+
+	recorder_free(recording->recorder);
+	store_close(recording->store);
+	recording->store = NULL;
+	malloc_trim(0);
+	if (recording->json) {
+		summary_json(&output.text, path, recording->run, &now);
+		status = output_end(&output);
+	} else if (!recording->settings->quiet) {
+		summary_say(path, recording->run->id);
+	}
+	free(path);
+	return status;
+}
+
+int recording_run(struct recording *recording, const char *scope, u32 tree, u64 duration)
+{
+	struct child *child = recording->child;
+	int status;
+
+	if (!attach(recording))
+		return 1;
+	if (!begin(recording, scope, tree)) {
+		kernel_close(recording->kernel);
+		return 1;
+	}
+	if (!child->pid)
+		message_note("recording %s", scope);
+	progress_begin(&recording->progress, recording->settings->live);
+	watch_go_first();
+	start_clock(recording);
+	child_release(child);
+	watch_run(&(struct watch){
+		.kernel = recording->kernel,
+		.child = child,
+		.end = duration ? recording->run->start + duration : ~0ULL,
+		.deliver = deliver,
+		.turn = take_turn,
+		.context = recording,
+	});
+	status = finish(recording);
+	retain(recording);
+	if (say(recording))
+		status = 1;
+	if (recording->settings->strict && recording->run->lost)
+		status = 1;
+	/* what went wrong with the recording was said; a command that failed has the better right to the exit status */
+	return child->status ? child->status : status;
+}
