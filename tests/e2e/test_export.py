@@ -238,7 +238,7 @@ def test_standard_output_and_mistakes(case):
     whole = sonde("export", "last", "--store", store, "-f", "json").stdout
     equal(json.loads(whole)["run"]["name"], "synthetic", "name of the run")
     for arguments, word in ((["export", "--store", store], "format"), (["export", "-f", "csv", "--store", store], "directory"),
-                            (["export", "a", "b", "-f", "json"], "one run"), (["export", "-f", "xml"], "xml")):
+                            (["export", "a", "b", "-f", "json"], "one word too many"), (["export", "-f", "xml"], "xml")):
         expect(word in sonde(*arguments, status=2).stderr.decode(), "the message of %s" % arguments)
     gone = sonde("export", "--store", store, "-f", "json", "-o", case.path("no", "such", "place"), status=1)
     expect(case.path("no", "such", "place") in gone.stderr.decode(), "the place is not named")
