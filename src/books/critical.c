@@ -37,6 +37,7 @@ struct walk {
 	u32 *children;			/* those of one parent together, by their end */
 	u32 *first, *last;		/* of each process in children; last moves down */
 	u64 *unused;			/* of each: time in which it may have waited */
+	u64 *children_time;		/* of each: how long its children were there, added up */
 	unsigned char *state;
 	struct critical_link *links;	/* backwards */
 	u32 count, capacity;
@@ -89,6 +90,7 @@ static void walk_begin(struct walk *walk, const struct run *run)
 		.first = xcalloc(count + 2, sizeof(u32)),
 		.last = xmalloc((count + 1) * sizeof(u32)),
 		.unused = xmalloc((count + 1) * sizeof(u64)),
+		.children_time = xcalloc(count + 1, sizeof(u64)),
 		.state = xcalloc(count + 1, 1),
 	};
 	for (u32 i = 0; i < count; i++)
@@ -102,8 +104,10 @@ static void walk_begin(struct walk *walk, const struct run *run)
 	for (u32 i = 0; i < count; i++) {
 		u32 parent = parent_of(run, walk->order[i]);
 
-		if (parent != RUN_NONE)
-			walk->children[walk->last[parent]++] = walk->order[i];
+		if (parent == RUN_NONE)
+			continue;
+		walk->children[walk->last[parent]++] = walk->order[i];
+		walk->children_time[parent] += minus(end_of(walk, walk->order[i]), start_of(walk, walk->order[i]));
 	}
 }
 
@@ -115,6 +119,7 @@ static void walk_end(struct walk *walk)
 	free(walk->first);
 	free(walk->last);
 	free(walk->unused);
+	free(walk->children_time);
 	free(walk->state);
 }
 
@@ -175,17 +180,17 @@ static bool in_one_pipeline(const struct walk *walk, u32 a, u32 b)
 }
 
 /*
- * Did a process wait for the end of another member of its pipeline? Then it did little itself before that end, and all it did
- * until now was work that this end had left to it.
+ * Did a process wait for the end of another member of its pipeline? Then neither it nor its children did much before that end, and all they
+ * did until now was work that this end had left to them.
  */
 static bool waited_for_member(struct walk *walk, u32 process, u32 member, u64 now)
 {
 	const struct run_process *p = &walk->run->processes[process];
 	u64 start = start_of(walk, process), end = end_of(walk, member), before = end - start, after = now - end;
-	u64 own = own_time(p), idle_after;
+	u64 own = own_time(p) + walk->children_time[process], idle_after;
 
 	if (spend_is_sampled(walk->spend, process, start, end)) {
-		if (spend_busy(walk->spend, process, start, end) >= before / 2)
+		if (spend_busy(walk->spend, process, start, end) + minus(walk->children_time[process], after) >= before / 2)
 			return false;
 	} else if (minus(own, after) >= before / 2) {
 		return false;

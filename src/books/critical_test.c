@@ -143,6 +143,20 @@ static void a_sleep_beside_a_job(void **state)
 	path_is(run, "0:0-6 2:6-995 0:995-1000");
 }
 
+/* The same of two shells: what their children do is not idling. */
+static void shells_beside_each_other(void **state)
+{
+	struct run *run = new(1000);
+	u32 shell = add(run, RUN_NONE, 0, 1000, 1), first, second;
+
+	(void)state;
+	first = add(run, shell, 5, 980, 1);
+	second = add(run, shell, 6, 995, 1);
+	add(run, first, 10, 975, 900);
+	add(run, second, 10, 990, 900);
+	path_is(run, "0:0-6 2:6-10 4:10-990 2:990-995 0:995-1000");
+}
+
 static void nested_shells(void **state)
 {
 	struct run *run = new(100);
@@ -414,6 +428,7 @@ int main(void)
 		cmocka_unit_test(a_pipeline),
 		cmocka_unit_test(a_pipeline_whose_last_is_the_busy_one),
 		cmocka_unit_test(a_sleep_beside_a_job),
+		cmocka_unit_test(shells_beside_each_other),
 		cmocka_unit_test(nested_shells),
 		cmocka_unit_test(make_with_two_jobs),
 		cmocka_unit_test(a_daemon_left_behind),

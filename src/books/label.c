@@ -44,12 +44,17 @@ void label_command(struct text *out, const struct run *run, u32 process)
 	const struct run_process *p = &run->processes[process];
 	struct run_bytes arguments = run_arguments(run, process);
 
-	if (arguments.length)
+	if (arguments.length) {
 		add_words(out, arguments);
-	else if (p->executable != RUN_NONE)
-		label_text(out, run, p->executable, "");
-	else
+	} else if (!p->exec && p->parent != RUN_NONE) {
+		/* it runs what its parent ran when it was forked */
 		label_row(out, run, SUM_TOOL, p->tool, NULL);
+		text_add(out, " (forked)");
+	} else if (p->executable != RUN_NONE) {
+		label_text(out, run, p->executable, "");
+	} else {
+		label_row(out, run, SUM_TOOL, p->tool, NULL);
+	}
 }
 
 void label_outcome(struct text *out, const struct run_process *process)

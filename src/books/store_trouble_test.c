@@ -281,6 +281,7 @@ static void beyond_the_budget_samples_go_first(void **state)
 	struct store_writer *writer;
 	struct store *store;
 	u64 given_up;
+	int told = 0;
 
 	(void)state;
 	if (!mount_small("size=64m")) {
@@ -307,6 +308,14 @@ static void beyond_the_budget_samples_go_first(void **state)
 	assert_int_equal(got->process_count, 2000);
 	assert_int_equal(run_arguments(got, 1999).length, run_arguments(run, 1999).length);
 	assert_true(got->sample_count < BATCHES * SAMPLES);
+	assert_int_equal(got->fact_count, run->fact_count + 1);
+	for (u32 i = 0; i < got->fact_count; i++) {
+		const struct run_fact *fact = &got->facts[i];
+
+		told += fact->kind == RUN_FACT_GAVE_UP && fact->number == (s64)given_up &&
+			!strcmp(run_text(got, fact->text).data, "the disk is full");
+	}
+	assert_int_equal(told, 1);
 	run_free(got);
 	run_free(run);
 	store_close(store);

@@ -50,7 +50,7 @@ struct store_writer {
 	struct pack pack;
 	struct text packed;
 	size_t dictionary_told;
-	u32 facts;
+	u32 facts, texts;		/* how many there are */
 	/* both sides', under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -99,6 +99,8 @@ static void add_entry(struct store_writer *writer, enum part part, enum store_ta
 void store_text(struct store_writer *writer, u32 index, const void *bytes, size_t length)
 {
 	add_entry(writer, PART_NAMES, STORE_TEXTS, index, bytes, length);
+	if (index >= writer->texts)
+		writer->texts = index + 1;
 }
 
 void store_process(struct store_writer *writer, u32 index, const struct run_process *process, const void *arguments,
@@ -337,7 +339,8 @@ static bool write_all(struct store_writer *writer, const struct batch *batches, 
 	} else if (written) {
 		sqlite3_bind_int64(writer->progress, 1, last - writer->base.start);
 		sqlite3_bind_int64(writer->progress, 2, writer->bytes);
-		sqlite3_bind_int64(writer->progress, 3, writer->id);
+		sqlite3_bind_int64(writer->progress, 3, writer->base.start);
+		sqlite3_bind_int64(writer->progress, 4, writer->id);
 		written = step(writer->progress);
 	}
 	if (written && sqlite3_exec(writer->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
@@ -456,8 +459,10 @@ static void writer_free(struct store_writer *writer)
 static bool prepare(struct store_writer *writer)
 {
 	struct text sql = { 0 };
-	bool prepared = sqlite3_prepare_v2(writer->db, "UPDATE runs SET duration = ?, bytes = ? WHERE id = ?", -1,
-					   &writer->progress, NULL) == SQLITE_OK;
+	/* When it really began may have been told since (store_started). */
+	bool prepared = sqlite3_prepare_v2(writer->db, "UPDATE runs SET duration = ?, bytes = ?, boot_start = ?3, "
+					   "started = ?3 + wall_offset WHERE id = ?", -1, &writer->progress,
+					   NULL) == SQLITE_OK;
 
 	for (enum store_table table = 0; table < STORE_TABLES && prepared; table++) {
 		text_reset(&sql);
@@ -540,11 +545,27 @@ void store_started(struct store_writer *writer, struct run *run, u64 start)
 	pthread_mutex_unlock(&writer->lock);
 }
 
+/* It is a fact of the run. */
+static void tell_given_up(struct store_writer *writer)
+{
+	const char *why;
+	struct run_fact fact = {
+		.time = wall_boot_now(), .kind = RUN_FACT_GAVE_UP, .number = store_given_up(writer, &why),
+		.process = RUN_NONE, .other = RUN_NONE, .text = writer->texts,
+	};
+
+	if (!fact.number)
+		return;
+	store_text(writer, fact.text, why, strlen(why));
+	store_fact(writer, &fact);
+}
+
 int store_end(struct store_writer *writer, const struct run *run)
 {
 	void *written;
 	int error = 0;
 
+	tell_given_up(writer);
 	store_flush(writer);
 	pthread_mutex_lock(&writer->lock);
 	writer->ended = run;

@@ -3,6 +3,7 @@
 #define CMD_RECORDING_H
 
 #include "base/option.h"
+#include "books/store.h"
 #include "cmd/child.h"
 #include "cmd/scope.h"
 
@@ -29,10 +30,12 @@ struct recording_settings {
 	  .argument = "FILE", .help = "store the run there (default $SONDE_STORE, /var/lib/sonde/store.db)" },   \
 	{ .name = "rules", .type = OPTION_STRING, .offset = offsetof(holder, recording.rules),                    \
 	  .argument = "FILE", .help = "more rules for finding tasks (see `sonde rules`)" },                      \
-	{ .name = "max-age", .type = OPTION_DURATION, .offset = offsetof(holder, recording.max_age), .min = 1,    \
-	  .max = INT64_MAX, .argument = "DURATION", .help = "at the end remove runs older than this: 30d" },     \
-	{ .name = "max-size", .type = OPTION_SIZE, .offset = offsetof(holder, recording.max_size), .min = 1,      \
-	  .max = INT64_MAX, .argument = "SIZE", .help = "at the end remove the oldest runs beyond this: 2G" },   \
+	{ .name = "max-age", .type = OPTION_DURATION, .offset = offsetof(holder, recording.max_age),              \
+	  .argument = "DURATION", .initial = STORE_MAX_AGE,                                                      \
+	  .help = "at the end remove runs older than this; 0: none" },                                           \
+	{ .name = "max-size", .type = OPTION_SIZE, .offset = offsetof(holder, recording.max_size),                \
+	  .argument = "SIZE", .initial = STORE_MAX_BYTES,                                                        \
+	  .help = "at the end remove the oldest runs while all take more than this; 0: none" },                  \
 	{ .name = "ring-size", .type = OPTION_SIZE, .offset = offsetof(holder, recording.ring_size),              \
 	  .min = 65536, .max = 1 << 30, .argument = "SIZE",                                                       \
 	  .help = "memory of each lane, a power of two (default 2M for life, 4M for bulk)" },                    \
