@@ -16,6 +16,7 @@
 #define REGISTER_si REGISTER(si)
 #define REGISTER_dx REGISTER(dx)
 #define REGISTER_r10 REGISTER(r10)
+#define REGISTER_r8 REGISTER(r8)
 
 /* A call's shape; the rest are registers that hold its arguments, 0: it has none. */
 struct change_call {
@@ -147,6 +148,10 @@ static __always_inline void describe_values(struct change_record *record, u64 fi
 	case CHANGE_UNLINK:
 		if (first & AT_REMOVEDIR)
 			record->operation = CHANGE_RMDIR;
+		break;
+	case CHANGE_RENAME:
+		if (first & RENAME_EXCHANGE)
+			record->operation = CHANGE_EXCHANGE;
 		break;
 	case CHANGE_MKDIR:
 	case CHANGE_CHMOD:

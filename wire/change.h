@@ -17,12 +17,13 @@ enum change_operation {
 	CHANGE_CHMOD,
 	CHANGE_CHOWN,
 	CHANGE_MKNOD,
+	CHANGE_EXCHANGE,
 	CHANGE_OPERATIONS,
 };
 
 enum change_string {
 	CHANGE_PATH,
-	CHANGE_OTHER,		/* rename, link: the new name; symlink: what it points to, as given */
+	CHANGE_OTHER,		/* rename, link, exchange: the other name; symlink: what it points to, as given */
 	CHANGE_STRINGS,
 };
 

@@ -22,6 +22,8 @@
 #define AT_FDCWD -100
 #define AT_REMOVEDIR 0x200
 
+#define RENAME_EXCHANGE 2
+
 #define O_WRONLY 01
 #define O_CREAT 0100
 #define O_EXCL 0200

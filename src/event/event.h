@@ -37,6 +37,12 @@ static inline bool event_has_owner(const struct event *event)
 /* Checks a record of `size` bytes and finds its strings. 0, or -EBADMSG. */
 int event_decode(struct event *event, const void *bytes, size_t size);
 
+/*
+ * A path too long to be kept whole has lost its beginning; what is left must not look like one from the root. It is put
+ * into the buffer, behind a mark.
+ */
+void event_mark_cut(struct bytes *path, char *buffer, size_t size);
+
 const char *kind_name(u32 kind);		/* NULL: no such kind */
 int kind_find(const char *name);		/* -1: no such kind */
 const char *kind_help(u32 kind);

@@ -76,13 +76,12 @@ static struct bytes tidy(const struct bytes *path, u32 resolved)
 	return tidied;
 }
 
-/* A path too long to be kept whole has lost its beginning; what is left must not look like one from the root. */
-static void mark_cut(struct bytes *path)
+void event_mark_cut(struct bytes *path, char *buffer, size_t size)
 {
 	static const char mark[] = "\u2026";
 	size_t length = sizeof(mark) - 1;
 
-	if (path->full <= path->length || path->length > sizeof(buffer) - length)
+	if (path->full <= path->length || path->length > size - length)
 		return;
 	memmove(buffer + length, path->data, path->length);
 	memcpy(buffer, mark, length);
@@ -98,7 +97,7 @@ static bool joined(const struct event *event, int string, struct value *value)
 	if (!path->length)
 		return false;
 	value->bytes = *path->data == '/' ? tidy(path, CHANGE(event)->resolved[string]) : *path;
-	mark_cut(&value->bytes);
+	event_mark_cut(&value->bytes, buffer, sizeof(buffer));
 	return true;
 }
 
@@ -107,7 +106,7 @@ bool get_file_path(const struct event *event, struct value *value)
 	if (!is_open(event))
 		return joined(event, CHANGE_PATH, value);
 	value->bytes = event->strings[OPEN_PATH];
-	mark_cut(&value->bytes);
+	event_mark_cut(&value->bytes, buffer, sizeof(buffer));
 	return value->bytes.length > 0;
 }
 
@@ -128,7 +127,7 @@ bool get_file_change(const struct event *event, struct value *value)
 		[CHANGE_CREATE] = "create",	[CHANGE_UNLINK] = "unlink",   [CHANGE_RENAME] = "rename",
 		[CHANGE_LINK] = "link",		[CHANGE_SYMLINK] = "symlink", [CHANGE_MKDIR] = "mkdir",
 		[CHANGE_RMDIR] = "rmdir",	[CHANGE_TRUNCATE] = "truncate", [CHANGE_CHMOD] = "chmod",
-		[CHANGE_CHOWN] = "chown",	[CHANGE_MKNOD] = "mknod",
+		[CHANGE_CHOWN] = "chown",	[CHANGE_MKNOD] = "mknod",	[CHANGE_EXCHANGE] = "exchange",
 	};
 	u32 operation = CHANGE(event)->operation;
 

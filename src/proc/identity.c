@@ -112,6 +112,7 @@ static struct process *learn_exec(struct identity *identity, struct event *event
 	struct bytes *path = &event->strings[EXEC_PATH], *name = &event->strings[EXEC_NAME];
 	struct bytes *directory = &event->strings[EXEC_DIRECTORY], *arguments = &event->strings[EXEC_ARGUMENTS];
 	struct process *known = process_find(identity->processes, exec->record.pid, exec->record.start);
+	static char marked[2][PATH_MAX + 8];
 	bool cut = arguments->length < arguments->full;
 	u32 flags = PROCESS_EXECUTED;
 	char comm[16] = "";
@@ -119,6 +120,8 @@ static struct process *learn_exec(struct identity *identity, struct event *event
 	mask_event(identity, arguments);
 	if (exec->error)
 		return known;
+	event_mark_cut(path, marked[0], sizeof(marked[0]));
+	event_mark_cut(directory, marked[1], sizeof(marked[1]));
 	if (name->length)
 		memcpy(comm, name->data, name->length < 15 ? name->length : 15);
 	fill_credentials(&credentials, exec);
@@ -203,6 +206,22 @@ static ssize_t read_link(const char *format, u32 pid, char *buffer, size_t size)
 	return readlink(path, buffer, size);
 }
 
+/* A link in /proc says of a file that was removed, "NAME (deleted)", which can also be the name of one that was not. */
+static bool drop_deleted(u32 pid, const char *name, ssize_t *length)
+{
+	static const char mark[] = " (deleted)";
+	size_t extra = sizeof(mark) - 1;
+	char path[PATH_MAX + 32];
+
+	if (*length <= (ssize_t)extra || memcmp(name + *length - extra, mark, extra))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/root%.*s", pid, (int)*length, name);
+	if (!access(path, F_OK))
+		return false;
+	*length -= extra;
+	return true;
+}
+
 void identity_existing(struct identity *identity, const struct event *event)
 {
 	static char arguments[131072];
@@ -212,8 +231,15 @@ void identity_existing(struct identity *identity, const struct event *event)
 	ssize_t executable_length = read_link("/proc/%u/exe", exec->record.pid, executable, sizeof(executable));
 	ssize_t directory_length = read_link("/proc/%u/cwd", exec->record.pid, directory, sizeof(directory));
 	ssize_t length = 0;
+	bool deleted = drop_deleted(exec->record.pid, executable, &executable_length);
 	struct bytes block;
+	u32 flags = PROCESS_EXECUTED;
 	int fd;
+
+	drop_deleted(exec->record.pid, directory, &directory_length);
+	if (deleted)
+		flags |= executable_length > 7 && !memcmp(executable, "/memfd:", 7) ? PROCESS_EXECUTABLE_MEMFD :
+									      PROCESS_EXECUTABLE_DELETED;
 
 	snprintf(path, sizeof(path), "/proc/%u/cmdline", exec->record.pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -249,7 +275,7 @@ void identity_existing(struct identity *identity, const struct event *event)
 		.working_directory_length = directory_length > 0 ? directory_length : 0,
 		.arguments = block.data,
 		.arguments_stored = block.length,
-		.flags = PROCESS_EXECUTED | (executable_length > 0 ? 0 : PROCESS_KERNEL_THREAD),
+		.flags = flags,
 	};
 	process_exec(identity->processes, &image);
 }

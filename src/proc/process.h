@@ -36,7 +36,6 @@ enum process_flag {
 	PROCESS_EXECUTABLE_DELETED = 1 << 1,
 	PROCESS_EXECUTABLE_MEMFD = 1 << 2,
 	PROCESS_ARGUMENTS_CUT = 1 << 3,		/* by the kernel's limit or by the budget */
-	PROCESS_KERNEL_THREAD = 1 << 4,
 };
 
 /* What a fork inherits and an exec may change. */

@@ -1,10 +1,14 @@
 """What changed in the file system: every operation, its old and its new name, and those that failed."""
 
+import ctypes
 import errno
 import os
 import stat
 
 from harness import blind, check_fields, equal, expect, field, in_child
+
+AT_FDCWD = -100
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 
 
 def changes(case, function):
@@ -59,6 +63,24 @@ def test_rename(case):
         {"file.change": "rename", "file.path": case.path(old), "file.new_path": case.path(new)} for old, new in (
             ("one", "new"), ("new", "other/moved"), ("two", "victim"), ("other", "elsewhere"),
             ("elsewhere/moved", "elsewhere/back"))])
+
+
+def test_exchange(case):
+    """Two names change places, which is no rename: none of them is gone. Other flags of renameat2 leave it one."""
+    touch(case.path("one"))
+    touch(case.path("two"))
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def run():
+        for old, new, flags in ((b"one", b"two", RENAME_EXCHANGE), (b"one", b"three", RENAME_NOREPLACE),
+                                (b"two", b"three", RENAME_NOREPLACE)):
+            libc.renameat2(AT_FDCWD, old, AT_FDCWD, new, flags)
+    records, _ = changes(case, run)
+    check_changes(records, [
+        {"file.change": "exchange", "file.path": case.path("one"), "file.new_path": case.path("two"), "error.type": None},
+        {"file.change": "rename", "file.path": case.path("one"), "file.new_path": case.path("three")},
+        {"file.change": "rename", "file.path": case.path("two"), "file.new_path": case.path("three"),
+         "error.type": "EEXIST"}])
 
 
 def test_links(case):

@@ -417,6 +417,30 @@ def test_long_paths(case):
     subprocess.run(["rm", "-rf", case.path(parts[0])], check=True)
 
 
+def test_paths_beyond_the_limit(case):
+    """An executable and a working directory so far below that their paths are cut: what is left does not pass for whole."""
+    parts = [("d%03d" % i).ljust(200, "x") for i in range(24)]
+
+    def child():
+        os.chdir(case.tmp)
+        for part in parts:
+            os.mkdir(part)
+            os.chdir(part)
+        shutil.copy(program("burst"), "burst")
+        os.execv("./burst", ["burst", "leaf"])
+    sonde = case.sonde("exec")
+    pid, _, status = in_child(child)
+    sonde.stop()
+    equal(status, 0, "wait status")
+    record = sonde.one("exec", process__pid=pid)
+    home = os.path.join(case.tmp, *parts)
+    for name, whole in (("process.working_directory", home), ("process.executable.path", home + "/burst")):
+        got = field(record, name)
+        expect(got[0] == "\u2026" and len(got) > 3500 and whole.endswith(got[1:]), "%s: %s" % (name, brief(got)))
+    equal(field(record, "process.executable.name"), "burst", "its name")
+    subprocess.run(["rm", "-rf", case.path(parts[0])], check=True)
+
+
 def test_temporary_names_do_not_matter(case):
     """Two executions of one path whose file was replaced between: both say the path, the second is not deleted."""
     path = tempfile.mktemp(dir=case.tmp)

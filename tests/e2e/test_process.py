@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
-from harness import boot_to_wall, brief, equal, expect, field, program, seconds, until, wall_ns
+from harness import boot_to_wall, brief, check_fields, equal, expect, field, program, seconds, until, wall_ns
 
 SPLIT = 20_000_000  # two ticks of the slowest clock, in nanoseconds
 TICK = 10_000_000  # /proc tells start times in hundredths of a second
@@ -271,3 +272,25 @@ def test_existing_processes_are_known(case):
     equal(field(record, "process.working_directory"), case.tmp, "working directory")
     equal(field(record, "process.parent_pid"), os.getpid(), "parent")
     equal(field(record, "process.exit.code"), 0, "exit code")
+
+
+def test_existing_processes_whose_files_are_gone(case):
+    """/proc says "NAME (deleted)" of them, which a file that is there can be called, too."""
+    directory = case.path("home")
+    os.mkdir(directory)
+    found = {}
+    for name in ("gone", "there (deleted)"):
+        shutil.copy(program("hog"), case.path(name))
+        found[name] = case.start([case.path(name), "3"], stdin=subprocess.PIPE, cwd=directory)
+    until(lambda: all(os.readlink("/proc/%d/exe" % one.pid) == case.path(name) for name, one in found.items()), "execs")
+    os.unlink(case.path("gone"))
+    os.rmdir(directory)
+    sonde = case.sonde("exit", "-o", "process.pid,process.executable.path,process.executable.deleted,process.working_directory")
+    for one in found.values():
+        one.communicate(b"\n")
+    sonde.wait_record(lambda r: field(r, "process.pid") == found["there (deleted)"].pid)
+    sonde.stop()
+    for name, one in found.items():
+        check_fields(next(r for r in sonde.records if field(r, "process.pid") == one.pid), {
+            "process.executable.path": case.path(name), "process.working_directory": directory,
+            "process.executable.deleted": True if name == "gone" else None})
