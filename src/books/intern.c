@@ -92,3 +92,13 @@ u32 intern_number(struct intern *intern, const void *bytes, size_t length, bool 
 	intern->count += *fresh;
 	return number - 1;
 }
+
+u32 intern_find(const struct intern *intern, const void *bytes, size_t length)
+{
+	u64 key = hash(intern->key, bytes, length);
+	uintptr_t number = (uintptr_t)table_get(&intern->now, key);
+
+	if (!number)
+		number = (uintptr_t)table_get(&intern->before, key);
+	return number ? number - 1 : INTERN_NONE;
+}

@@ -39,6 +39,7 @@ struct recorder *recorder_new(struct run *run, struct store_writer *writer, stru
 	intern_init(&recorder->tasks, TASKS_MOST);
 	intern_init(&recorder->containers, CONTAINERS_MOST);
 	intern_init(&recorder->endpoints, TEXTS_MOST);
+	intern_init(&recorder->sockets, TEXTS_MOST);
 	return recorder;
 }
 
@@ -69,6 +70,8 @@ void recorder_free(struct recorder *recorder)
 	intern_free(&recorder->tasks);
 	intern_free(&recorder->containers);
 	intern_free(&recorder->endpoints);
+	intern_free(&recorder->sockets);
+	free(recorder->standing);
 	table_free(&recorder->by_pid);
 	text_free(&recorder->key);
 	text_free(&recorder->name);

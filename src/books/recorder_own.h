@@ -78,6 +78,12 @@ void recorder_rows_free(struct recorder_rows *rows);
 
 #define RULES_MOST 64
 
+/* What had gone through a connection when it was last looked at. */
+struct recorder_standing {
+	u64 sent, received;
+	bool earlier;			/* it is older than the recording */
+};
+
 /* By number: what the rules ask of the tasks a process is in. */
 struct recorder_task {
 	u32 parent;
@@ -102,7 +108,9 @@ struct recorder {
 	struct entry *spare;		/* entries to use again, by `older` */
 	u32 count;			/* processes ever */
 
-	struct intern texts, tools, tasks, containers, endpoints;
+	struct intern texts, tools, tasks, containers, endpoints, sockets;
+	struct recorder_standing *standing;	/* by number of the socket */
+	size_t standing_capacity;
 	char **tool_names;		/* by number, as far as kept */
 	size_t tool_names_kept;
 	struct recorder_task *known_tasks;

@@ -373,6 +373,20 @@ static void connections(void **state)
 	run_free(run);
 }
 
+static void standing_of(u32 pid, u64 start, u64 sent, bool before)
+{
+	struct connection_record *connection = make(KIND_close, pid, start);
+	struct event event;
+
+	connection->family = AF_INET;
+	connection->transport = NET_TCP;
+	connection->direction = NET_OUT;
+	connection->peer_port = 443;
+	connection->sent = sent;
+	assert_int_equal(event_decode(&event, buffer.bytes, buffer.record.size), 0);
+	recorder_standing(scene.recorder, &event, before);
+}
+
 static void sample_of(u32 pid, u64 start, u64 time, u64 cpu, u8 sample_state)
 {
 	recorder_sample(scene.recorder, &(struct sample_record){
@@ -406,6 +420,27 @@ static void who_was_there_before(void **state)
 	assert_true(run->processes[1].costs.disk_wait >= 2 * SECOND && run->processes[1].costs.disk_wait <= 4 * SECOND);
 	assert_int_equal(run->sample_count, 3);
 	assert_int_equal(run->samples[0].cpu, 0);
+	run_free(run);
+}
+
+static void connections_from_before(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(0);
+	standing_of(PID, 1000, 700, true);
+	sample_of(PID, 1000, BEGIN + 1, 5, SAMPLE_SLEEPING);
+	standing_of(PID, 1000, 1000, false);
+	/* shared by another process, or looked at again */
+	standing_of(PID, 1000, 1000, false);
+	standing_of(PID, 1000, 1004, false);
+	run = end();
+	assert_int_equal(run->processes[0].costs.sent, 304);
+	assert_int_equal(run->processes[0].costs.connections, 0);
+	assert_int_equal(run->peer_count, 1);
+	assert_int_equal(run->peers[0].sent, 304);
+	assert_int_equal(run->peers[0].connections, 1);
 	run_free(run);
 }
 
@@ -450,6 +485,7 @@ int main(void)
 		cmocka_unit_test(signals),
 		cmocka_unit_test(connections),
 		cmocka_unit_test(who_was_there_before),
+		cmocka_unit_test(connections_from_before),
 		cmocka_unit_test(many),
 	};
 

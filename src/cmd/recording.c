@@ -94,6 +94,16 @@ static void take_sample(struct recording *recording)
 	recorder_host(recording->recorder, &sample);
 }
 
+static int deliver_standing(void *context, const void *bytes, size_t size)
+{
+	struct recording *recording = context;
+	struct event event;
+
+	if (!event_decode(&event, bytes, size) && event.record->kind == KIND_close)
+		recorder_standing(recording->recorder, &event, !recording->balance.started);
+	return 0;
+}
+
 static void check_clock(struct recording *recording, u64 now)
 {
 	s64 step = wall_refresh(&recording->wall);
@@ -285,6 +295,8 @@ static bool begin(struct recording *recording, const char *scope, u32 tree)
 		scope_watch_tree(recording->kernel, recording->identity, tree);
 	else
 		snapshot_take(recording->kernel, recording->identity);
+	if (!recording->child->pid)
+		kernel_existing(recording->kernel, deliver_standing, recording);
 	recording->balance.wanted = recording->options.kinds;
 	return true;
 }
@@ -297,7 +309,10 @@ static void start_clock(struct recording *recording)
 	store_started(recording->writer, run, wall_boot_now());
 	recording->balance.started = run->start;
 	recording->next_flush = run->start + FLUSH_NS;
-	recording->next_sample = run->start + (recording->child->pid ? run->interval : 0);
+	recording->next_sample = run->start + run->interval;
+	/* who is there already, and what that cost so far; a command has yet to do something */
+	if (!recording->child->pid)
+		take_sample(recording);
 }
 
 /* What the recording itself cost, as every process's ledger has it. */
@@ -345,6 +360,7 @@ static int finish(struct recording *recording)
 	if (!child->pid)
 		recorder_stop(recording->recorder, wall_boot_now());
 	take_sample(recording);
+	kernel_existing(recording->kernel, deliver_standing, recording);
 	kernel_detach(recording->kernel);
 	balance_close(&recording->balance, recording->kernel, deliver, recording);
 	if (child->pid && child->ended)
