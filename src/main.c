@@ -24,6 +24,7 @@ static const struct command *const commands[] = {
 	&record_command,
 	&trace_command,
 	&hist_command,
+	&top_command,
 	&report_command,
 	&compare_command,
 	&export_command,

@@ -9,6 +9,7 @@ extern const struct command
 	record_command,
 	trace_command,
 	hist_command,
+	top_command,
 	report_command,
 	compare_command,
 	export_command,

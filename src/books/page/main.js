@@ -192,13 +192,12 @@ function makeSize() {
 function makeModes() {
 	for (const [key, mode] of Object.entries(MODES))
 		if (mode.there)
-			byId("modes").append(element("button", {type: "button", "data-mode": key, "aria-pressed": "false", onclick: () => { setMode(key); legend(); }}, mode.label));
+			byId("modes").append(element("button", {type: "button", "data-mode": key, "aria-pressed": "false", onclick: () => setMode(key)}, mode.label));
 }
 
 function nextMode() {
 	const keys = Object.keys(MODES).filter((key) => MODES[key].there);
 	setMode(keys[(keys.indexOf(view.mode) + 1) % keys.length]);
-	legend();
 }
 
 function legend() {
@@ -288,11 +287,13 @@ byId("help-keys").append(...[["In the timeline", KEYS], ["Anywhere", PAGE_KEYS]]
 	element("h3", {}, label), element("dl", {class: "keys"}, ...keys.flatMap(([key, what]) =>
 		[element("dt", {}, ...key.split(" ").map((one) => element("kbd", {}, one))), element("dd", {}, what)])))));
 
-// On paper: light, no more rows than are read, and the tables one below the other.
-let themeBefore;
+// On paper: light, the timeline as wide as is legible there, no more rows than are read, and the tables one below the other.
+let before = null;
 window.addEventListener("beforeprint", () => {
-	themeBefore = document.documentElement.dataset.theme;
+	before = {theme: document.documentElement.dataset.theme, height: lanes.style.height};
 	document.documentElement.dataset.theme = "light";
+	timeline.style.width = "960px";
+	lanes.style.height = Math.min(made.total, 460) + "px";
 	view.cursor = null;
 	readColors();
 	draw();
@@ -310,7 +311,9 @@ window.addEventListener("beforeprint", () => {
 });
 window.addEventListener("afterprint", () => {
 	byId("printed").replaceChildren();
-	setTheme(themeBefore);
+	timeline.style.width = "";
+	lanes.style.height = before.height;
+	setTheme(before.theme);
 });
 
 {
@@ -329,7 +332,6 @@ measure();
 setMode(MODES.tasks.there ? "tasks" : "tools");
 fit();
 draw();
-legend();
 makeTabs();
 new ResizeObserver(() => {
 	view.cursor = null;

@@ -1,0 +1,39 @@
+/* The screen of `sonde top`: what is shown of a frame, and what keys change about it. */
+#ifndef TOP_VIEW_H
+#define TOP_VIEW_H
+
+#include "base/wall.h"
+#include "top/columns.h"
+
+#define VIEW_FILTER 64
+
+struct view {
+	enum frame_by by;
+	enum frame_sort sort;
+	bool reverse, tree;
+	char filter[VIEW_FILTER];
+	bool typing;			/* the filter */
+	bool frozen, help;
+	bool colour;
+	size_t scroll;
+	u64 interval;
+	const struct frame *frame;	/* NULL: nothing yet */
+	const struct run_host *host;
+	frame_user_name *user_name;
+	frame_command *command;
+	void *context;
+	struct listing listing;
+	struct wall wall;
+};
+
+void view_begin(struct view *view, const char *filter);
+/* Its first line: what is shown, how many there are. */
+void view_title(struct view *view, struct text *out);
+/* What is to be listed, of the frame as it stands. */
+void view_list(struct view *view);
+/* Draws all on the screen. False: the terminal is gone. */
+bool view_draw(struct view *view);
+/* False: enough. */
+bool view_key(struct view *view, int key);
+
+#endif
