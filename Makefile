@@ -142,7 +142,8 @@ bench: $(O)/sonde $(B)/tests/synthetic $(B)/bench/loads $(B)/bench/nothing ## wh
 
 include bench/rules.mk
 
-demo: deps ## install what is missing, build, trace a small real build
+demo: ## install what is missing, build, record a small real pipeline and explain it
+	@tests/deps build demo
 	@$(MAKE) --no-print-directory all
 	@tests/demo
 
