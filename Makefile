@@ -34,7 +34,7 @@ BPF_CFLAGS = -O2 -g -std=gnu11 $(WARN) -target bpf -mcpu=v2 -D__TARGET_ARCH_$(AR
 	$(addprefix -I/usr/include/,$(MULTIARCH)) -I. -MMD -MP
 
 # What defines shared maps and functions comes first: the linker of libbpf 1.1 misplaces a map whose first mention is extern.
-BPF_SHARED := lanes path cgroup histogram
+BPF_SHARED := lanes path cgroup histogram tcp
 BPF_SENSORS := $(filter-out $(BPF_SHARED),$(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c)))
 BPF_OBJECTS := $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_SHARED) $(BPF_SENSORS))
 SOURCES := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*.c src/*/*.c))
@@ -121,7 +121,7 @@ $(B)/fuzz/%_fuzz: $(B)/san/src/%_fuzz.o $(B)/san/library.a
 unit: $(UNIT_TESTS) ## unit tests, under address and undefined-behaviour sanitizers
 	@tests/unit $(UNIT_TESTS)
 
-e2e: $(O)/sonde ## end-to-end tests on this kernel (root)
+e2e: $(O)/sonde $(B)/tests/synthetic ## end-to-end tests on this kernel (root)
 	@tests/e2e/run
 
 vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"
@@ -135,13 +135,15 @@ test: ## install what is missing, then all of unit, e2e, vm; PARTS="unit e2e"
 fuzz: $(FUZZERS) ## fuzz the decoder and parsers, FUZZ_SECONDS each
 	@for fuzzer in $(FUZZERS); do echo "fuzzing $$fuzzer"; $$fuzzer $(FUZZ_SECONDS) || exit 1; done
 
-bench: $(O)/sonde $(B)/bench/loads $(B)/bench/nothing ## what it costs, beside other tools; BENCH=--quick
+bench: $(O)/sonde $(B)/tests/synthetic $(B)/bench/loads $(B)/bench/nothing ## what it costs, beside other tools; BENCH=--quick
 	@tests/deps bench
 	@bench/run --sonde $(O)/sonde --build $(B)/bench $(BENCH)
+	@bench/page --sonde $(O)/sonde $(filter --quick --json,$(BENCH))
 
 include bench/rules.mk
 
-demo: deps ## install what is missing, build, trace a small real build
+demo: ## install what is missing, build, record a small real pipeline and explain it
+	@tests/deps build demo
 	@$(MAKE) --no-print-directory all
 	@tests/demo
 

@@ -503,13 +503,22 @@ struct request_sock {
 
 struct net_device {
 	possible_net_t nd_net;
+	int ifindex;
+	char name[16];
 };
 
 struct sk_buff {
 	struct net_device *dev;
+	struct sock *sk;
+	u16 protocol;
 	unsigned int len;
 	u16 network_header;
 	unsigned char *head;
+};
+
+/* Why a packet was dropped, since 5.17 (c504e5c2f964). */
+enum skb_drop_reason {
+	SKB_DROP_REASON_NOT_SPECIFIED,
 };
 
 /* Why a reset was sent, since 6.10 (5691276b39da). */

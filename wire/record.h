@@ -76,6 +76,7 @@ enum loss_cause {
 	LOSS_TOO_LARGE,		/* a record that does not fit its lane at all */
 	LOSS_MISSED,		/* the kernel skipped the program (recursion) */
 	LOSS_UNREADABLE,	/* arrived, but did not decode */
+	LOSS_TABLE_FULL,	/* too many different ones to be folded at once */
 	LOSS_CAUSES,
 };
 

@@ -12,10 +12,14 @@
 /* v1 controllers in which a container's name may stand, in the order they are asked. */
 #define CGROUP_CONTROLLERS 6
 
+/* Reasons of drops are told apart up to 64 times this. */
+#define DROP_WORDS 4
+
 struct settings {
 	u32 scope;
 	u32 scope_uid;
 	u64 scope_cgroup;	/* a cgroup key */
+	u64 benign_drops[DROP_WORDS];	/* bit per reason: of no interest */
 	u32 self;		/* sonde's own tgid, never reported */
 	u32 page_size;
 	u32 wake_bytes;		/* how much a lane holds before its reader is woken ahead of its time */
@@ -26,6 +30,6 @@ struct settings {
 	u32 accept_by_state;	/* nothing sees accept() itself: an established connection counts as accepted */
 	u32 disk_waits;		/* the sums of wait.bpf.c are kept */
 };
-RECORD_SIZE(struct settings, 72);
+RECORD_SIZE(struct settings, 104);
 
 #endif

@@ -3,6 +3,7 @@
 #define SONDE_WIRE_SIZES_H
 
 #include "change.h"
+#include "drop.h"
 #include "health.h"
 #include "net.h"
 #include "oom.h"

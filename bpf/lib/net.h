@@ -181,7 +181,8 @@ static __always_inline bool net_wants(u32 kind)
 /* Are connections followed from beginning to end, so that what happens to one in between has an owner? */
 static __always_inline bool net_follows(void)
 {
-	return settings.kinds & (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset));
+	return settings.kinds & (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) |
+				 KIND_BIT(drop));
 }
 
 #define EEXIST 17

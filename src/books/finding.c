@@ -69,10 +69,12 @@ const char *finding_sureness_name(enum finding_sureness sureness)
 struct finding *finding_add(const struct scene *scene, struct findings *findings, const char *kind, enum finding_class class,
 			    enum finding_sureness sureness, double lost)
 {
+	/* what others took is no part of what could be saved */
+	double own = scene->wall - scene->contended;
 	struct finding *finding;
 
 	lost = lost < scene->wall ? lost : scene->wall;
-	if ((class == FINDING_TIME || class == FINDING_AROUND) && (lost < limit.share * scene->wall || lost < limit.seconds * SECOND))
+	if ((class == FINDING_TIME || class == FINDING_AROUND) && (lost < limit.share * own || lost < limit.seconds * SECOND))
 		return NULL;
 	findings->items = xrealloc(findings->items, findings->count + 1, sizeof(*findings->items));
 	finding = &findings->items[findings->count++];

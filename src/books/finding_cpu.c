@@ -183,27 +183,6 @@ static void find_serial(const struct scene *scene, struct findings *findings)
 	free(stretch.until);
 }
 
-/* Time in which the run asked for no more CPUs than there are, and yet waited. */
-static double contended(const struct scene *scene)
-{
-	const struct usage *usage = scene->usage;
-	double lost = 0;
-
-	for (u32 i = 0; i < usage->count; i++) {
-		const struct usage_bin *bin = &usage->bins[i];
-		double waiting = bin->demand - bin->cpu;
-
-		if (bin->demand <= 0 || is_crowded(scene, bin))
-			continue;
-		/* what the run's own threads made each other wait */
-		if (bin->demand > scene->cpus)
-			waiting -= bin->demand - scene->cpus;
-		if (waiting > 0)
-			lost += waiting / bin->demand * (bin->demand < 1 ? bin->demand : 1) * usage_bin_length(usage, i);
-	}
-	return lost;
-}
-
 /* How busy the machine was, and what of it its hypervisor took; 0..1. */
 static bool machine_busy(const struct run *run, double *busy, double *stolen)
 {
@@ -224,7 +203,7 @@ static bool machine_busy(const struct run *run, double *busy, double *stolen)
 
 static void find_contended(const struct scene *scene, struct findings *findings)
 {
-	double lost = contended(scene), busy = 0, stolen = 0, used = 0;
+	double lost = scene->contended, busy = 0, stolen = 0, used = 0;
 	struct finding *finding;
 
 	if (lost < limit.contended_share * scene->wall || lost < limit.contended_seconds * SECOND)

@@ -116,7 +116,7 @@ static void add_usage(struct scene *scene, struct spend *spend, u32 index)
 		double part = rest > 0 ? rest / free_time : 0;
 		struct usage_bin spent = {
 			.cpu = brackets[i].cpu,
-			.demand = brackets[i].cpu + brackets[i].cpu_wait,
+			.demand = spend_demand(&scene->run->processes[index], &brackets[i]),
 			.disk = stay->guessed ? disk * part : brackets[i].disk,
 			.network = stay->network * part,
 		};
@@ -136,6 +136,29 @@ static void walk_path(struct scene *scene)
 		scene->stays[link->process].on_path += length;
 		scene->stays[link->process].path_blocked += length > busy ? length - busy : 0;
 	}
+}
+
+/*
+ * Time in which the run asked for no more CPUs than there are, and yet waited for one: others had them. What the run's own threads made each
+ * other wait is not in it.
+ */
+static double contended(const struct scene *scene)
+{
+	const struct usage *usage = scene->usage;
+	double lost = 0;
+
+	for (u32 i = 0; i < usage->count; i++) {
+		const struct usage_bin *bin = &usage->bins[i];
+		double waiting = bin->demand - bin->cpu;
+
+		if (bin->demand <= 0 || bin->demand >= limit.crowded * scene->cpus)
+			continue;
+		if (bin->demand > scene->cpus)
+			waiting -= bin->demand - scene->cpus;
+		if (waiting > 0)
+			lost += waiting / bin->demand * (bin->demand < 1 ? bin->demand : 1) * usage_bin_length(usage, i);
+	}
+	return lost;
 }
 
 void scene_make(struct scene *scene, const struct run *run)
@@ -161,6 +184,7 @@ void scene_make(struct scene *scene, const struct run *run)
 	for (u32 i = 0; i < run->process_count; i++)
 		add_usage(scene, spend, i);
 	usage_finish(scene->usage);
+	scene->contended = contended(scene);
 	spend_free(spend);
 	if (run->kind == RUN_COMMAND)
 		scene->path = critical_find(run, &scene->path_count);

@@ -32,6 +32,7 @@ struct scene {
 	const struct run *run;
 	double wall;			/* ns */
 	double cpus;			/* that the run could use; 0: not known */
+	double contended;		/* ns of the run that others on the machine took from it */
 	struct stay *stays;		/* by process */
 	struct usage *usage;
 	struct size_need need;

@@ -1,6 +1,6 @@
 /*
- * The living, by pid and start, and what becomes of them. One entry a living process; at its end its row goes to the store and
- * the entry is used again, unless a connection of its is still closing: the kernel tells of that after the exit.
+ * The course of a run: events become births, images and ends of entries (recorder_entry.c), rows of them and what else is to be told go to
+ * the store.
  *
  * Rows are numbered in the order of births. A process whose fork or exit got lost is found out later, by what it or the
  * next bearer of its pid does, and is marked.
@@ -23,12 +23,6 @@
 /* Rows that are added up before they go. */
 #define PEERS_MOST 8192
 #define FILES_MOST 16384
-
-/* The dead whose connections are still closing. */
-#define LINGERING_MOST 2048
-
-/* A process that is seen first in a sample gets this long for its fork to be read. */
-#define FORK_PATIENCE 2000000000ULL
 
 struct recorder *recorder_new(struct run *run, struct store_writer *writer, struct rules *rules, struct identity *identity,
 			      u32 root)
@@ -97,150 +91,6 @@ u32 recorder_text_of(struct recorder *recorder, const char *text)
 	return text && *text ? recorder_text(recorder, text, strlen(text)) : RUN_NONE;
 }
 
-/* --- entries --- */
-
-static void list_add(struct entries *list, struct entry *entry)
-{
-	entry->next = NULL;
-	entry->previous = list->tail;
-	*(list->tail ? &list->tail->next : &list->head) = entry;
-	list->tail = entry;
-	list->count++;
-}
-
-static void list_remove(struct entries *list, struct entry *entry)
-{
-	*(entry->previous ? &entry->previous->next : &list->head) = entry->next;
-	*(entry->next ? &entry->next->previous : &list->tail) = entry->previous;
-	list->count--;
-}
-
-struct entry *recorder_find(const struct recorder *recorder, u32 pid, u64 start)
-{
-	struct entry *entry = table_get(&recorder->by_pid, pid);
-
-	while (entry && entry->start != start)
-		entry = entry->older;
-	return entry;
-}
-
-static void forget(struct recorder *recorder, struct entry *entry)
-{
-	struct entry *newest = table_get(&recorder->by_pid, entry->row.pid), *above = newest;
-
-	list_remove(entry->dead ? &recorder->lingering : &recorder->living, entry);
-	if (newest == entry && !entry->older) {
-		table_remove(&recorder->by_pid, entry->row.pid);
-	} else if (newest == entry) {
-		table_put(&recorder->by_pid, entry->row.pid, entry->older);
-	} else {
-		while (above->older != entry)
-			above = above->older;
-		above->older = entry->older;
-	}
-	free(entry->earlier);
-	entry->older = recorder->spare;
-	recorder->spare = entry;
-}
-
-/* Its end: the row is complete, but for connections. */
-static void bury(struct recorder *recorder, struct entry *entry)
-{
-	recorder_end_facts(recorder, entry);
-	recorder_tell(recorder, entry);
-	list_remove(&recorder->living, entry);
-	entry->dead = true;
-	list_add(&recorder->lingering, entry);
-	costs_add(&recorder->now.costs, &entry->row.costs);
-	if (entry->row.code || entry->row.signal)
-		recorder->now.failed++;
-	if (!entry->connections)
-		forget(recorder, entry);
-	else if (recorder->lingering.count > LINGERING_MOST)
-		forget(recorder, recorder->lingering.head);
-}
-
-/* Its exit was lost; what it cost is as last sampled. */
-static void lose(struct recorder *recorder, struct entry *entry, u64 time)
-{
-	entry->row.end = time > entry->row.start ? time : entry->row.start;
-	entry->row.flags |= RUN_PROCESS_NO_LEDGER;
-	bury(recorder, entry);
-}
-
-static struct entry *make(struct recorder *recorder)
-{
-	struct entry *entry = recorder->spare;
-
-	if (!entry)
-		return calloc(1, sizeof(*entry));
-	recorder->spare = entry->older;
-	memset(entry, 0, sizeof(*entry));
-	return entry;
-}
-
-/* NULL without memory; that is counted. */
-static struct entry *add(struct recorder *recorder, u32 pid, u64 start, u32 parent_pid, u64 parent_start)
-{
-	struct entry *older = table_get(&recorder->by_pid, pid), *entry, *parent;
-	bool root = recorder->root && pid == recorder->root && !recorder->count;
-
-	if (older && !older->dead && older->start < start) {
-		lose(recorder, older, start);
-		older = table_get(&recorder->by_pid, pid);
-	}
-	entry = make(recorder);
-	if (!entry || table_put(&recorder->by_pid, pid, entry)) {
-		free(entry);
-		recorder->facts.given_up++;
-		return NULL;
-	}
-	parent = parent_pid ? recorder_find(recorder, parent_pid, parent_start) : NULL;
-	entry->older = older;
-	entry->start = start;
-	entry->parent_pid = parent_pid;
-	entry->parent_start = parent_start;
-	entry->index = recorder->count++;
-	entry->failed_path = entry->signal_sender = RUN_NONE;
-	entry->changed = true;
-	entry->row = (struct run_process){
-		.start = root ? recorder->run->start : start,
-		.pid = pid,
-		.parent = parent && !root ? parent->index : RUN_NONE,
-		.tool = RUN_NONE, .task = RUN_NONE, .container = RUN_NONE,
-		.executable = RUN_NONE, .directory = RUN_NONE,
-		.threads = 1,
-	};
-	list_add(&recorder->living, entry);
-	if (parent)
-		recorder_inherit(entry, parent);
-	if (start < recorder->run->start && !root)
-		entry->row.flags |= RUN_PROCESS_EARLIER;
-	recorder->now.processes++;
-	return entry;
-}
-
-/* A living one goes as it stands now: if the recorder dies, this is what is known. */
-void recorder_tell(struct recorder *recorder, struct entry *entry)
-{
-	struct process *process = NULL;
-	const void *arguments = NULL;
-	size_t length = 0;
-
-	if (entry->row.tool == RUN_NONE)
-		recorder_fill_unknown(recorder, entry, "");
-	if (entry->image_changed)
-		process = process_find(recorder->identity->processes, entry->row.pid, entry->start);
-	if (process && process->arguments) {
-		arguments = process->arguments->data;
-		length = process->arguments->length;
-	}
-	store_process(recorder->writer, entry->index, &entry->row, arguments, length);
-	entry->changed = entry->image_changed = false;
-}
-
-/* --- events --- */
-
 static void on_fork(struct recorder *recorder, const struct event *event)
 {
 	const struct fork_record *fork = (const void *)event->record;
@@ -250,10 +100,10 @@ static void on_fork(struct recorder *recorder, const struct event *event)
 		return;
 	/* In a command's tree every parent is a member; one that is not known had its own fork lost. */
 	if (recorder->root && !recorder_find(recorder, fork->parent_pid, fork->parent_start))
-		add(recorder, fork->parent_pid, fork->parent_start, 0, 0);
+		recorder_add(recorder, fork->parent_pid, fork->parent_start, 0, 0);
 	if (recorder_find(recorder, fork->record.pid, fork->record.start))
 		return;
-	entry = add(recorder, fork->record.pid, fork->record.start, fork->parent_pid, fork->parent_start);
+	entry = recorder_add(recorder, fork->record.pid, fork->record.start, fork->parent_pid, fork->parent_start);
 	if (!entry)
 		return;
 	entry->row.user = fork->record.uid;
@@ -267,7 +117,7 @@ static void on_exec(struct recorder *recorder, const struct event *event)
 	struct entry *entry = recorder_find(recorder, exec->record.pid, exec->record.start);
 
 	if (!entry && !(recorder->ended && exec->record.start > recorder->ended))
-		entry = add(recorder, exec->record.pid, exec->record.start, exec->parent_pid, exec->parent_start);
+		entry = recorder_add(recorder, exec->record.pid, exec->record.start, exec->parent_pid, exec->parent_start);
 	if (!entry || (recorder->ended && exec->record.time > recorder->ended))
 		return;
 	if (exec->error) {
@@ -304,7 +154,7 @@ static void on_end(struct recorder *recorder, const struct event *event)
 	bool root;
 
 	if (!entry && !(recorder->ended && exit->record.start > recorder->ended)) {
-		entry = add(recorder, exit->record.pid, exit->record.start, exit->parent_pid, exit->parent_start);
+		entry = recorder_add(recorder, exit->record.pid, exit->record.start, exit->parent_pid, exit->parent_start);
 		if (entry)
 			entry->row.user = exit->record.uid;
 	}
@@ -330,7 +180,7 @@ static void on_end(struct recorder *recorder, const struct event *event)
 		entry->row.code = exit->code;
 		entry->row.signal = exit->signal;
 	}
-	bury(recorder, entry);
+	recorder_bury(recorder, entry);
 }
 
 static void on_connection(struct recorder *recorder, const struct event *event)
@@ -343,7 +193,7 @@ static void on_connection(struct recorder *recorder, const struct event *event)
 	if (entry->dead) {
 		recorder_tell(recorder, entry);
 		if (!entry->connections)
-			forget(recorder, entry);
+			recorder_forget(recorder, entry);
 	}
 }
 
@@ -384,99 +234,6 @@ void recorder_event(struct recorder *recorder, const struct event *event)
 	}
 }
 
-/* --- samples --- */
-
-/*
- * Only what changed is told, so a process that was waiting for a disk when last seen did so until one pass ago, and whatever it does
- * now it does since.
- */
-static u64 disk_time(const struct recorder *recorder, const struct entry *entry, const struct sample_record *sample)
-{
-	u64 since = entry->sampled > entry->row.start ? entry->sampled : entry->row.start;
-	u64 gap = sample->time > since ? sample->time - since : 0;
-	u64 last = gap < recorder->interval ? gap : recorder->interval, time = 0;
-
-	if (sample->state == SAMPLE_DISK)
-		time += last;
-	if (entry->state == SAMPLE_DISK)
-		time += gap - last;
-	return time;
-}
-
-static struct entry *entry_of_sample(struct recorder *recorder, const struct sample_record *sample)
-{
-	struct entry *entry = recorder_find(recorder, sample->pid, sample->start);
-	struct process *process;
-
-	if (entry || recorder->ended)
-		return entry;
-	if (sample->start >= recorder->run->start && sample->start + FORK_PATIENCE > sample->time)
-		return NULL;
-	process = process_find(recorder->identity->processes, sample->pid, sample->start);
-	entry = add(recorder, sample->pid, sample->start, process ? process->parent_pid : 0,
-		    process ? process->parent_start : 0);
-	if (!entry)
-		return NULL;
-	if (process) {
-		struct record record = { .pid = sample->pid, .start = sample->start, .time = sample->time };
-		struct event event = { .record = &record, .process = process, .identity = recorder->identity };
-
-		entry->row.user = process->credentials.user;
-		entry->row.group = process->credentials.group_leader;
-		recorder_image(recorder, entry, &event);
-		entry->image_changed = true;
-	}
-	if (entry->row.flags & RUN_PROCESS_EARLIER) {
-		entry->earlier = calloc(1, sizeof(*entry->earlier));
-		if (entry->earlier)
-			ledger_of_sample(entry->earlier, sample, NULL);
-	}
-	return entry;
-}
-
-static void store_sample_of(struct recorder *recorder, const struct entry *entry, const struct sample_record *sample)
-{
-	static const u8 activities[SAMPLE_STATES] = {
-		[SAMPLE_SLEEPING] = RUN_ACTIVITY_SLEEPING, [SAMPLE_DISK] = RUN_ACTIVITY_DISK,
-		[SAMPLE_WAITING] = RUN_ACTIVITY_WAITING, [SAMPLE_RUNNING] = RUN_ACTIVITY_RUNNING,
-		[SAMPLE_STOPPED] = RUN_ACTIVITY_STOPPED, [SAMPLE_GONE] = RUN_ACTIVITY_GONE,
-	};
-	const struct costs *costs = &entry->row.costs;
-
-	store_sample(recorder->writer, &(struct run_sample){
-		.time = sample->time,
-		.cpu = costs->cpu,
-		.cpu_wait = costs->cpu_wait,
-		.disk_read = costs->disk_read,
-		.disk_write = costs->disk_write,
-		.read = costs->read,
-		.write = costs->write,
-		.memory = sample->resident,
-		.process = entry->index,
-		.threads = sample->threads,
-		.state = sample->state < SAMPLE_STATES ? activities[sample->state] : RUN_ACTIVITY_SLEEPING,
-	});
-}
-
-void recorder_sample(struct recorder *recorder, const struct sample_record *sample)
-{
-	struct entry *entry = entry_of_sample(recorder, sample);
-
-	if (!entry || entry->dead)
-		return;
-	entry->row.costs.disk_wait += disk_time(recorder, entry, sample);
-	ledger_of_sample(&entry->row.costs, sample, entry->earlier);
-	if (sample->threads > entry->row.threads)
-		entry->row.threads = sample->threads;
-	if (sample->threads > 1)
-		entry->row.flags |= RUN_PROCESS_THREADED;
-	entry->state = sample->state;
-	entry->sampled = sample->time;
-	entry->resident = sample->resident;
-	entry->changed = true;
-	store_sample_of(recorder, entry, sample);
-}
-
 void recorder_host(struct recorder *recorder, const struct run_host_sample *sample)
 {
 	store_host_sample(recorder->writer, sample);
@@ -490,8 +247,8 @@ static void find_lost(struct recorder *recorder, u64 now)
 	for (struct entry *entry = recorder->living.head, *next; entry; entry = next) {
 		next = entry->next;
 		if ((kill(entry->row.pid, 0) && errno == ESRCH) ||
-		    (entry->state == SAMPLE_GONE && entry->sampled + FORK_PATIENCE < now))
-			lose(recorder, entry, entry->sampled ? entry->sampled : now);
+		    (entry->state == SAMPLE_GONE && entry->sampled + EVENT_PATIENCE < now))
+			recorder_lose(recorder, entry, entry->sampled ? entry->sampled : now);
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
- * What the parts of the recorder share: recorder.c (the living), recorder_image.c (who they are), recorder_row.c,
- * recorder_peer.c, recorder_file.c, recorder_fact.c.
+ * What the parts of the recorder share: recorder.c (the course of the run), recorder_entry.c (the living), recorder_image.c (who they are),
+ * recorder_sample.c, recorder_row.c, recorder_peer.c, recorder_file.c, recorder_fact.c.
  */
 #ifndef BOOKS_RECORDER_OWN_H
 #define BOOKS_RECORDER_OWN_H
@@ -8,6 +8,9 @@
 #include "books/intern.h"
 #include "books/recorder.h"
 #include "proc/identity.h"
+
+/* Those whose fork or exit may still be on its way get this long. */
+#define EVENT_PATIENCE 2000000000ULL
 
 /* A process that lives, or died and has connections that are still closing. */
 struct entry {
@@ -125,6 +128,15 @@ struct recorder {
 u32 recorder_text(struct recorder *recorder, const void *bytes, size_t length);
 u32 recorder_text_of(struct recorder *recorder, const char *text);	/* RUN_NONE for "" */
 struct entry *recorder_find(const struct recorder *recorder, u32 pid, u64 start);
+/* A new one, with all it has from its parent. Whoever had its pid is dead. NULL without memory; that is counted. */
+struct entry *recorder_add(struct recorder *recorder, u32 pid, u64 start, u32 parent_pid, u64 parent_start);
+/* Its end: the row is complete, but for connections. */
+void recorder_bury(struct recorder *recorder, struct entry *entry);
+/* Its exit was lost; what it cost is as last sampled. */
+void recorder_lose(struct recorder *recorder, struct entry *entry, u64 time);
+/* It is dead, and nothing of it is awaited any more. */
+void recorder_forget(struct recorder *recorder, struct entry *entry);
+/* Its row as it stands now; for one that lives it is what is known if the recorder dies. */
 void recorder_tell(struct recorder *recorder, struct entry *entry);
 
 /* Tool, task, container, user and so on, from what identity knows of it now. */

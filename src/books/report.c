@@ -5,6 +5,7 @@
 
 #include "base/columns.h"
 #include "base/duration.h"
+#include "base/escape.h"
 #include "books/report_part.h"
 
 #define MUCH 65536
@@ -64,9 +65,13 @@ void report_end(struct report *report)
 
 void report_wrapped(struct report *report, const struct text *words, unsigned int indent)
 {
-	const char *at = words->data, *end = at + words->length;
 	size_t column = 0, width = report->style.width;
+	struct text escaped = { 0 };
+	const char *at, *end;
 
+	escape_terminal(&escaped, words->data, words->length);
+	at = text_string(&escaped);
+	end = at + escaped.length;
 	while (at < end) {
 		const char *space = memchr(at, ' ', end - at), *stop = space ? space : end;
 		size_t length = columns_of(at, stop - at);
@@ -82,6 +87,7 @@ void report_wrapped(struct report *report, const struct text *words, unsigned in
 	}
 	if (column)
 		text_add_char(report->out, '\n');
+	text_free(&escaped);
 }
 
 void report_findings(struct report *report)
@@ -95,7 +101,7 @@ void report_findings(struct report *report)
 		const struct finding *finding = &findings->items[i];
 
 		text_add_format(report->out, report->style.colour ? "  \033[1m%u. " : "  %u. ", i + 1);
-		text_add_bytes(report->out, finding->title.data, finding->title.length);
+		escape_terminal(report->out, finding->title.data, finding->title.length);
 		text_add(report->out, report->style.colour ? "\033[0m (" : " (");
 		text_add(report->out, finding_sureness_name(finding->sureness));
 		if (finding->lost) {
@@ -119,6 +125,8 @@ static void default_sections(struct report *report, u32 rows)
 	report_head(report);
 	report_findings(report);
 	report_table(report, SUM_TOOL, rows);
+	if (report->run->task_count)
+		report_table(report, SUM_GROUP, rows);
 	if (has_path(report->run))
 		report_critical(report, false);
 	report_failures(report, false);

@@ -38,7 +38,7 @@ void report_more(struct report *report, u32 more);
 /* Hands on what was written if it is much. */
 void report_some(struct report *report);
 void report_duration(struct report *report, u64 ns);
-/* Lines of words, each indented, none wider than the terminal. */
+/* Words that may hold any bytes, in lines no wider than the terminal, each indented. */
 void report_wrapped(struct report *report, const struct text *words, unsigned int indent);
 /* The value that --sort names, of a row. */
 u64 report_sorted_by(const struct sum_row *row, int sort);

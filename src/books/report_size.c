@@ -12,6 +12,8 @@
 #define OFFERS 4
 #define GROUPS 8
 #define HOUR 3600e9
+/* Nobody chooses a machine for less; --json says it all the same. */
+#define LEAST_RUN 1000000000ULL
 
 static double cost_of(const struct size_offer *offer, u64 duration)
 {
@@ -29,7 +31,11 @@ static void add_offer(struct grid *grid, const struct size_offer *offer, const c
 	text_add_format(&grid->text, "%.4g %s", offer->price, offer->currency);
 	grid_end_cell(grid);
 	grid_duration(grid, duration);
-	text_add_format(&grid->text, "%.2g %s", cost_of(offer, duration), offer->currency);
+	if (cost_of(offer, duration) < 0.01)
+		text_add(&grid->text, "<0.01");
+	else
+		text_add_format(&grid->text, "%.2f", cost_of(offer, duration));
+	text_add_format(&grid->text, " %s", offer->currency);
 	grid_end_cell(grid);
 	escape_terminal(&grid->text, offer->provider, strlen(offer->provider));
 	text_add_char(&grid->text, ' ');
@@ -116,7 +122,7 @@ void report_size(struct report *report)
 	struct size_need need;
 	char title[64];
 
-	if (!report->prices || !report->run->process_count)
+	if (!report->prices || !report->run->process_count || report->run->end - report->run->start < LEAST_RUN)
 		return;
 	size_of_run(report->run, &need);
 	snprintf(title, sizeof(title), "Right size (memory: peak and %.0f %%)", need.headroom * 100);

@@ -230,6 +230,15 @@ static u64 host_value(const struct run_host_sample *sample, size_t index)
 	return *(const u64 *)((const char *)sample + host_columns[index].offset);
 }
 
+/* Of what was counted between two readings, the part that lies within the run. */
+static void spread_within(struct spread *spread, enum column column, u64 from, u64 to, double amount)
+{
+	u64 first = from > spread->series->from ? from : spread->series->from, last = to < spread->end ? to : spread->end;
+
+	if (last > first)
+		spread_amount(spread, column, first, last, amount * (last - first) / (to - from));
+}
+
 static void spread_host(struct spread *spread, const struct run_host_sample *a, const struct run_host_sample *b)
 {
 	for (size_t i = 0; i < sizeof(host_columns) / sizeof(host_columns[0]); i++) {
@@ -238,7 +247,7 @@ static void spread_host(struct spread *spread, const struct run_host_sample *a, 
 		if (host_columns[i].column == MEMORY)
 			spread_level(spread, MEMORY, a->time, b->time, host_value(b, i));
 		else
-			spread_amount(spread, host_columns[i].column, a->time, b->time,
+			spread_within(spread, host_columns[i].column, a->time, b->time,
 				      gained(host_value(a, i), host_value(b, i)));
 	}
 }

@@ -45,7 +45,7 @@ static void add_process(struct sizer *sizer, struct usage *usage, u32 process)
 	const struct spend_bracket *brackets = spend_brackets(sizer->spend, process, &count);
 
 	for (u32 i = 0; i < count; i++) {
-		struct usage_bin spent = { .cpu = brackets[i].cpu, .demand = brackets[i].cpu + brackets[i].cpu_wait };
+		struct usage_bin spent = { .cpu = brackets[i].cpu, .demand = spend_demand(&sizer->run->processes[process], &brackets[i]) };
 
 		usage_add(usage, brackets[i].from, brackets[i].to, &spent);
 	}

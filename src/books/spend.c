@@ -1,6 +1,6 @@
 /*
  * The samples of a process and its ledger are cut into brackets: between two samples it spent so much, evenly as far as anyone knows. A
- * process that did nothing has no new sample, so when two samples are far apart, what lies between them was spent in the last interval
+ * process that did nothing has no new sample, so when two samples are far apart, what lies between them was spent in the last round
  * and the time before was quiet. A process without a sample is one bracket.
  */
 #include "books/spend.h"
@@ -134,6 +134,25 @@ static u64 since(u64 now, u64 before)
 	return now > before ? now - before : 0;
 }
 
+/*
+ * When samples were taken before that time: each round left a sample of the machine. On a busy machine that can be more than an interval ago.
+ */
+static u64 round_before(const struct run *run, u64 time)
+{
+	u64 latest = time > run->interval ? time - run->interval : 0, same = time - run->interval / 4;
+	u32 low = 0, high = run->host_sample_count;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		if (run->host_samples[middle].time <= same)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && run->host_samples[low - 1].time < latest ? run->host_samples[low - 1].time : latest;
+}
+
 /* Cuts the life of a process into brackets, unless that was the last one done. */
 static void look_at(struct spend *spend, u32 index)
 {
@@ -160,9 +179,11 @@ static void look_at(struct spend *spend, u32 index)
 
 		if (sample->time <= at || sample->time >= to)
 			continue;
-		if (sampled && run->interval && sample->time - at > run->interval + run->interval / 2) {
-			bracket_add(spend, at, sample->time - run->interval, 0, 0, disk);
-			at = sample->time - run->interval;
+		if (sampled && run->interval && round_before(run, sample->time) > at + run->interval / 2) {
+			u64 quiet = round_before(run, sample->time);
+
+			bracket_add(spend, at, quiet, 0, 0, disk);
+			at = quiet;
 		}
 		disk = sample->state == RUN_ACTIVITY_DISK;
 		bracket_add(spend, at, sample->time, since(sample->cpu, cpu), since(sample->cpu_wait, cpu_wait), disk);
@@ -171,9 +192,11 @@ static void look_at(struct spend *spend, u32 index)
 		at = sample->time;
 		sampled = true;
 	}
-	if (sampled && run->interval && to - at > run->interval) {
-		bracket_add(spend, at, to - run->interval, 0, 0, disk);
-		at = to - run->interval;
+	if (sampled && run->interval && to - at > run->interval && round_before(run, to) > at) {
+		u64 quiet = round_before(run, to);
+
+		bracket_add(spend, at, quiet, 0, 0, disk);
+		at = quiet;
 	}
 	if (to > at)
 		bracket_add(spend, at, to, since(cpu_end, cpu), since(wait_end, cpu_wait), disk);
@@ -185,6 +208,14 @@ const struct spend_bracket *spend_brackets(struct spend *spend, u32 process, u32
 	look_at(spend, process);
 	*count = spend->count;
 	return spend->brackets;
+}
+
+double spend_demand(const struct run_process *process, const struct spend_bracket *bracket)
+{
+	double most = (double)(bracket->to - bracket->from) * (process->threads ? process->threads : 1);
+	double demand = bracket->cpu + bracket->cpu_wait;
+
+	return demand < most ? demand : most;
 }
 
 bool spend_is_sampled(const struct spend *spend, u32 process, u64 from, u64 to)

@@ -59,8 +59,6 @@ static int run_export(const struct command *command, int argc, char **argv)
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		return status;
-	if (rest.count > 1)
-		return option_mistake(command, "one run at a time, not %d", rest.count);
 	if (settings.format < 0)
 		return option_mistake(command, "which format? --format perfetto, json, csv or otlp");
 	if (settings.format == FORMAT_CSV && !settings.output)

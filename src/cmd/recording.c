@@ -326,6 +326,15 @@ static void count_events(struct recording *recording)
 	run->lost = balance_lost(&recording->balance);
 }
 
+static void say_given_up(struct recording *recording)
+{
+	const char *why;
+	u64 rows = store_given_up(recording->writer, &why);
+
+	if (rows)
+		message_warn("%llu rows of the run could not be stored: %s", (unsigned long long)rows, why);
+}
+
 /* 0, or 1 if the end could not be written; that was said. */
 static int finish(struct recording *recording)
 {
@@ -343,6 +352,7 @@ static int finish(struct recording *recording)
 	if (child->error)
 		recorder_refused(recording->recorder, recording->command[0], child->error);
 	recorder_close(recording->recorder, recording->balance.ended);
+	say_given_up(recording);
 	count_events(recording);
 	run->state = RUN_FINISHED;
 	samples_close(recording->samples);
@@ -387,6 +397,7 @@ static int say(struct recording *recording)
 int recording_run(struct recording *recording, const char *scope, u32 tree, u64 duration)
 {
 	struct child *child = recording->child;
+	bool complete;
 	int status;
 
 	if (!attach(recording))
@@ -413,8 +424,9 @@ int recording_run(struct recording *recording, const char *scope, u32 tree, u64 
 	retain(recording);
 	if (say(recording))
 		status = 1;
-	if (recording->settings->strict && recording->run->lost)
-		status = 1;
-	/* what went wrong with the recording was said; a command that failed has the better right to the exit status */
-	return child->status ? child->status : status;
+	complete = !status && !recording->run->lost;
+	/* what went wrong with the recording was said; the exit status is the command's, unless it is asked to tell of both */
+	if (child->pid)
+		return child->status || complete || !recording->settings->strict ? child->status : 1;
+	return status || (recording->settings->strict && !complete);
 }

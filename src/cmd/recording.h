@@ -40,7 +40,7 @@ struct recording_settings {
 	  .min = 65536, .max = 1 << 30, .argument = "SIZE",                                                       \
 	  .help = "memory of each lane, a power of two (default 2M for life, 4M for bulk)" },                    \
 	{ .name = "strict", .type = OPTION_FLAG, .offset = offsetof(holder, recording.strict),                    \
-	  .help = "exit with 1 if any event was lost" },                                                         \
+	  .help = "exit with 1 if any event was lost or could not be stored" },                                                         \
 	{ .name = "unmasked", .type = OPTION_FLAG, .offset = offsetof(holder, recording.unmasked),                \
 	  .help = "keep secrets in command lines instead of ***" },                                              \
 	{ .name = "mask-file", .type = OPTION_STRING, .offset = offsetof(holder, recording.mask_file),            \

@@ -179,6 +179,18 @@ static int finish(struct trace *trace, struct kernel *kernel, const struct trace
 	return status ? status : child->status;
 }
 
+/* What was asked for and has no rung here; the rest goes on. */
+static void say_unseen(const struct kernel *kernel, u32 wanted)
+{
+	size_t count;
+	const struct taken *taken = kernel_taken(kernel, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!taken[i].rung && taken[i].point->kinds & wanted)
+			message_warn("%s cannot be seen here: %s (`sonde doctor` says more)", taken[i].point->name,
+				     taken[i].tried ? taken[i].why[taken[i].tried - 1] : "no way known");
+}
+
 static int run(const struct trace_settings *settings, struct trace *trace, struct kernel_options *options,
 	       struct features *features, struct child *child)
 {
@@ -194,6 +206,7 @@ static int run(const struct trace_settings *settings, struct trace *trace, struc
 		scope_watch_tree(kernel, trace->identity, child->pid ? child->pid : settings->scope.pid);
 	else
 		snapshot_take(kernel, trace->identity);
+	say_unseen(kernel, trace->balance.wanted);
 	for (u32 kind = 0; kind < KIND_MAX; kind++)
 		if (trace->balance.wanted >> kind & 1)
 			text_add_format(&kinds, " %s", kind_name(kind));
@@ -296,7 +309,7 @@ static const struct example examples[] = {
 
 static const struct positional positionals[] = {
 	{ .name = "KIND...", .help = "events to show: fork exec exit signal oom open change connect accept listen close "
-				  "retransmit reset" },
+				  "retransmit reset drop" },
 	{ 0 }
 };
 

@@ -7,6 +7,7 @@
 
 #define WAIT_NS 50000000ULL
 #define BATCH 8192
+#define FOLD_NS 1000000000ULL
 
 static int milliseconds_until(u64 time)
 {
@@ -17,6 +18,8 @@ static int milliseconds_until(u64 time)
 
 void watch_run(const struct watch *watch)
 {
+	u64 folded = wall_boot_now();
+
 	while (!stop_asked() && !child_ended(watch->child)) {
 		u64 now = wall_boot_now(), next = now + WAIT_NS;
 		long count;
@@ -26,6 +29,10 @@ void watch_run(const struct watch *watch)
 		if (next > watch->end)
 			next = watch->end;
 		count = lanes_drain(kernel_lanes(watch->kernel), watch->deliver, watch->context, BATCH);
+		if (now - folded >= FOLD_NS) {
+			kernel_fold(watch->kernel, watch->deliver, watch->context);
+			folded = now;
+		}
 		if (count < 0 || !watch->turn(watch->context, now, &next))
 			break;
 		if (count < BATCH)

@@ -26,6 +26,7 @@ bool get_file_size(const struct event *event, struct value *value);
 /* network.c */
 bool get_network_transport(const struct event *event, struct value *value);
 bool get_network_type(const struct event *event, struct value *value);
+bool get_socket_namespace(const struct event *event, struct value *value);
 bool get_local_address(const struct event *event, struct value *value);
 bool get_peer_address(const struct event *event, struct value *value);
 bool get_local_port(const struct event *event, struct value *value);
@@ -41,6 +42,16 @@ bool get_tcp_state(const struct event *event, struct value *value);
 bool get_segment_length(const struct event *event, struct value *value);
 bool get_reset_way(const struct event *event, struct value *value);
 bool get_reset_reason(const struct event *event, struct value *value);
+
+/* drop.c */
+bool get_source_address(const struct event *event, struct value *value);
+bool get_source_port(const struct event *event, struct value *value);
+bool get_destination_address(const struct event *event, struct value *value);
+bool get_destination_port(const struct event *event, struct value *value);
+bool get_drop_reason(const struct event *event, struct value *value);
+bool get_interface_name(const struct event *event, struct value *value);
+bool drop_transport(const struct event *event, struct value *value);
+bool drop_type(const struct event *event, struct value *value);
 
 /* signal.c */
 bool get_signal_name(const struct event *event, struct value *value);

@@ -5,7 +5,7 @@
 
 #include "event/getters.h"
 #include "event/words.h"
-#include "wire/net.h"
+#include "wire/sizes.h"
 
 #define NET(event) ((const struct connection_record *)(event)->record)
 
@@ -19,11 +19,15 @@ bool get_network_transport(const struct event *event, struct value *value)
 	static const char *const names[] = { [NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_UNIX] = "unix" };
 	u8 transport = NET(event)->transport;
 
+	if (event->record->kind == KIND_drop)
+		return drop_transport(event, value);
 	return transport < sizeof(names) / sizeof(names[0]) && value_text(value, names[transport]);
 }
 
 bool get_network_type(const struct event *event, struct value *value)
 {
+	if (event->record->kind == KIND_drop)
+		return drop_type(event, value);
 	switch (NET(event)->family) {
 	case AF_INET:
 		return value_text(value, "ipv4");
@@ -34,6 +38,14 @@ bool get_network_type(const struct event *event, struct value *value)
 	default:
 		return false;
 	}
+}
+
+bool get_socket_namespace(const struct event *event, struct value *value)
+{
+	u32 number = event->record->kind == KIND_drop ? ((const struct drop_record *)event->record)->key.network_namespace :
+							NET(event)->network_namespace;
+
+	return number && value_number(value, number);
 }
 
 static bool address(const struct event *event, struct value *value, const u8 *bytes)

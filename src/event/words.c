@@ -53,7 +53,7 @@ const char *word_loss(int cause)
 	static const char *const names[LOSS_CAUSES] = {
 		[LOSS_RING_FULL] = "ring_full",	  [LOSS_SCRATCH_BUSY] = "scratch_busy",
 		[LOSS_TOO_LARGE] = "too_large",	  [LOSS_MISSED] = "missed",
-		[LOSS_UNREADABLE] = "unreadable",
+		[LOSS_UNREADABLE] = "unreadable", [LOSS_TABLE_FULL] = "table_full",
 	};
 
 	return cause >= 0 && cause < LOSS_CAUSES ? names[cause] : NULL;

@@ -1,23 +1,17 @@
 /*
  * Reading histograms exactly while they are written: the epoch is turned, then every program that may still have seen
- * the old one is waited for (a global memory barrier waits for an RCU grace period, which programs are part of), and
+ * the old one is waited for, and
  * only then the old epoch is read and emptied. That frees its keys, so the budget is one of keys per interval.
  */
 #include "kernel/hist.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-
-/* Where the barrier is not to be had (nohz_full), longer than any program runs. */
-#define GRACE_NS 50000000
+#include "kernel/grace.h"
 
 struct hist_maps {
 	int histograms, totals, epoch, books;
@@ -48,14 +42,6 @@ void hist_maps_close(struct hist_maps *maps)
 	free(maps->each);
 	free(maps->keys);
 	free(maps);
-}
-
-static void wait_for_programs(void)
-{
-	const struct timespec grace = { .tv_nsec = GRACE_NS };
-
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		nanosleep(&grace, NULL);
 }
 
 static void sum_cpus(const struct hist_maps *maps, struct histogram *sum)
@@ -108,7 +94,7 @@ int hist_maps_turn(struct hist_maps *maps)
 	if (bpf_map_update_elem(maps->epoch, &zero, &next, BPF_ANY))
 		return -errno;
 	maps->now = next;
-	wait_for_programs();
+	grace_wait();
 	return 0;
 }
 

@@ -34,6 +34,8 @@ struct kernel {
 	size_t taken_count;
 	size_t life_size, bulk_size;
 	struct choose *choose;
+	u32 kinds;
+	u64 folded[KIND_MAX];	/* records made of what was folded */
 };
 
 static u32 lane_kinds(const char *lane)
@@ -295,6 +297,7 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 	int error = -EAGAIN;
 
 	kernel->options = options;
+	kernel->kinds = options->kinds;
 	kernel->features = features;
 	list_points(kernel);
 	kernel->choose = choose_new(features, object);
@@ -409,6 +412,23 @@ int kernel_existing(struct kernel *kernel, lanes_deliver *deliver, void *context
 	return error;
 }
 
+int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
+{
+	int error = 0;
+
+	for (const struct sensor *const *sensor = sensors; *sensor; sensor++) {
+		long told = 0;
+
+		if ((*sensor)->fold && sensor_wanted(*sensor, kernel->kinds))
+			told = (*sensor)->fold(kernel->object, deliver, context);
+		if (told < 0)
+			error = told;
+		else
+			kernel->folded[__builtin_ctz((*sensor)->points->kinds)] += told;
+	}
+	return error;
+}
+
 /*
  * Runs that the kernel skipped because the program was already running on that CPU: what they would have told is not
  * known, so each counts as one record of the point's first kind, produced and lost.
@@ -446,6 +466,8 @@ int kernel_counts(struct kernel *kernel, struct record_counts *sum)
 			to[i] += from[i];
 	}
 	free(each);
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		sum->produced[kind] += kernel->folded[kind];
 	for (size_t i = 0; i < kernel->taken_count; i++)
 		add_missed(kernel, &kernel->taken[i], sum);
 	return error;

@@ -42,6 +42,8 @@ const struct taken *kernel_taken(const struct kernel *kernel, size_t *count);
 int kernel_watch(struct kernel *kernel, u32 pid);
 /* Runs the sensors' iterators; deliver gets what they write. */
 int kernel_existing(struct kernel *kernel, lanes_deliver *deliver, void *context);
+/* Delivers what sensors folded in maps since the last time; for about once a second, and once after detaching. */
+int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context);
 /* Detaches everything, so that no more records come; the lanes keep theirs. */
 void kernel_detach(struct kernel *kernel);
 /* The books so far, all CPUs. */

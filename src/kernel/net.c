@@ -15,7 +15,7 @@
 #define LISTENERS 8192
 
 /* What a connection suffers has an owner because the connection is followed. */
-#define FOLLOWED (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset))
+#define FOLLOWED (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) | KIND_BIT(drop))
 #define TCP_KINDS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | FOLLOWED)
 
 static const struct rung tcp_rungs[] = {

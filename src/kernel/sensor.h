@@ -9,7 +9,7 @@
 #include <bpf/libbpf.h>
 #include <stdbool.h>
 
-#include "wire/record.h"
+#include "kernel/lanes.h"
 
 enum rung_cost {
 	COST_EVENT,		/* only when it happens */
@@ -46,6 +46,8 @@ struct sensor {
 	const char *const *existing;	/* NULL-terminated program names, SEC("iter/..."), may be NULL */
 	/* Last word before loading: map sizes, .rodata of its own; NULL: none. Returns 0 or -errno. */
 	int (*prepare)(struct bpf_object *object);
+	/* Delivers what its programs folded in maps since the last time: how many records, or -errno. NULL: nothing is. */
+	long (*fold)(struct bpf_object *object, lanes_deliver *deliver, void *context);
 };
 
 extern const struct sensor *const sensors[];	/* NULL-terminated */

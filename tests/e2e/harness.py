@@ -121,6 +121,11 @@ def check_fields(event, want):
         raise Failure("%s of pid %s: %s" % (event.get("kind"), field(event, "process.pid"), "; ".join(wrong)))
 
 
+def check_if_told(event, want):
+    """The same for fields that not every kernel has: those that are there equal."""
+    check_fields(event, {name: value for name, value in want.items() if field(event, name) is not None})
+
+
 def blind(point):
     """What doctor says that the rung taken at a point does not see."""
     if not BLIND:

@@ -5,16 +5,15 @@ import json
 import os
 import pty
 import signal
-import socket
+import sqlite3
 import struct
 import subprocess
-import sys
 import termios
 import time
 
 import recorded
 from harness import Failure, SONDE, equal, expect, program, seconds, until
-from recorded import LEFT, LIVING, NO_LEDGER, THREADED, Run
+from recorded import LEFT, LIVING, THREADED, Run
 
 SHELL = "/bin/sh"
 
@@ -374,6 +373,21 @@ def test_store_that_cannot_be_opened(case):
         equal(done.returncode, 1, "exit status with store %s; %r" % (path, done.stderr))
         expect(path.split("/store")[0].encode() in done.stderr, "the message does not name the store: %r" % done.stderr)
         expect(not os.path.exists(case.path("ran")), "the command ran all the same")
+
+
+def test_disk_full(case):
+    """The command is not disturbed and keeps its exit status; what is missing is said, and the store is whole."""
+    os.mkdir(case.path("small"))
+    case.mount("-t", "tmpfs", "-o", "size=400k", "none", case.path("small"))
+    path = case.path("small/store.db")
+    burst = "i=0; while [ $i -lt 1500 ]; do %s $i; i=$((i+1)); done; exit 7" % (program("burst") + " leaf")
+    done = subprocess.run([SONDE, "run", "--store", path, "--quiet", "--", SHELL, "-c", burst], stderr=subprocess.PIPE,
+                          timeout=50)
+    equal(done.returncode, 7, "exit status")
+    expect(b"full" in done.stderr, "not said: %r" % done.stderr)
+    base = sqlite3.connect(path)
+    equal(base.execute("PRAGMA integrity_check").fetchone()[0], "ok", "integrity of the store")
+    base.close()
 
 
 def test_not_root(case):

@@ -382,6 +382,19 @@ def unanswered(_):
             "network.tcp.state": "syn_sent"}
 
 
+@trigger("drop")
+def dropped(_):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"nobody", ("127.0.0.1", port))
+        own = sender.getsockname()[1]
+    time.sleep(1.2)  # it is told of with all others of its second
+    return {"destination.port": port, "source.port": own, "network.transport": "udp", "drop.count": 1,
+            "network.interface.name": "lo", "source.address": "127.0.0.1"}
+
+
 # ---- signals, memory
 
 

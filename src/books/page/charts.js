@@ -28,6 +28,8 @@ const memoryLimit = run.limit || run.memory;
 
 function chart(label, say, lines, limit, least) {
 	const known = lines.filter((line) => line.values.some((value) => value !== null));
+	for (const line of known)
+		line.peak = highest(line.told || line.values);
 	const most = Math.max(least, ...known.map((line) => highest(line.values)));
 	// A limit far above what was used would press the curve flat: it is said, not drawn.
 	const drawn = limit && limit < most * 4 ? limit : 0;
@@ -36,8 +38,8 @@ function chart(label, say, lines, limit, least) {
 
 const CHARTS = [
 	chart("CPU", (value) => cores(value) + (value === 1 ? " core" : " cores"), [
-		{name: "waiting for a CPU", values: together(load.cpu, load.wait), color: "second", filled: true},
 		{name: "run", values: load.cpu, color: "area", filled: true},
+		{name: "waiting", values: together(load.cpu, load.wait), told: load.wait, color: "second", filled: true},
 		{name: "machine", values: machine.cpu, color: "machine"},
 	], cpuLimit, 0.1),
 	chart("Memory", bytes, [
@@ -54,8 +56,9 @@ const CHARTS = [
 		{name: "sent", values: load.sent, color: "path"},
 		{name: "machine", values: together(machine.received, machine.sent), color: "machine"},
 	], 0, 1 << 10),
-];
-const CHART_HEIGHT = 46, CHART_GAP = 14, AXIS_HEIGHT = 24, STRIP_HEIGHT = data.critical.length ? 26 : 0;
+// Where nothing happened is nothing to see.
+].filter((one) => one.lines.some((line) => line.peak > 0));
+const CHART_HEIGHT = 46, CHART_GAP = 20, AXIS_HEIGHT = 24, STRIP_HEIGHT = data.critical.length ? 26 : 0;
 const CHARTS_HEIGHT = AXIS_HEIGHT + CHARTS.length * (CHART_HEIGHT + CHART_GAP) + STRIP_HEIGHT + 4;
 
 // Steps between ticks that people count in, in microseconds.
@@ -148,47 +151,43 @@ function drawLine(context, view, one, line, top) {
 
 function valueAt(line, time) {
 	const i = Math.floor(time / load.step);
-	const value = i >= 0 && i < load.count ? line.values[i] : null;
+	const value = i >= 0 && i < load.count ? (line.told || line.values)[i] : null;
 	return value === undefined ? null : value;
 }
 
-// What the gutter says of a chart: the values under the pointer, else its peak.
+// What the gutter says of a chart: each line's value under the pointer, else its peak.
 function drawGutter(context, view, one, top) {
-	const narrow = view.left < 120;
 	context.textAlign = "left";
 	context.textBaseline = "alphabetic";
 	context.font = colors.strong;
 	context.fillStyle = colors.ink;
 	context.fillText(one.label, 12, top + 11);
 	context.font = colors.font;
-	if (narrow)
+	if (view.left < 120)
 		return;
-	const shown = one.lines.filter((line) => line.color !== "second" || view.cursor !== null);
-	let y = top + 25;
 	if (view.cursor === null) {
-		context.fillStyle = colors.soft;
-		context.fillText("peak " + one.say(highest(one.lines[one.lines.findIndex((line) => line.color === "area")].values)), 12, y, view.left - 20);
-		return;
+		context.textAlign = "right";
+		context.fillStyle = colors.faint;
+		context.fillText("peak", view.left - 14, top + 11);
 	}
-	const rows = shown.slice().reverse().slice(-3);
-	rows.sort((a, b) => (a.color === "machine") - (b.color === "machine") || (a.color === "second") - (b.color === "second"));
-	y = top + (rows.length > 2 ? 10 : 25);
-	const x = rows.length > 2 ? 72 : 12;
-	for (const line of rows) {
-		let value = valueAt(line, view.cursor);
-		if (line.color === "second" && value !== null)
-			value -= valueAt(one.lines.find((other) => other.color === "area"), view.cursor) || 0;
+	one.lines.forEach((line, i) => {
+		const y = top + 25 + i * 13, value = view.cursor === null ? line.peak : valueAt(line, view.cursor);
 		context.fillStyle = colors[line.color];
-		context.fillRect(x, y - 8, 3, 9);
+		context.fillRect(12, y - 7, 3, 8);
 		context.fillStyle = colors.soft;
-		context.fillText((value === null ? "–" : one.say(value)), x + 8, y, view.left - x - 14);
-		y += 15;
-	}
+		context.textAlign = "left";
+		context.fillText(line.name, 20, y);
+		context.textAlign = "right";
+		context.fillText(value === null ? "–" : one.say(value), view.left - 14, y);
+	});
 }
 
+// Lower lines are drawn over higher ones, and read first.
 function drawChart(context, view, one, top) {
 	context.fillStyle = colors.line;
 	context.fillRect(view.left, top + CHART_HEIGHT, view.width, 1);
+	for (const line of one.lines.slice().reverse())
+		drawLine(context, view, one, line, top);
 	if (one.limit) {
 		const y = Math.round(top + CHART_HEIGHT - one.limit / one.top * CHART_HEIGHT) + 0.5;
 		context.strokeStyle = colors.limit;
@@ -199,14 +198,15 @@ function drawChart(context, view, one, top) {
 		context.lineTo(view.left + view.width, y);
 		context.stroke();
 		context.setLineDash([]);
-		context.fillStyle = colors.soft;
 		context.font = colors.font;
 		context.textAlign = "right";
-		context.textBaseline = "top";
-		context.fillText(one.say(one.limit), view.left + view.width - 4, y + 2);
+		context.textBaseline = "alphabetic";
+		context.strokeStyle = colors.surface;
+		context.lineWidth = 3;
+		context.strokeText(one.say(one.limit), view.left + view.width - 4, y - 3);
+		context.fillStyle = colors.limit;
+		context.fillText(one.say(one.limit), view.left + view.width - 4, y - 3);
 	}
-	for (const line of one.lines)
-		drawLine(context, view, one, line, top);
 	drawGutter(context, view, one, top);
 }
 

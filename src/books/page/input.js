@@ -194,12 +194,11 @@ function bring(item) {
 	scrollTo(item);
 }
 
-function chooseProcess(i, mode) {
-	if (mode && view.mode !== mode)
-		setMode(mode);
-	if (made.of(i) < 0)
-		setMode("tools");
-	choose(made.of(i), true);
+// A process has a bar of its own except among tasks.
+function chooseProcess(i) {
+	if (view.mode === "tasks")
+		setMode("tree");
+	choose(i, true);
 }
 
 const link = (label, act) => element("button", {type: "button", class: "link", onclick: act}, label);
@@ -258,7 +257,7 @@ function taskDetails(t) {
 			["Given", [data.tasks.cpus[t] ? data.tasks.cpus[t] + " CPUs" : "", data.tasks.memory[t] ? bytes(data.tasks.memory[t]) : ""].filter((one) => one).join(", ")],
 			["Found by", data.tasks.rule[t]],
 			["Processes", element("span", {}, whole(tasks.processes[t]) + ": ",
-				...within.slice(0, 12).flatMap((i, at) => [at ? ", " : "", link(toolNames[toolOf[i]] + " " + pids[i], () => chooseProcess(i, "tree"))]),
+				...within.slice(0, 12).flatMap((i, at) => [at ? ", " : "", link(toolNames[toolOf[i]] + " " + pids[i], () => chooseProcess(i))]),
 				within.length > 12 ? ", …" : "")],
 		]),
 	];

@@ -56,6 +56,7 @@ function setMode(mode) {
 	lanes.scrollTop = 0;
 	for (const button of byId("modes").children)
 		button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+	legend();
 	resized();
 }
 
@@ -85,6 +86,8 @@ function show(from, to) {
 	view.from = Math.max(least, Math.min(most - length, middle - length / 2));
 	view.to = view.from + length;
 	view.scale = length / view.width;
+	timeline.dataset.from = Math.round(view.from);
+	timeline.dataset.to = Math.round(view.to);
 	redraw();
 }
 
@@ -224,7 +227,7 @@ function drawBars() {
 		if (view.path && pathRows[r])
 			drawRow(context, pathRows[r], y, 1, true);
 		if (made.failing[r])
-			drawFailing(context, made.failing[r], y);
+			drawFailing(context, made.failing[r], y, dim ? 0.35 : 1);
 	}
 	drawOutline(context, view.hover, top, 1);
 	drawOutline(context, view.selected, top, 2);
@@ -247,14 +250,26 @@ function firstRow(top) {
 
 function drawRow(context, row, y, alpha, labels) {
 	const {begins, ends} = made, high = made.height - (made.height > 8 ? 2 : 1), limit = view.left + view.width;
+	let runFrom = 0, runTo = -1, runColor = -1;	// pixels next to each other of one colour are one rectangle
+	const flush = () => {
+		if (runTo > runFrom) {
+			context.fillStyle = colors.tools[runColor];
+			context.fillRect(runFrom, y, runTo - runFrom, high);
+		}
+		runTo = -1;
+	};
 	context.globalAlpha = alpha;
 	for (let i = firstAfter(row, ends, view.from); i < row.length && begins[row[i]] < view.to;) {
 		const item = row[i], x = view.x(begins[item]), right = view.x(ends[item]);
 		const color = made.color(item);
 		if (right - x < 1.5) {
 			const pixel = Math.floor(x);
-			context.fillStyle = colors.tools[color];
-			context.fillRect(pixel, y, 1, high);
+			if (pixel !== runTo || color !== runColor) {
+				flush();
+				runFrom = pixel;
+				runColor = color;
+			}
+			runTo = pixel + 1;
 			i = ends[item] > view.time(pixel + 1) ? i + 1 : firstAfter(row, ends, view.time(pixel + 1), i + 1);
 			continue;
 		}
@@ -265,13 +280,15 @@ function drawRow(context, row, y, alpha, labels) {
 			drawLabel(context, made.text(item), Math.max(left, view.left), width, y + high / 2 + 0.5, colors.onTools[color]);
 		i++;
 	}
+	flush();
 	context.globalAlpha = 1;
 }
 
 // A failure is a mark at the end of its bar that stays two pixels wide however far away it is looked at.
-function drawFailing(context, row, y) {
+function drawFailing(context, row, y, alpha) {
 	const {ends} = made, high = made.height - (made.height > 8 ? 2 : 1);
 	context.fillStyle = colors.fail;
+	context.globalAlpha = alpha;
 	for (let i = firstAfter(row, ends, view.from); i < row.length && made.begins[row[i]] < view.to;) {
 		const x = view.x(ends[row[i]]), begin = view.x(made.begins[row[i]]);
 		context.fillRect(Math.max(begin, x - 4), y, Math.max(2, Math.min(4, x - begin)), high);
@@ -280,6 +297,7 @@ function drawFailing(context, row, y) {
 		const next = firstAfter(row, ends, view.time(x + 1), i + 1);
 		i = Math.max(i + 1, next);
 	}
+	context.globalAlpha = 1;
 }
 
 function drawOutline(context, item, top, width) {

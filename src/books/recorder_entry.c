@@ -1,0 +1,147 @@
+/*
+ * The living, by pid and start. One entry a living process; at its end its row goes to the store and the entry is used again, unless a
+ * connection of its is still closing: the kernel tells of that after the exit.
+ */
+#include "books/recorder_own.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The dead whose connections are still closing. */
+#define LINGERING_MOST 2048
+
+static void list_add(struct entries *list, struct entry *entry)
+{
+	entry->next = NULL;
+	entry->previous = list->tail;
+	*(list->tail ? &list->tail->next : &list->head) = entry;
+	list->tail = entry;
+	list->count++;
+}
+
+static void list_remove(struct entries *list, struct entry *entry)
+{
+	*(entry->previous ? &entry->previous->next : &list->head) = entry->next;
+	*(entry->next ? &entry->next->previous : &list->tail) = entry->previous;
+	list->count--;
+}
+
+struct entry *recorder_find(const struct recorder *recorder, u32 pid, u64 start)
+{
+	struct entry *entry = table_get(&recorder->by_pid, pid);
+
+	while (entry && entry->start != start)
+		entry = entry->older;
+	return entry;
+}
+
+void recorder_forget(struct recorder *recorder, struct entry *entry)
+{
+	struct entry *newest = table_get(&recorder->by_pid, entry->row.pid), *above = newest;
+
+	list_remove(entry->dead ? &recorder->lingering : &recorder->living, entry);
+	if (newest == entry && !entry->older) {
+		table_remove(&recorder->by_pid, entry->row.pid);
+	} else if (newest == entry) {
+		table_put(&recorder->by_pid, entry->row.pid, entry->older);
+	} else {
+		while (above->older != entry)
+			above = above->older;
+		above->older = entry->older;
+	}
+	free(entry->earlier);
+	entry->older = recorder->spare;
+	recorder->spare = entry;
+}
+
+void recorder_bury(struct recorder *recorder, struct entry *entry)
+{
+	recorder_end_facts(recorder, entry);
+	recorder_tell(recorder, entry);
+	list_remove(&recorder->living, entry);
+	entry->dead = true;
+	list_add(&recorder->lingering, entry);
+	costs_add(&recorder->now.costs, &entry->row.costs);
+	if (entry->row.code || entry->row.signal)
+		recorder->now.failed++;
+	if (!entry->connections)
+		recorder_forget(recorder, entry);
+	else if (recorder->lingering.count > LINGERING_MOST)
+		recorder_forget(recorder, recorder->lingering.head);
+}
+
+void recorder_lose(struct recorder *recorder, struct entry *entry, u64 time)
+{
+	entry->row.end = time > entry->row.start ? time : entry->row.start;
+	entry->row.flags |= RUN_PROCESS_NO_LEDGER;
+	recorder_bury(recorder, entry);
+}
+
+static struct entry *make(struct recorder *recorder)
+{
+	struct entry *entry = recorder->spare;
+
+	if (!entry)
+		return calloc(1, sizeof(*entry));
+	recorder->spare = entry->older;
+	memset(entry, 0, sizeof(*entry));
+	return entry;
+}
+
+struct entry *recorder_add(struct recorder *recorder, u32 pid, u64 start, u32 parent_pid, u64 parent_start)
+{
+	struct entry *older = table_get(&recorder->by_pid, pid), *entry, *parent;
+	bool root = recorder->root && pid == recorder->root && !recorder->count;
+
+	if (older && !older->dead && older->start < start) {
+		recorder_lose(recorder, older, start);
+		older = table_get(&recorder->by_pid, pid);
+	}
+	entry = make(recorder);
+	if (!entry || table_put(&recorder->by_pid, pid, entry)) {
+		free(entry);
+		recorder->facts.given_up++;
+		return NULL;
+	}
+	parent = parent_pid ? recorder_find(recorder, parent_pid, parent_start) : NULL;
+	entry->older = older;
+	entry->start = start;
+	entry->parent_pid = parent_pid;
+	entry->parent_start = parent_start;
+	entry->index = recorder->count++;
+	entry->failed_path = entry->signal_sender = RUN_NONE;
+	entry->changed = true;
+	entry->row = (struct run_process){
+		.start = root ? recorder->run->start : start,
+		.pid = pid,
+		.parent = parent && !root ? parent->index : RUN_NONE,
+		.tool = RUN_NONE, .task = RUN_NONE, .container = RUN_NONE,
+		.executable = RUN_NONE, .directory = RUN_NONE,
+		.threads = 1,
+	};
+	list_add(&recorder->living, entry);
+	if (parent)
+		recorder_inherit(entry, parent);
+	if (start < recorder->run->start && !root)
+		entry->row.flags |= RUN_PROCESS_EARLIER;
+	recorder->now.processes++;
+	return entry;
+}
+
+void recorder_tell(struct recorder *recorder, struct entry *entry)
+{
+	struct process *process = NULL;
+	const void *arguments = NULL;
+	size_t length = 0;
+
+	if (entry->row.tool == RUN_NONE)
+		recorder_fill_unknown(recorder, entry, "");
+	if (entry->image_changed)
+		process = process_find(recorder->identity->processes, entry->row.pid, entry->start);
+	if (process && process->arguments) {
+		arguments = process->arguments->data;
+		length = process->arguments->length;
+	}
+	store_process(recorder->writer, entry->index, &entry->row, arguments, length);
+	entry->changed = entry->image_changed = false;
+}
