@@ -2,30 +2,12 @@
 /*
  * Connections and listeners that were there before sonde, found through the files of all processes: that gives their
  * owners and covers every network namespace, where the kernel's own iterator over sockets does neither. Of several
- * processes that share a socket the first has it, as a rule the oldest. It fills the maps, and writes out what went through each connection
- * so far: at the beginning of a recording and at its end.
+ * processes that share a socket the first has it, as a rule the oldest. Nothing is written out: it fills the maps.
  */
 #include "lib/net.h"
 
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
-
-static __always_inline void tell_standing(struct bpf_iter__task_file *ctx, struct sock *sock)
-{
-	struct connection_record record;
-	u64 key = (u64)sock;
-	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
-
-	if (!connection)
-		return;
-	net_begin(&record, KIND_close, &connection->owner, sock, NET_TCP, false);
-	net_addresses(&record, sock, net_inet(sock), false);
-	record.record.flags = RECORD_EXISTING;
-	record.direction = connection->direction;
-	record.duration_ns = connection->since ? record.record.time - connection->since : 0;
-	net_ledger(&record, sock, (void *)sock, false);
-	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
-}
 
 SEC("iter/task_file")
 int existing_sockets(struct bpf_iter__task_file *ctx)
@@ -60,8 +42,6 @@ int existing_sockets(struct bpf_iter__task_file *ctx)
 	else if (listener_find(sock, net_inet(sock), false))
 		connection.direction = NET_IN;
 	connection_note(sock, &connection, BPF_NOEXIST);
-	if (state != TCP_SYN_SENT && net_wants(KIND_close))
-		tell_standing(ctx, sock);
 	return 0;
 }
 

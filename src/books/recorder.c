@@ -39,7 +39,6 @@ struct recorder *recorder_new(struct run *run, struct store_writer *writer, stru
 	intern_init(&recorder->tasks, TASKS_MOST);
 	intern_init(&recorder->containers, CONTAINERS_MOST);
 	intern_init(&recorder->endpoints, TEXTS_MOST);
-	intern_init(&recorder->sockets, TEXTS_MOST);
 	return recorder;
 }
 
@@ -50,6 +49,13 @@ static void free_list(struct entries *list)
 		free(entry->earlier);
 		free(entry);
 	}
+}
+
+static void free_value(uint64_t key, void *value, void *argument)
+{
+	(void)key;
+	(void)argument;
+	free(value);
 }
 
 void recorder_free(struct recorder *recorder)
@@ -70,8 +76,8 @@ void recorder_free(struct recorder *recorder)
 	intern_free(&recorder->tasks);
 	intern_free(&recorder->containers);
 	intern_free(&recorder->endpoints);
-	intern_free(&recorder->sockets);
-	free(recorder->standing);
+	table_each(&recorder->standing, free_value, NULL);
+	table_free(&recorder->standing);
 	table_free(&recorder->by_pid);
 	text_free(&recorder->key);
 	text_free(&recorder->name);

@@ -78,9 +78,9 @@ void recorder_rows_free(struct recorder_rows *rows);
 
 #define RULES_MOST 64
 
-/* What had gone through a connection when it was last looked at. */
+/* What had gone through an open connection when it was last looked at. */
 struct recorder_standing {
-	u64 sent, received;
+	u64 sent, received, retransmits;
 	bool earlier;			/* it is older than the recording */
 };
 
@@ -108,9 +108,8 @@ struct recorder {
 	struct entry *spare;		/* entries to use again, by `older` */
 	u32 count;			/* processes ever */
 
-	struct intern texts, tools, tasks, containers, endpoints, sockets;
-	struct recorder_standing *standing;	/* by number of the socket */
-	size_t standing_capacity;
+	struct intern texts, tools, tasks, containers, endpoints;
+	struct table standing;		/* struct recorder_standing, by a hash of both ends */
 	char **tool_names;		/* by number, as far as kept */
 	size_t tool_names_kept;
 	struct recorder_task *known_tasks;

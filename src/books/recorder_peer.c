@@ -10,6 +10,9 @@
 #include "books/recorder_own.h"
 #include "wire/net.h"
 
+/* Open connections that are looked at; what goes through more is known when they end. */
+#define STANDING_MOST 65536
+
 struct endpoint {
 	u8 address[16];
 	u16 family, port;
@@ -91,7 +94,7 @@ struct ends {
 	u16 family, local_port, peer_port, padding;
 };
 
-static struct ends ends_of(const struct connection_record *connection)
+static u64 key_of(const struct recorder *recorder, const struct connection_record *connection)
 {
 	struct ends ends = {
 		.network_namespace = connection->network_namespace,
@@ -102,91 +105,78 @@ static struct ends ends_of(const struct connection_record *connection)
 
 	memcpy(ends.local, connection->local, sizeof(ends.local));
 	memcpy(ends.peer, connection->peer, sizeof(ends.peer));
-	return ends;
+	return intern_hash(&recorder->endpoints, &ends, sizeof(ends));
 }
 
-static struct recorder_standing *standing_of(struct recorder *recorder, const struct connection_record *connection)
+/* Adds what is new since the last look. One that went back is another connection between the same ends. */
+static void add_progress(struct recorder *recorder, struct entry *entry, struct run_peer *peer,
+			 struct recorder_standing *last, const struct connection_record *now)
 {
-	struct ends ends = ends_of(connection);
-	u32 number = intern_find(&recorder->sockets, &ends, sizeof(ends));
+	struct costs more = { 0 };
 
-	return number < recorder->standing_capacity ? &recorder->standing[number] : NULL;
-}
-
-static struct recorder_standing *stand(struct recorder *recorder, const struct connection_record *connection)
-{
-	struct ends ends = ends_of(connection);
-	size_t capacity = recorder->standing_capacity;
-	bool fresh;
-	u32 number = intern_number(&recorder->sockets, &ends, sizeof(ends), &fresh);
-
-	if (number == INTERN_NONE)
-		return NULL;
-	if (number >= capacity) {
-		struct recorder_standing *grown;
-
-		capacity = capacity ? capacity * 2 : 64;
-		grown = realloc(recorder->standing, capacity * sizeof(*grown));
-		if (!grown)
-			return NULL;
-		recorder->standing = grown;
-		recorder->standing_capacity = capacity;
-	}
-	if (fresh)
-		recorder->standing[number] = (struct recorder_standing){ 0 };
-	return &recorder->standing[number];
-}
-
-static void add_bytes(struct entry *entry, struct run_peer *peer, u64 sent, u64 received)
-{
-	peer->sent += sent;
-	peer->received += received;
-	entry->row.costs.sent += sent;
-	entry->row.costs.received += received;
+	if (last->sent > now->sent || last->received > now->received || last->retransmits > now->retransmits)
+		*last = (struct recorder_standing){ 0 };
+	peer->connections += last->earlier;
+	more.sent = now->sent - last->sent;
+	more.received = now->received - last->received;
+	peer->sent += more.sent;
+	peer->received += more.received;
+	peer->retransmits += now->retransmits - last->retransmits;
+	costs_add(&entry->row.costs, &more);
+	/* the dead are in the total already */
+	if (entry->dead)
+		costs_add(&recorder->now.costs, &more);
+	*last = (struct recorder_standing){ now->sent, now->received, now->retransmits, false };
 }
 
 static void on_close(struct recorder *recorder, struct entry *entry, struct run_peer *peer,
 		     const struct connection_record *connection)
 {
-	struct recorder_standing *standing = standing_of(recorder, connection);
-	u64 sent = connection->sent, received = connection->received;
+	struct recorder_standing *last = table_remove(&recorder->standing, key_of(recorder, connection)), none = { 0 };
 
 	add_failure(peer, connection->error);
 	if (entry->connections)
 		entry->connections--;
-	if (!standing || standing->sent > sent || standing->received > received) {
-		peer->retransmits += connection->retransmits;
-		add_bytes(entry, peer, sent, received);
-		return;
-	}
-	add_bytes(entry, peer, sent - standing->sent, received - standing->received);
-	peer->connections += standing->earlier;
-	/* its ends may be those of another connection next */
-	*standing = (struct recorder_standing){ 0 };
+	add_progress(recorder, entry, peer, last ? last : &none, connection);
+	free(last);
 }
 
-/* Sockets that several processes share come several times; what is counted is what is new. */
-void recorder_standing(struct recorder *recorder, const struct event *event, bool before)
+static struct recorder_standing *stand(struct recorder *recorder, const struct connection_record *connection)
 {
-	const struct connection_record *connection = (const void *)event->record;
-	struct recorder_standing *standing = stand(recorder, connection);
-	struct entry *entry = recorder_find(recorder, event->record->pid, event->record->start);
+	u64 key = key_of(recorder, connection);
+	struct recorder_standing *last = table_get(&recorder->standing, key);
+
+	if (last || table_count(&recorder->standing) >= STANDING_MOST)
+		return last;
+	last = calloc(1, sizeof(*last));
+	if (last && table_put(&recorder->standing, key, last)) {
+		free(last);
+		last = NULL;
+	}
+	return last;
+}
+
+void recorder_standing(struct recorder *recorder, const struct connection_record *connection, bool before)
+{
+	struct entry *entry = recorder_find(recorder, connection->record.pid, connection->record.start);
+	struct recorder_standing *last;
 	struct run_peer *peer;
 
-	if (!standing)
+	if (!before && !entry)
+		return;
+	last = stand(recorder, connection);
+	if (!last)
 		return;
 	if (before) {
-		*standing = (struct recorder_standing){ connection->sent, connection->received, true };
+		*last = (struct recorder_standing){ connection->sent, connection->received, connection->retransmits, true };
 		return;
 	}
-	if (!entry || (standing->sent == connection->sent && standing->received == connection->received))
-		return;
 	peer = peer_of(recorder, entry, connection);
 	if (!peer)
 		return;
-	add_bytes(entry, peer, connection->sent - standing->sent, connection->received - standing->received);
-	peer->connections += standing->earlier;
-	*standing = (struct recorder_standing){ connection->sent, connection->received, false };
+	add_progress(recorder, entry, peer, last, connection);
+	if (entry->dead)
+		recorder_tell(recorder, entry);
 	entry->changed = true;
 }
 

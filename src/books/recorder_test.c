@@ -376,15 +376,13 @@ static void connections(void **state)
 static void standing_of(u32 pid, u64 start, u64 sent, bool before)
 {
 	struct connection_record *connection = make(KIND_close, pid, start);
-	struct event event;
 
 	connection->family = AF_INET;
 	connection->transport = NET_TCP;
 	connection->direction = NET_OUT;
 	connection->peer_port = 443;
 	connection->sent = sent;
-	assert_int_equal(event_decode(&event, buffer.bytes, buffer.record.size), 0);
-	recorder_standing(scene.recorder, &event, before);
+	recorder_standing(scene.recorder, connection, before);
 }
 
 static void sample_of(u32 pid, u64 start, u64 time, u64 cpu, u8 sample_state)

@@ -80,11 +80,22 @@ static void deliver_sample(void *context, const struct sample_record *sample)
 	recorder_sample(recording->recorder, sample);
 }
 
+static void deliver_standing(void *context, const struct connection_record *connection)
+{
+	struct recording *recording = context;
+
+	recorder_standing(recording->recorder, connection, !recording->balance.started);
+}
+
 static void take_sample(struct recording *recording)
 {
 	struct run_host_sample sample;
-	int error = recording->samples ? samples_take(recording->samples, deliver_sample, recording) : 0;
+	int error = 0;
 
+	if (recording->samples)
+		error = samples_take(recording->samples, deliver_sample, recording);
+	if (recording->samples && !error)
+		error = samples_take_connections(recording->samples, deliver_standing, recording);
 	if (error) {
 		message_warn("cannot take samples any more: %s", strerror(-error));
 		samples_close(recording->samples);
@@ -92,16 +103,6 @@ static void take_sample(struct recording *recording)
 	}
 	host_take(recording->host, &sample);
 	recorder_host(recording->recorder, &sample);
-}
-
-static int deliver_standing(void *context, const void *bytes, size_t size)
-{
-	struct recording *recording = context;
-	struct event event;
-
-	if (!event_decode(&event, bytes, size) && event.record->kind == KIND_close)
-		recorder_standing(recording->recorder, &event, !recording->balance.started);
-	return 0;
 }
 
 static void check_clock(struct recording *recording, u64 now)
@@ -295,8 +296,8 @@ static bool begin(struct recording *recording, const char *scope, u32 tree)
 		scope_watch_tree(recording->kernel, recording->identity, tree);
 	else
 		snapshot_take(recording->kernel, recording->identity);
-	if (!recording->child->pid)
-		kernel_existing(recording->kernel, deliver_standing, recording);
+	if (!recording->child->pid && recording->samples)
+		samples_take_connections(recording->samples, deliver_standing, recording);
 	recording->balance.wanted = recording->options.kinds;
 	return true;
 }
@@ -360,7 +361,6 @@ static int finish(struct recording *recording)
 	if (!child->pid)
 		recorder_stop(recording->recorder, wall_boot_now());
 	take_sample(recording);
-	kernel_existing(recording->kernel, deliver_standing, recording);
 	kernel_detach(recording->kernel);
 	balance_close(&recording->balance, recording->kernel, deliver, recording);
 	if (child->pid && child->ended)
