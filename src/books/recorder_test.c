@@ -408,8 +408,12 @@ static void who_was_there_before(void **state)
 	exit->read_chars = 25 * SECOND + 3;
 	tell();
 	scene.now = BEGIN + 5 * SECOND;
+	/* gone before anybody could look */
+	exit_of(PID + 2, 3000, 1, 1, 70 * SECOND);
 	run = end();
-	assert_int_equal(run->process_count, 2);
+	assert_int_equal(run->process_count, 3);
+	assert_int_equal(run->processes[2].costs.cpu, 0);
+	assert_int_equal(run->processes[2].flags & RUN_PROCESS_NO_LEDGER, RUN_PROCESS_NO_LEDGER);
 	assert_int_equal(run->processes[0].flags & RUN_PROCESS_EARLIER, RUN_PROCESS_EARLIER);
 	assert_int_equal(run->processes[0].costs.cpu, 7);
 	assert_int_equal(run->processes[0].costs.cpu_user + run->processes[0].costs.cpu_system, 7);

@@ -351,6 +351,13 @@ static void say_given_up(struct recording *recording)
 		message_warn("%llu rows of the run could not be stored: %s", (unsigned long long)rows, why);
 }
 
+static void close_kernel(struct recording *recording)
+{
+	samples_close(recording->samples);
+	host_close(recording->host);
+	kernel_close(recording->kernel);
+}
+
 /* 0, or 1 if the end could not be written; that was said. */
 static int finish(struct recording *recording)
 {
@@ -371,9 +378,7 @@ static int finish(struct recording *recording)
 	say_given_up(recording);
 	count_events(recording);
 	run->state = RUN_FINISHED;
-	samples_close(recording->samples);
-	host_close(recording->host);
-	kernel_close(recording->kernel);
+	close_kernel(recording);
 	measure_overhead(&run->overhead);
 	error = store_end(recording->writer, run);
 	progress_end(&recording->progress);
@@ -419,7 +424,7 @@ int recording_run(struct recording *recording, const char *scope, u32 tree, u64 
 	if (!attach(recording))
 		return 1;
 	if (!begin(recording, scope, tree)) {
-		kernel_close(recording->kernel);
+		close_kernel(recording);
 		return 1;
 	}
 	if (!child->pid)
