@@ -250,17 +250,23 @@ void recording_say_json(struct recording *recording, bool json)
 }
 
 /* It was asked for, so it is done, but not without a word: it slows down who is not watched, too. */
-static void warn_of_cost(struct kernel *kernel)
+static void warn_of_files(struct kernel *kernel)
 {
+	const char *slow = NULL;
 	size_t count;
 	const struct taken *taken = kernel_taken(kernel, &count);
 
-	for (size_t i = 0; i < count; i++)
-		if (taken[i].point->kinds & FILE_KINDS && taken[i].rung && taken[i].rung->cost == COST_SYSCALLS) {
-			message_warn("--files makes every system call of this machine slower while it lasts: this kernel has no "
-				     "cheaper way to see a %s (`sonde doctor` says more)", taken[i].point->name);
-			return;
-		}
+	for (size_t i = 0; i < count; i++) {
+		if (!(taken[i].point->kinds & FILE_KINDS))
+			continue;
+		if (!taken[i].rung)
+			message_warn("--files: this kernel gives no way to see a %s (`sonde doctor` says more)", taken[i].point->name);
+		else if (taken[i].rung->cost == COST_SYSCALLS)
+			slow = taken[i].point->name;
+	}
+	if (slow)
+		message_warn("--files makes every system call of this machine slower while it lasts: this kernel has no cheaper way to "
+			     "see a %s (`sonde doctor` says more)", slow);
 }
 
 static bool attach(struct recording *recording)
@@ -269,7 +275,7 @@ static bool attach(struct recording *recording)
 	if (!recording->kernel)
 		return false;
 	if (recording->settings->files)
-		warn_of_cost(recording->kernel);
+		warn_of_files(recording->kernel);
 	recording->samples = samples_open(recording->kernel);
 	recording->host = host_open("");
 	return true;
