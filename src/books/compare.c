@@ -133,36 +133,24 @@ static void add_figures(struct compare_figures *figures, const struct sum_row *r
 	figures->value[COMPARE_failures] += row->failures;
 }
 
-static void add_tools(struct compare *compare, const struct run *run)
+/* Of several rows with one name it is their sum. */
+static void add_rows(struct compare *compare, const struct run *run, enum sum_by by)
 {
 	u32 count;
-	struct sum_row *rows = sum_make(run, SUM_TOOL, &count);
-
-	for (u32 i = 0; i < count; i++)
-		if (rows[i].index < run->tool_count)
-			add_figures(&row_of(compare, COMPARE_TOOL, run_text(run, run->tools[rows[i].index].name))
-					     ->figures[compare->run_count],
-				    &rows[i]);
-	free(rows);
-}
-
-static void add_tasks(struct compare *compare, const struct run *run)
-{
-	u32 count;
-	struct sum_row *rows = sum_make(run, SUM_TASK, &count);
+	struct sum_row *rows = sum_make(run, by, &count);
 
 	for (u32 i = 0; i < count; i++) {
-		const struct run_task *task = rows[i].index < run->task_count ? &run->tasks[rows[i].index] : NULL;
+		enum compare_kind kind = by == SUM_TOOL ? COMPARE_TOOL : by == SUM_GROUP ? COMPARE_GROUP : COMPARE_TASK;
+		u32 index = rows[i].index, name;
 
-		if (!task)
+		if (index == RUN_NONE)
 			continue;
-		add_figures(&row_of(compare, COMPARE_GROUP, run_text(run, task->group))->figures[compare->run_count], &rows[i]);
-		if (compare->with_tasks)
-			add_figures(&row_of(compare, COMPARE_TASK, run_text(run, task->name))->figures[compare->run_count],
-				    &rows[i]);
+		name = by == SUM_TOOL ? run->tools[index].name : by == SUM_GROUP ? run->tasks[index].group : run->tasks[index].name;
+		add_figures(&row_of(compare, kind, run_text(run, name))->figures[compare->run_count], &rows[i]);
 	}
 	free(rows);
 }
+
 
 void compare_add(struct compare *compare, u32 side, const struct run *run)
 {
@@ -185,8 +173,10 @@ void compare_add(struct compare *compare, u32 side, const struct run *run)
 	add_figures(total, row);
 	total->value[COMPARE_wall] = run->end > run->start ? run->end - run->start : 0;
 	free(row);
-	add_tools(compare, run);
-	add_tasks(compare, run);
+	add_rows(compare, run, SUM_TOOL);
+	add_rows(compare, run, SUM_GROUP);
+	if (compare->with_tasks)
+		add_rows(compare, run, SUM_TASK);
 	compare->run_count++;
 	if (side >= compare->side_count)
 		compare->side_count = side + 1;

@@ -12,7 +12,7 @@ enum compare_metric {
 #define COST(member, key, unit, sum, help) COMPARE_##member,
 #include "books/costs.def"
 #undef COST
-	COMPARE_wall,		/* of a run its length; of a tool the time covered by it; of a group the sum of its tasks' */
+	COMPARE_wall,		/* of a run its length; else the time in which at least one process was there */
 	COMPARE_processes,
 	COMPARE_failures,
 	COMPARE_METRICS,

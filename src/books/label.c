@@ -104,6 +104,12 @@ void label_row(struct text *out, const struct run *run, enum sum_by by, u32 inde
 		else
 			text_add(out, "(no task)");
 		break;
+	case SUM_GROUP:
+		if (index < run->task_count)
+			label_text(out, run, run->tasks[index].group, "?");
+		else
+			text_add(out, "(no task)");
+		break;
 	case SUM_PROCESS:
 		if (index < run->process_count)
 			label_command(out, run, index);

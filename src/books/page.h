@@ -1,4 +1,4 @@
-/* A run as one page of HTML: a timeline, charts, tables and findings; nothing is loaded from anywhere (docs/report.md). */
+/* A run as one page of HTML: a timeline, charts, tables and findings; nothing is loaded from anywhere (docs/page.md). */
 #ifndef BOOKS_PAGE_H
 #define BOOKS_PAGE_H
 

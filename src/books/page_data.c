@@ -364,6 +364,33 @@ static void add_offer(struct data *data, const char *key, const struct size_offe
 	jot_close(jot, '}');
 }
 
+static void add_need(struct jot *jot, const struct size_need *need)
+{
+	jot_unsigned(jot, "cpus", need->cpus);
+	jot_unsigned(jot, "memory", need->memory);
+	jot_unsigned(jot, "peak_memory", need->peak_memory);
+	jot_real(jot, "mean_cpus", need->mean_cpus, 3);
+	jot_real(jot, "peak_cpus", need->peak_cpus, 3);
+	jot_real(jot, "headroom", need->headroom, 3);
+	jot_unsigned(jot, "duration", need->duration / 1000);
+}
+
+static void add_needs_of_tasks(struct data *data)
+{
+	u32 count;
+	struct size_need *needs = size_of_tasks(data->run, &count);
+
+	jot_open(&data->jot, "groups", '[');
+	for (u32 i = 0; i < count && i < MOST_ROWS; i++) {
+		jot_open(&data->jot, NULL, '{');
+		jot_text(data, "name", data->run->tasks[needs[i].task].group);
+		add_need(&data->jot, &needs[i]);
+		jot_close(&data->jot, '}');
+	}
+	jot_close(&data->jot, ']');
+	free(needs);
+}
+
 static void add_size(struct data *data, const struct size_prices *prices)
 {
 	const struct size_offer *fitting[4], *host;
@@ -373,12 +400,8 @@ static void add_size(struct data *data, const struct size_prices *prices)
 
 	size_of_run(data->run, &need);
 	jot_open(jot, "size", '{');
-	jot_unsigned(jot, "cpus", need.cpus);
-	jot_unsigned(jot, "memory", need.memory);
-	jot_unsigned(jot, "peak_memory", need.peak_memory);
-	jot_real(jot, "mean_cpus", need.mean_cpus, 3);
-	jot_real(jot, "peak_cpus", need.peak_cpus, 3);
-	jot_real(jot, "headroom", need.headroom, 3);
+	add_need(jot, &need);
+	add_needs_of_tasks(data);
 	if (prices) {
 		page_jot_shown(jot, "source", prices->source, strlen(prices->source));
 		page_jot_shown(jot, "date", prices->date, strlen(prices->date));

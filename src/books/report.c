@@ -125,6 +125,8 @@ static void default_sections(struct report *report, u32 rows)
 	report_head(report);
 	report_findings(report);
 	report_table(report, SUM_TOOL, rows);
+	if (report->run->task_count)
+		report_table(report, SUM_GROUP, rows);
 	if (has_path(report->run))
 		report_critical(report, false);
 	report_failures(report, false);

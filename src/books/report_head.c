@@ -1,6 +1,7 @@
 /* The head of a report: which run it is, what it cost in all, and what the figures do not cover. */
 #include "books/report_part.h"
 
+#include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "books/label.h"
@@ -74,6 +75,19 @@ static void add_host(struct report *report)
 	text_add_char(out, '\n');
 }
 
+/* A command can be as long as a book; on a terminal two lines of it say enough. */
+static void add_title(struct report *report)
+{
+	struct text title = { 0 };
+
+	label_title(&title, report->run);
+	if (report->style.width)
+		columns_cut(report->out, text_string(&title), title.length, 2 * report->style.width);
+	else
+		text_add_bytes(report->out, title.data, title.length);
+	text_free(&title);
+}
+
 static void add_identity(struct report *report)
 {
 	const struct run *run = report->run;
@@ -88,7 +102,7 @@ static void add_identity(struct report *report)
 		text_add_char(out, ')');
 	}
 	text_add(out, ": ");
-	label_title(out, run);
+	add_title(report);
 	text_add(out, report->style.colour ? "\033[0m\n" : "\n");
 	label_wall(out, run, run->start);
 	text_add(out, " UTC, by ");

@@ -247,6 +247,12 @@ static void add_whose(struct writer *writer, enum sum_by by, u32 index)
 	case SUM_TASK:
 		add_task(writer, index);
 		break;
+	case SUM_GROUP:
+		if (index < writer->report.run->task_count) {
+			jot_text(writer, "name", writer->report.run->tasks[index].group);
+			jot_text(writer, "rule", writer->report.run->tasks[index].rule);
+		}
+		break;
 	case SUM_PROCESS:
 		add_process(writer, index);
 		break;
@@ -268,7 +274,7 @@ static void add_rows(struct writer *writer)
 {
 	static const char *const names[] = {
 		[SUM_TOOL] = "tool", [SUM_TASK] = "task", [SUM_PROCESS] = "process", [SUM_CONTAINER] = "container",
-		[SUM_USER] = "user", [SUM_TOTAL] = "total",
+		[SUM_USER] = "user", [SUM_GROUP] = "group", [SUM_TOTAL] = "total",
 	};
 	enum sum_by by = writer->report.request->by;
 	u32 count, limit = report_limit(&writer->report, 0);

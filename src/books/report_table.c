@@ -69,11 +69,14 @@ struct sum_row *report_rows(const struct report *report, enum sum_by by, u32 *co
 	return sorted;
 }
 
+#define ENDED 4		/* the column that says how many failed, or how the one ended */
+
 static const struct grid_column columns[] = {
 	{ .head = "", .left = true, .rest = 16 },
 	{ .head = "started", .drop = 9 },
+	{ .head = "tasks", .drop = 2 },
 	{ .head = "count", .drop = 2 },
-	{ .head = "failed", .drop = 3, .left = true },
+	{ .head = "failed", .drop = 3 },
 	{ .head = "wall", .drop = 1 },
 	{ .head = "CPU" },
 	{ .head = "share", .drop = 4 },
@@ -104,12 +107,14 @@ static void add_failed(struct grid *grid, const struct report *report, enum sum_
 	}
 }
 
-static void add_row(struct grid *grid, const struct report *report, enum sum_by by, const struct sum_row *row)
+/* tasks: how many there are, of a group. */
+static void add_row(struct grid *grid, const struct report *report, enum sum_by by, const struct sum_row *row, u32 tasks)
 {
 	const struct run *run = report->run;
 
 	add_name(grid, report, by, row);
 	grid_duration(grid, by == SUM_PROCESS && row->first > run->start ? row->first - run->start : 0);
+	grid_number(grid, tasks);
 	grid_number(grid, by == SUM_PROCESS ? 0 : row->processes);
 	add_failed(grid, report, by, row);
 	grid_duration(grid, row->covered);
@@ -128,43 +133,68 @@ static const char *heading(enum sum_by by)
 {
 	static const char *const headings[] = {
 		[SUM_TOOL] = "Tools", [SUM_TASK] = "Tasks", [SUM_PROCESS] = "Processes", [SUM_CONTAINER] = "Containers",
-		[SUM_USER] = "Users", [SUM_TOTAL] = "Total",
+		[SUM_USER] = "Users", [SUM_GROUP] = "Tasks by group", [SUM_TOTAL] = "Total",
 	};
 
 	return headings[by];
 }
 
-void report_table(struct report *report, enum sum_by by, u32 usual)
+/* By the first task of each group; the caller frees. */
+static u32 *count_tasks(const struct run *run)
 {
+	u32 *first = sum_first_of_group(run), *counts = xcalloc((size_t)run->task_count + 1, sizeof(*counts));
+
+	for (u32 i = 0; i < run->task_count; i++)
+		counts[first[i]]++;
+	free(first);
+	return counts;
+}
+
+static void print_rows(struct report *report, enum sum_by by, const struct sum_row *rows, u32 count)
+{
+	u32 *tasks = by == SUM_GROUP ? count_tasks(report->run) : NULL;
 	struct grid_column own[sizeof(columns) / sizeof(columns[0])];
-	struct sum_row rest = { 0 };
 	struct grid grid;
-	u32 count;
-	struct sum_row *rows = report_rows(report, by, &count);
-	u32 limit = report_limit(report, usual), shown = limit && limit < count ? limit : count;
 
 	memcpy(own, columns, sizeof(own));
 	if (by == SUM_PROCESS) {
 		own[0].rest = 40;
-		own[3].head = "ended";
+		own[ENDED].head = "ended";
+		own[ENDED].left = true;
 	}
-	own[3].left = by == SUM_PROCESS;
 	grid_begin(&grid, own, sizeof(own) / sizeof(own[0]));
-	for (u32 i = 0; i < shown; i++)
-		add_row(&grid, report, by, &rows[i]);
-	report_title(report, heading(by));
+	for (u32 i = 0; i < count; i++)
+		add_row(&grid, report, by, &rows[i], tasks && rows[i].index != RUN_NONE ? tasks[rows[i].index] : 0);
 	grid_print(&grid, report->out, report->style.width, "  ");
 	grid_free(&grid);
-	for (u32 i = shown; i < count; i++) {
+	free(tasks);
+}
+
+/* What those that are not shown come to. */
+static void print_rest(struct report *report, enum sum_by by, const struct sum_row *rows, u32 count)
+{
+	struct sum_row rest = { 0 };
+
+	for (u32 i = 0; i < count; i++) {
 		costs_add(&rest.costs, &rows[i].costs);
 		rest.processes += rows[i].processes;
 	}
-	if (shown < count) {
-		text_add_format(report->out, "  %u more, with ", count - shown);
-		if (by != SUM_PROCESS)
-			text_add_format(report->out, "%u process%s and ", rest.processes, rest.processes == 1 ? "" : "es");
-		report_duration(report, rest.costs.cpu);
-		text_add(report->out, " of CPU time together (--all shows them)\n");
-	}
+	text_add_format(report->out, "  %u more, with ", count);
+	if (by != SUM_PROCESS)
+		text_add_format(report->out, "%u process%s and ", rest.processes, rest.processes == 1 ? "" : "es");
+	report_duration(report, rest.costs.cpu);
+	text_add(report->out, " of CPU time together (--all shows them)\n");
+}
+
+void report_table(struct report *report, enum sum_by by, u32 usual)
+{
+	u32 count;
+	struct sum_row *rows = report_rows(report, by, &count);
+	u32 limit = report_limit(report, usual), shown = limit && limit < count ? limit : count;
+
+	report_title(report, heading(by));
+	print_rows(report, by, rows, shown);
+	if (shown < count)
+		print_rest(report, by, rows + shown, count - shown);
 	free(rows);
 }

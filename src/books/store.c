@@ -70,8 +70,10 @@ const char *store_trouble(sqlite3 *db, int *error)
 	case SQLITE_PERM:
 		*error = EROFS;
 		return "it cannot be written";
-	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+		*error = EUCLEAN;
+		return "it is no database, or damaged";
+	case SQLITE_CORRUPT:
 	case SQLITE_ERROR:
 	case SQLITE_TOOBIG:
 		*error = EUCLEAN;

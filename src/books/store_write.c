@@ -163,9 +163,16 @@ void store_file(struct store_writer *writer, u32 index, const struct run_file *f
 
 /* --- batches --- */
 
+static bool batch_is_empty(const struct batch *batch)
+{
+	return !batch->rows[PART_NAMES] && !batch->rows[PART_ROWS] && !batch->rows[PART_SAMPLES];
+}
+
+/* What it takes in memory, which can be twice what is in it. */
 static size_t batch_bytes(const struct batch *batch)
 {
-	return batch->parts[PART_NAMES].length + batch->parts[PART_ROWS].length + batch->parts[PART_SAMPLES].length;
+	return batch->parts[PART_NAMES].capacity + batch->parts[PART_ROWS].capacity +
+	       batch->parts[PART_SAMPLES].capacity;
 }
 
 static void batch_free(struct batch *batch)
@@ -193,13 +200,13 @@ static void trim(struct store_writer *writer)
 			struct batch *newest = NULL;
 
 			for (struct batch *batch = writer->waiting; batch; batch = batch->next)
-				if (batch->parts[part].length)
+				if (batch->rows[part])
 					newest = batch;
 			if (!newest)
 				break;
 			if (!writer->why)
 				writer->why = "the disk is too slow";
-			writer->waiting_bytes -= newest->parts[part].length;
+			writer->waiting_bytes -= newest->parts[part].capacity;
 			writer->given_up += newest->rows[part];
 			text_free(&newest->parts[part]);
 			newest->rows[part] = 0;
@@ -211,7 +218,7 @@ void store_flush(struct store_writer *writer)
 {
 	struct batch *batch = writer->filling, **last;
 
-	if (!batch_bytes(batch))
+	if (batch_is_empty(batch))
 		return;
 	batch->time = wall_boot_now();
 	pthread_mutex_lock(&writer->lock);

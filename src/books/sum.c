@@ -17,6 +17,7 @@ struct sum {
 	struct sum_row *rows;
 	u32 count, none;	/* none: the row of what is in none of these */
 	struct table users;	/* uid + 1 -> row + 1 */
+	u32 *row_of_task;	/* by group */
 };
 
 /* Where a row stands while the samples are read. */
@@ -62,6 +63,8 @@ static u32 row_of(struct sum *sum, u32 process)
 		break;
 	case SUM_USER:
 		return row_of_user(sum, p->user);
+	case SUM_GROUP:
+		return p->task < sum->run->task_count ? sum->row_of_task[p->task] : sum->none;
 	case SUM_TOTAL:
 		break;
 	}
@@ -73,7 +76,8 @@ static void make_rows(struct sum *sum)
 	const struct run *run = sum->run;
 	const u32 counts[] = {
 		[SUM_TOOL] = run->tool_count, [SUM_TASK] = run->task_count, [SUM_PROCESS] = run->process_count,
-		[SUM_CONTAINER] = run->container_count, [SUM_USER] = 0, [SUM_TOTAL] = 1,
+		[SUM_CONTAINER] = run->container_count, [SUM_USER] = 0, [SUM_GROUP] = run->task_count,
+		[SUM_TOTAL] = 1,
 	};
 
 	if (sum->by == SUM_USER)
@@ -84,6 +88,8 @@ static void make_rows(struct sum *sum)
 	for (u32 i = 0; i < sum->none; i++)
 		sum->rows[i].index = i;
 	sum->rows[sum->none].index = RUN_NONE;
+	if (sum->by == SUM_GROUP)
+		sum->row_of_task = sum_first_of_group(run);
 }
 
 static void add_up(struct sum *sum, const u32 *row_of_process)
@@ -211,7 +217,25 @@ struct sum_row *sum_make(const struct run *run, enum sum_by by, u32 *count)
 	if (kept)
 		qsort(sum.rows, kept, sizeof(*sum.rows), by_cpu);
 	table_free(&sum.users);
+	free(sum.row_of_task);
 	free(row_of_process);
 	*count = kept;
 	return sum.rows;
+}
+
+u32 *sum_first_of_group(const struct run *run)
+{
+	u32 *first = xmalloc((run->task_count + 1) * sizeof(*first));
+	struct table groups = { 0 };
+
+	for (u32 i = 0; i < run->task_count; i++) {
+		u64 group = (u64)run->tasks[i].group + 1;
+		void *found = table_get(&groups, group);
+
+		first[i] = found ? (uintptr_t)found - 1 : i;
+		if (!found && table_put(&groups, group, (void *)(uintptr_t)(i + 1)))
+			abort();
+	}
+	table_free(&groups);
+	return first;
 }

@@ -10,11 +10,12 @@ enum sum_by {
 	SUM_PROCESS,
 	SUM_CONTAINER,
 	SUM_USER,
+	SUM_GROUP,		/* of tasks */
 	SUM_TOTAL,		/* one row */
 };
 
 struct sum_row {
-	u32 index;		/* of the tool, task, ...; the uid; RUN_NONE: what is in none */
+	u32 index;		/* of the tool, task, ...; the uid; of a group its first task; RUN_NONE: what is in none */
 	u32 processes, failures;	/* failures: as sum_failed says */
 	u64 first, last;	/* begin of the first, end of the last */
 	u64 lifetime;		/* of all, added up */
@@ -31,5 +32,8 @@ static inline bool sum_failed(const struct run_process *process)
 
 /* Sorted by CPU time, the most first; the caller frees. */
 struct sum_row *sum_make(const struct run *run, enum sum_by by, u32 *count);
+
+/* Of each task the first of its group; the caller frees. */
+u32 *sum_first_of_group(const struct run *run);
 
 #endif

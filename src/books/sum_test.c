@@ -144,7 +144,7 @@ static void every_cut_adds_up_to_the_total(void **state)
 	(void)state;
 	for (u32 i = 0; i < 50; i++) {
 		run_tool_add(run);
-		run_task_add(run);
+		run_task_add(run)->group = i % 7;
 		run_container_add(run);
 	}
 	for (u32 i = 0; i < 100000; i++) {
@@ -177,6 +177,30 @@ static void every_cut_adds_up_to_the_total(void **state)
 	run_free(run);
 }
 
+static void groups_are_their_tasks_together(void **state)
+{
+	struct run *run = run_new();
+	struct sum_row *rows;
+	u32 count;
+
+	(void)state;
+	run_tool_add(run);
+	for (u32 i = 0; i < 6; i++) {
+		run_task_add(run)->group = 10 + i % 2;
+		add(run, 0, 10 * i, 10 * i + 15, 1 + i)->task = i;
+	}
+	add(run, 0, 0, 5, 1);
+	rows = sum_make(run, SUM_GROUP, &count);
+	assert_int_equal(count, 3);
+	assert_int_equal(rows[0].index, 1);
+	assert_int_equal(rows[0].costs.cpu, 2 + 4 + 6);
+	assert_int_equal(rows[0].covered, 45 * SECOND);
+	assert_int_equal(rows[1].index, 0);
+	assert_int_equal(rows[2].index, RUN_NONE);
+	free(rows);
+	run_free(run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +208,7 @@ int main(void)
 		cmocka_unit_test(an_empty_run_has_a_total),
 		cmocka_unit_test(memory_is_what_was_there_at_once),
 		cmocka_unit_test(one_look_counts_as_one),
+		cmocka_unit_test(groups_are_their_tasks_together),
 		cmocka_unit_test(every_cut_adds_up_to_the_total),
 	};
 

@@ -90,7 +90,7 @@ static int run_report(const struct command *command, int argc, char **argv)
 }
 
 /* In the order of enum sum_by. */
-static const char *const by_names[] = { "tool", "task", "process", "container", "user", NULL };
+static const char *const by_names[] = { "tool", "task", "process", "container", "user", "group", NULL };
 
 #define AT(member) offsetof(struct report_settings, member)
 

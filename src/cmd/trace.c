@@ -72,15 +72,12 @@ static int deliver(void *context, const void *bytes, size_t size)
 	return output_some(&trace->output) ? 0 : -EPIPE;
 }
 
+/* For completion and near misses. */
+static const char *const kind_words[] = { "fork", "exec", "exit", "signal", "oom", "open", "change", "connect", "accept",
+					  "listen", "close", "retransmit", "reset", "drop", NULL };
+
 static int parse_kinds(const struct command *command, const struct option_rest *rest, u32 *kinds)
 {
-	const char *names[KIND_MAX + 1];
-	size_t count = 0;
-
-	for (u32 kind = 0; kind < KIND_MAX; kind++)
-		if (kind_is_public(kind))
-			names[count++] = kind_name(kind);
-	names[count] = NULL;
 	for (int i = 0; i < rest->count; i++) {
 		int kind = kind_find(rest->words[i]);
 		const char *nearest;
@@ -89,7 +86,7 @@ static int parse_kinds(const struct command *command, const struct option_rest *
 			*kinds |= 1U << kind;
 			continue;
 		}
-		nearest = nearest_word(rest->words[i], names);
+		nearest = nearest_word(rest->words[i], kind_words);
 		return option_mistake(command, "there is no event %s%s%s%s", rest->words[i],
 				      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 	}
@@ -315,7 +312,7 @@ static const struct example examples[] = {
 };
 
 static const struct positional positionals[] = {
-	{ .name = "KIND...", .help = "events to show: fork exec exit signal oom open change connect accept listen close "
+	{ .name = "KIND...", .words = kind_words, .help = "events to show: fork exec exit signal oom open change connect accept listen close "
 				  "retransmit reset drop" },
 	{ 0 }
 };

@@ -25,7 +25,7 @@ static const struct trigger {
 	const char *word;
 	unsigned int pair;	/* where its rare pair stands in it */
 } triggers[] = {
-	{"pass", 2}, {"pwd", 0}, {"token", 1}, {"secret", 2}, {"key", 0}, {"cred", 0}, {"auth", 0},
+	{"pass", 2}, {"pw", 0}, {"token", 1}, {"secret", 2}, {"key", 0}, {"cred", 0}, {"auth", 0},
 	{"bearer", 1}, {"cookie", 1}, {"sig=", 1}, {"signature", 2}, {"://", 0}, {"eyj", 1}, {"jwt", 0},
 	{"ghp_", 0}, {"gho_", 0}, {"ghu_", 0}, {"ghs_", 0}, {"ghr_", 0}, {"glpat", 1}, {"xox", 0},
 	{"github_pat", 5}, {"sk-", 1}, {"sk_", 1}, {"rk_", 1}, {"aiza", 1}, {"hf_", 1}, {"npm_", 2},
@@ -34,6 +34,11 @@ static const struct trigger {
 	{"zip", 0}, {"redis-cli", 2}, {"sqlcmd", 2}, {"bcp", 0}, {"ipmitool", 1}, {"mosquitto", 2},
 	{"cqlsh", 0}, {"smbclient", 1}, {"rpcclient", 2}, {"lftp", 1}, {"http", 1}, {"xfreerdp", 1},
 	{"snmp", 1}, {"useradd", 3}, {"usermod", 3}, {"openssl", 3},
+	{"ncftp", 1}, {"winexe", 3}, {"unrar", 1}, {"-hp", 1}, {"twine", 0}, {"ssh-k", 2}, {"rdesk", 0}, {"yt-d", 2},
+	{"wlfree", 1}, {"sqlpl", 2}, {"sqlld", 2}, {"expdp", 2}, {"impdp", 2}, {"rman", 1}, {"rabbit", 2},
+	{"poetry", 3}, {"basic", 2}, {"identified", 4}, {"@tcp(", 0}, {"@unix(", 0}, {"thin:", 0},
+	{"from-lit", 5}, {"otp", 0},
+	{"isql", 1}, {"obscure", 1}, {"crackm", 4}, {"netex", 3}, {"nxc", 0},
 };
 
 #define TRIGGERS (sizeof(triggers) / sizeof(*triggers))

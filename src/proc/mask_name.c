@@ -62,8 +62,10 @@ static struct segment next_segment(const char **name, const char *end)
 
 bool mask_is_secret_name(const char *name, size_t length)
 {
-	static const char *const secrets[] = {"pass", "pwd", "credential", "credentials", "creds", "jwt",
-					      NULL};
+	static const char *const secrets[] = {
+		"pass", "pwd", "pw", "credential", "credentials", "creds", "jwt", "otp", "bearer", "storepass",
+		"keypass", "dbpass", "rootpw", "bindpw", NULL,
+	};
 	static const char *const endings[] = {
 		"password", "passwd", "passphrase", "passwort", "secret", "token", "apikey", "secretkey",
 		"accesskey", "privatekey", "authkey", NULL,
@@ -111,4 +113,12 @@ bool mask_is_switch(const char *value, size_t length)
 					    NULL};
 
 	return in((struct segment){value, length}, words);
+}
+
+bool mask_is_credential(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (isdigit((unsigned char)text[i]) || text[i] == '=')
+			return length >= 8;
+	return false;
 }

@@ -90,14 +90,31 @@ static size_t name_start(const struct scan *scan, size_t end)
 	return at;
 }
 
+/* kubectl's way to make a secret: --from-literal=NAME=SECRET, whatever the name. */
+static bool is_literal(const struct scan *scan, size_t name)
+{
+	static const char option[] = "from-literal=";
+	size_t length = sizeof(option) - 1;
+
+	return name >= length && !memcmp(scan->text + name - length, option, length);
+}
+
 static void assignment(const struct scan *scan, size_t equals)
 {
-	size_t name = name_start(scan, equals), value = equals + 1, end = value;
+	size_t close = equals, value = equals + 1;
 	const char *text = scan->text;
+
+	/* NAME = VALUE, as files of settings have it */
+	while (close && text[close - 1] == ' ')
+		close--;
+	while (close < equals && value < scan->length && text[value] == ' ')
+		value++;
+	size_t name = name_start(scan, close), end = value;
 	bool query = in_query(scan, name);
 
+	equals = close;
 	if (value >= scan->length || text[value] == '=' ||
-	    !(mask_is_secret_name(text + name, equals - name) ||
+	    !(mask_is_secret_name(text + name, equals - name) || is_literal(scan, name) ||
 	      (query && is_query_secret(text + name, equals - name))))
 		return;
 	/* the directory of a shell, not a password */
@@ -109,7 +126,7 @@ static void assignment(const struct scan *scan, size_t equals)
 		mask_add(scan->spans, value + 1, end);
 		return;
 	}
-	bool first = !name && !scan->shell;
+	bool first = !name && !scan->shell && value == equals + 1;
 	while (end < scan->length) {
 		char c = text[end];
 		if ((c == '&' || c == ';') && another_begins(scan, end))
@@ -211,6 +228,39 @@ static void member(const struct scan *scan, size_t colon)
 	mask_add(scan->spans, value, end);
 }
 
+/* Long, with letters and digits: no name that a person gave. */
+static bool looks_drawn(const char *text, size_t length)
+{
+	bool digit = false, letter = false;
+
+	for (size_t i = 0; i < length; i++) {
+		digit = digit || isdigit((unsigned char)text[i]);
+		letter = letter || isalpha((unsigned char)text[i]);
+	}
+	return length >= 20 && digit && letter;
+}
+
+/* Addresses that are secrets themselves: whoever knows one may post there. */
+static void webhook(const struct scan *scan, size_t start, size_t end)
+{
+	static const char *const places[] = {"hooks.slack.com/services/", "api.telegram.org/bot", "/api/webhooks/",
+					     "webhook.office.com/"};
+
+	size_t limit = scan->length - start < AUTHORITY ? scan->length : start + AUTHORITY;
+
+	while (end < limit && !space(scan->text[end]) && !strchr("\"'`<>:", scan->text[end]))
+		end++;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		const char *place = memmem(scan->text + start, end - start, places[i], strlen(places[i]));
+		if (!place)
+			continue;
+		while (end < scan->length && !space(scan->text[end]) && !strchr("\"'`<>", scan->text[end]))
+			end++;
+		mask_add(scan->spans, (size_t)(place - scan->text) + strlen(places[i]), end);
+		return;
+	}
+}
+
 /* scheme://user:secret@host. A secret may hold a slash; a port is only digits. */
 static void url(const struct scan *scan, size_t colon)
 {
@@ -235,8 +285,12 @@ static void url(const struct scan *scan, size_t colon)
 				break;
 		}
 	}
+	/* a token may stand in the user's place, alone or with a word that says so */
+	if (at && (secret ? same(text + secret, at - secret, "x-oauth-basic") : looks_drawn(text + start, at - start)))
+		mask_add(scan->spans, start, at);
 	if (secret && at >= secret)
 		mask_add(scan->spans, secret, at);
+	webhook(scan, start, end);
 }
 
 static const struct {
@@ -278,15 +332,61 @@ static void known_token(const struct scan *scan, size_t at)
 
 static void bearer(const struct scan *scan, size_t at)
 {
-	size_t value = at + 7, end = value;
+	const char *text = scan->text;
+	bool basic = scan->length - at >= 14 && !strncasecmp(text + at, "basic ", 6);
+	size_t value = at + (basic ? 6 : 7), end = value;
 
-	if (scan->length - at < 15 || strncasecmp(scan->text + at, "bearer ", 7))
+	if (!basic && (scan->length - at < 15 || strncasecmp(text + at, "bearer ", 7)))
 		return;
-	while (end < scan->length &&
-	       (token_byte(scan->text[end]) || strchr("~+/=", scan->text[end])) && scan->text[end])
+	while (end < scan->length && (token_byte(text[end]) || strchr("~+/=", text[end])) && text[end])
 		end++;
-	if (end - value >= 8)
+	if (basic ? mask_is_credential(text + value, end - value) : end - value >= 8)
 		mask_add(scan->spans, value, end);
+}
+
+/* IDENTIFIED BY 'SECRET', PASSWORD 'SECRET' */
+static void sql(const struct scan *scan, size_t quote)
+{
+	const char *text = scan->text;
+	size_t end = quote, word;
+
+	while (end && text[end - 1] == ' ')
+		end--;
+	for (word = end; word && isalpha((unsigned char)text[word - 1]);)
+		word--;
+	if (end == quote || !(same(text + word, end - word, "password") ||
+			      (same(text + word, end - word, "by") && word >= 11 &&
+			       !strncasecmp(text + word - 11, "identified ", 11))))
+		return;
+	mask_add(scan->spans, quote + 1, closing_quote(scan, quote));
+}
+
+/* USER:SECRET@tcp(HOST), as Go's drivers of databases have it. */
+static void dsn(const struct scan *scan, size_t at)
+{
+	const char *text = scan->text;
+	size_t left = scan->length - at, start = at, secret = 0;
+
+	if (!(left > 5 && !memcmp(text + at, "@tcp(", 5)) && !(left > 6 && !memcmp(text + at, "@unix(", 6)))
+		return;
+	for (; start && at - start < AUTHORITY && !space(text[start - 1]) && !strchr("\"'=", text[start - 1]); start--)
+		if (text[start - 1] == ':')
+			secret = start;
+	if (secret)
+		mask_add(scan->spans, secret, at);
+}
+
+/* jdbc:oracle:thin:USER/SECRET@HOST */
+static void thin(const struct scan *scan, size_t colon)
+{
+	const char *text = scan->text, *slash, *at;
+
+	if (colon < 4 || memcmp(text + colon - 4, "thin", 4))
+		return;
+	slash = memchr(text + colon, '/', scan->length - colon);
+	at = slash ? memchr(slash, '@', scan->length - (size_t)(slash - text)) : NULL;
+	if (at && !memchr(text + colon, '@', (size_t)(slash - text) - colon))
+		mask_add(scan->spans, (size_t)(slash + 1 - text), (size_t)(at - text));
 }
 
 static void private_key(const struct scan *scan, size_t at)
@@ -317,8 +417,13 @@ void mask_text(const char *text, size_t length, bool shell, struct mask_spans *s
 			assignment(&scan, at);
 		else if (c == ':' && length - at > 3 && text[at + 1] == '/' && text[at + 2] == '/')
 			url(&scan, at);
-		else if (c == ':')
+		else if (c == ':') {
+			thin(&scan, at);
 			member(&scan, at);
+		} else if (c == '@')
+			dsn(&scan, at);
+		else if (c == '\'')
+			sql(&scan, at);
 		else if (c == '-')
 			private_key(&scan, at);
 		if (word && !inside) {

@@ -14,94 +14,25 @@
 
 #define DEPTH 4
 
-enum {
-	ATTACHED = 1 << 0,	/* -pSECRET */
-	NEXT = 1 << 1,		/* -p SECRET */
-	PREFIX = 1 << 2,	/* also tools whose names begin so */
-	LOGIN = 1 << 3,		/* only after the word login */
-	ONCE = 1 << 4,		/* what follows is another command */
-};
-
-struct mask_tool {
-	const char *name;
-	const char *letters;
-	int how;
-	char separator;		/* USER separator SECRET */
-};
-
-static const struct mask_tool tools[] = {
-	{"mysql", "p", ATTACHED | PREFIX, 0},
-	{"mariadb", "p", ATTACHED | PREFIX, 0},
-	{"sshpass", "p", ATTACHED | NEXT | ONCE, 0},
-	{"mongo", "p", ATTACHED | NEXT | PREFIX, 0},
-	{"curl", "uU", ATTACHED | NEXT, ':'},
-	{"http", "a", ATTACHED | NEXT, ':'},
-	{"https", "a", ATTACHED | NEXT, ':'},
-	{"lftp", "u", ATTACHED | NEXT, ','},
-	{"smbclient", "U", ATTACHED | NEXT, '%'},
-	{"rpcclient", "U", ATTACHED | NEXT, '%'},
-	{"7z", "p", ATTACHED | PREFIX, 0},
-	{"zip", "P", ATTACHED | NEXT, 0},
-	{"unzip", "P", ATTACHED | NEXT, 0},
-	{"docker", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"podman", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"nerdctl", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"buildah", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"skopeo", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"helm", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"oras", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"crane", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"az", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"oc", "p", ATTACHED | NEXT | LOGIN, 0},
-	{"ldap", "w", ATTACHED | NEXT | PREFIX, 0},
-	{"redis-cli", "a", ATTACHED | NEXT, 0},
-	{"sqlcmd", "P", ATTACHED | NEXT, 0},
-	{"bcp", "P", ATTACHED | NEXT, 0},
-	{"ipmitool", "P", ATTACHED | NEXT, 0},
-	{"mosquitto_", "P", ATTACHED | NEXT | PREFIX, 0},
-	{"cqlsh", "p", ATTACHED | NEXT, 0},
-	{"snmp", "AX", ATTACHED | NEXT | PREFIX, 0},
-	{"useradd", "p", ATTACHED | NEXT, 0},
-	{"usermod", "p", ATTACHED | NEXT, 0},
-	{"openssl", "kK", NEXT, 0},
-	{"xfreerdp", "", 0, 0},
-};
-
-static const struct mask_tool *find_tool(const char *word, size_t length)
-{
-	const char *slash = memrchr(word, '/', length);
-
-	if (slash) {
-		length -= (size_t)(slash + 1 - word);
-		word = slash + 1;
-	}
-	for (size_t i = 0; i < length; i++)
-		if (!isalnum((unsigned char)word[i]) && !memchr("-_.", word[i], 3))
-			return NULL;
-	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++) {
-		size_t name = strlen(tools[i].name);
-		if (length >= name && !memcmp(word, tools[i].name, name) &&
-		    (length == name || (tools[i].how & PREFIX)))
-			return &tools[i];
-	}
-	return NULL;
-}
-
 static bool equals(const char *text, size_t length, const char *word)
 {
 	return length == strlen(word) && !strncasecmp(text, word, length);
 }
 
-/* Options of which USER:SECRET is the value, whatever the tool. */
-static bool takes_user_secret(const char *name, size_t length)
+/* Long options of which the value is a name, what is returned, and a secret; 0 if it is none of them. */
+static char option_separator(const struct mask_tool *tool, const char *name, size_t length)
 {
 	static const char *const names[] = {"auth", "creds", "src-creds", "dest-creds", "proxy-user",
 					    "userpass", "http-auth"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (equals(name, length, names[i]))
-			return true;
-	return false;
+			return ':';
+	if (!tool || tool->separator != ':')
+		return 0;
+	if (equals(name, length, "cookie"))
+		return '=';
+	return equals(name, length, "user") || equals(name, length, "cert") ? ':' : 0;
 }
 
 static void hide_after(const char *text, size_t from, size_t to, char separator,
@@ -121,59 +52,120 @@ static bool long_option(struct mask_words *words, const char *text, size_t from,
 
 	while (end < to && (isalnum((unsigned char)text[end]) || strchr("-_.", text[end])) && text[end])
 		end++;
-	if (end - name < 3 || (end < to && text[end] != '='))
+	if ((end - name < 3 && !equals(text + name, end - name, "pw")) || (end < to && text[end] != '='))
 		return false;
-	bool user = takes_user_secret(text + name, end - name) ||
-		    (words->tool && words->tool->separator == ':' &&
-		     equals(text + name, end - name, "user"));
-	bool secret = !user && mask_is_secret_name(text + name, end - name);
+	char separator = option_separator(words->tool, text + name, end - name);
+	bool secret = !separator && mask_is_secret_name(text + name, end - name);
 	/* with one dash, "pass" is the number of a pass, or says how the secret comes */
 	if (name == from + 1 && equals(text + name, end - name, "pass"))
 		secret = false;
-	if (!user && !secret)
+	if (!separator && !secret)
 		return false;
-	if (end < to && user)
-		hide_after(text, end + 1, to, ':', spans);
+	if (end < to && separator)
+		hide_after(text, end + 1, to, separator, spans);
 	else if (end < to && !mask_is_switch(text + end + 1, to - end - 1))
 		mask_add(spans, end + 1, to);
-	if (end == to && (user || !mask_has_negation(text + name, end - name))) {
-		words->pending = user ? MASK_USER_SECRET : MASK_VALUE;
-		words->separator = ':';
+	if (end == to && (separator || !mask_has_negation(text + name, end - name))) {
+		words->pending = separator ? MASK_USER_SECRET : MASK_VALUE;
+		words->separator = separator;
 	}
+	return true;
+}
+
+static bool short_option_of(const struct mask_tool *tool, struct mask_words *words, const char *text,
+			    size_t from, size_t to, struct mask_spans *spans)
+{
+	char first = text[from + 1], last = text[to - 1];
+
+	if ((tool->how & MASK_LOGIN) && !words->login)
+		return false;
+	if (first && strchr(tool->letters, first) && to - from > 2) {
+		size_t value = from + 2 + (text[from + 2] == '=');
+		if (!(tool->how & MASK_ATTACHED))
+			return false;
+		if (tool->separator)
+			hide_after(text, value, to, tool->separator, spans);
+		else
+			mask_add(spans, value, to);
+		if (tool->how & MASK_ONCE)
+			words->tool = NULL;
+		return true;
+	}
+	/* alone, or the last of several flags in one word */
+	if (!(tool->how & MASK_NEXT) || !last || !strchr(tool->letters, last) || to - from > 7)
+		return false;
+	for (size_t i = from + 1; i < to; i++)	/* -sSu; but snmpget -v2c */
+		if (!isalpha((unsigned char)text[i]))
+			return false;
+	words->pending = tool->separator ? MASK_USER_SECRET : MASK_VALUE;
+	words->separator = tool->separator;
+	if (tool->how & MASK_ONCE)
+		words->tool = NULL;
 	return true;
 }
 
 static bool short_option(struct mask_words *words, const char *text, size_t from, size_t to,
 			 struct mask_spans *spans)
 {
-	const struct mask_tool *tool = words->tool;
+	if (text[from + 1] == '-')
+		return false;
+	for (const struct mask_tool *tool = words->tool; tool; tool = mask_tool_next(tool))
+		if (short_option_of(tool, words, text, from, to, spans))
+			return true;
+	return false;
+}
 
-	if (!tool || ((tool->how & LOGIN) && !words->login) || text[from + 1] == '-')
+/* USER/SECRET@DATABASE; what begins with the slash has no user and no secret. */
+static void oracle(const char *text, size_t from, size_t to, struct mask_spans *spans)
+{
+	const char *slash = memchr(text + from, '/', to - from), *at;
+
+	if (!slash || slash == text + from)
+		return;
+	at = memchr(slash, '@', (size_t)(text + to - slash));
+	mask_add(spans, (size_t)(slash + 1 - text), at ? (size_t)(at - text) : to);
+}
+
+/* npm config set //registry/:_authToken SECRET */
+static bool is_bare_name(const char *text, size_t from, size_t to)
+{
+	const char *colon = memrchr(text + from, ':', to - from);
+
+	if (colon)
+		from = (size_t)(colon + 1 - text);
+	return !memchr(text + from, '=', to - from) && mask_is_secret_name(text + from, to - from);
+}
+
+/* Is this the nth word behind the tool, or behind the word that the row names? */
+static bool is_nth(const struct mask_tool *tool, struct mask_words *words, const char *text, size_t from, size_t to)
+{
+	size_t length = strlen(tool->behind ? tool->behind : "");
+
+	if (length && words->behind != tool) {
+		if (to - from >= length && !memcmp(text + from, tool->behind, length)) {
+			words->behind = tool;
+			words->count = 0;
+		}
 		return false;
-	char first = text[from + 1], last = text[to - 1];
-	if (first && strchr(tool->letters, first) && to - from > 2) {
-		size_t value = from + 2 + (text[from + 2] == '=');
-		if (!(tool->how & ATTACHED))
-			return false;
-		if (tool->separator)
-			hide_after(text, value, to, tool->separator, spans);
-		else
-			mask_add(spans, value, to);
-		if (tool->how & ONCE)
-			words->tool = NULL;
-		return true;
 	}
-	/* alone, or the last of several flags in one word */
-	if (!(tool->how & NEXT) || !last || !strchr(tool->letters, last) || to - from > 7)
-		return false;
-	for (size_t i = from + 1; i < to; i++)
-		if (!isalnum((unsigned char)text[i]))
-			return false;
-	words->pending = tool->separator ? MASK_USER_SECRET : MASK_VALUE;
-	words->separator = tool->separator;
-	if (tool->how & ONCE)
-		words->tool = NULL;
-	return true;
+	return tool->nth && words->count == tool->nth;
+}
+
+/* What a word that is no option, and no tool, means to the tool before it. */
+static void operand(struct mask_words *words, const char *text, size_t from, size_t to, struct mask_spans *spans)
+{
+	words->count++;
+	for (const struct mask_tool *tool = words->tool; tool; tool = mask_tool_next(tool)) {
+		if ((tool->how & MASK_SLASH) && to - from > 3 && !memcmp(text + from, "/p:", 3))
+			mask_add(spans, from + 3, to);
+		if (tool->how & MASK_ORACLE)
+			oracle(text, from, to, spans);
+		if ((tool->how & MASK_BARE) && (words->set || !(tool->how & MASK_SET)) &&
+		    is_bare_name(text, from, to))
+			words->pending = MASK_VALUE;
+		if (is_nth(tool, words, text, from, to))
+			mask_add(spans, from, to);
+	}
 }
 
 /* The end of a shell word; a quote that is never closed is an ordinary byte. */
@@ -198,13 +190,14 @@ static size_t word_end(const char *text, size_t at, size_t to)
 	return at < to ? at : to;
 }
 
-static void shell_words(const char *text, size_t from, size_t to, struct mask_spans *spans, int depth)
+static void shell_words(const struct mask_tool *outer, const char *text, size_t from, size_t to,
+			struct mask_spans *spans, int depth)
 {
-	struct mask_words words = {0};
+	struct mask_words words = {.tool = outer && (outer->how & MASK_INSIDE) ? outer : NULL};
 
 	for (size_t at = from; at < to;) {
 		if (strchr(";|&()`\n", text[at]) && text[at])
-			words = (struct mask_words){0};
+			words = (struct mask_words){.tool = words.tool && (words.tool->how & MASK_INSIDE) ? words.tool : NULL};
 		size_t end = word_end(text, at, to);
 		if (end == at) {
 			at++;
@@ -255,23 +248,32 @@ void mask_word(struct mask_words *words, const char *text, size_t from, size_t t
 		hide_after(text, from, to, words->separator, spans);
 		return;
 	}
+	if (pending == MASK_CREDENTIAL && mask_is_credential(text + from, to - from)) {
+		mask_add(spans, from, to);
+		return;
+	}
 	if (option && (short_option(words, text, from, to, spans) ||
 		       long_option(words, text, from, to, spans)))
 		return;
 	if (!option) {
-		const struct mask_tool *tool = find_tool(text + from, to - from);
+		const struct mask_tool *tool = mask_tool_find(text + from, to - from);
 		if (tool) {
 			words->tool = tool;
-			words->login = false;
-		} else if (words->tool && (words->tool->how & ONCE)) {
-			words->tool = NULL;
+			words->behind = NULL;
+			words->count = 0;
+			words->login = words->set = false;
+		} else {
+			if (words->tool && (words->tool->how & MASK_ONCE))
+				words->tool = NULL;
+			operand(words, text, from, to, spans);
 		}
 		if (equals(text + from, to - from, "login"))
 			words->login = true;
-		if (words->tool && !strcmp(words->tool->name, "xfreerdp") && to - from > 3 &&
-		    !memcmp(text + from, "/p:", 3))
-			mask_add(spans, from + 3, to);
+		if (equals(text + from, to - from, "set"))
+			words->set = true;
+		if (equals(text + from, to - from, "basic") || equals(text + from, to - from, "bearer"))
+			words->pending = MASK_CREDENTIAL;
 	}
 	if (depth < DEPTH && has_space(text, from, to))
-		shell_words(text, from, to, spans, depth);
+		shell_words(words->tool, text, from, to, spans, depth);
 }

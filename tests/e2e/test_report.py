@@ -55,7 +55,7 @@ def test_rows_add_up(case):
     script = "for i in 1 2 3; do %s leaf $i; done; seq 200000 | sort -r | tail -1; false; dd if=/dev/zero of=%s bs=1M count=3" % (
         program("burst"), case.path("zeros"))
     _, run = recorded.run(case, SHELL, "-c", script)
-    for by in ("tool", "task", "process", "container", "user"):
+    for by in ("tool", "task", "process", "container", "user", "group"):
         report = document(case, "--by", by)
         totals = dict(flat(report["totals"]))
         equal(report["by"], by, "what the rows are")

@@ -56,7 +56,8 @@ const CHARTS = [
 		{name: "sent", values: load.sent, color: "path"},
 		{name: "machine", values: together(machine.received, machine.sent), color: "machine"},
 	], 0, 1 << 10),
-];
+// Where nothing happened is nothing to see.
+].filter((one) => one.lines.some((line) => line.peak > 0));
 const CHART_HEIGHT = 46, CHART_GAP = 20, AXIS_HEIGHT = 24, STRIP_HEIGHT = data.critical.length ? 26 : 0;
 const CHARTS_HEIGHT = AXIS_HEIGHT + CHARTS.length * (CHART_HEIGHT + CHART_GAP) + STRIP_HEIGHT + 4;
 

@@ -24,7 +24,7 @@ const colorOfTool = (() => {
 	return out;
 })();
 
-// Task groups share the palette in the order they appear: they are of this run only.
+// A task group that is called like a tool has its colour; others take what is left, in the order they appear.
 const groupNames = [], groupOf = new Int32Array(taskCount);
 {
 	const known = new Map();
@@ -37,6 +37,16 @@ const groupNames = [], groupOf = new Int32Array(taskCount);
 		groupOf[t] = known.get(group);
 	}
 }
+const colorOfGroup = (() => {
+	const out = groupNames.map((group) => {
+		const tool = toolNames.indexOf(group);
+		return tool >= 0 ? colorOfTool[tool] : PALETTE;
+	});
+	const left = [...Array(PALETTE).keys()].filter((slot) => !out.includes(slot));
+	return out.map((slot, g) => slot === PALETTE && !toolNames.includes(groupNames[g]) && left.length ? left.shift() : slot);
+})();
+// Of a path, the end tells tasks apart.
+const shortNames = data.tasks.name.map((task) => /^\S*\/\S+$/.test(task) ? task.slice(task.lastIndexOf("/", task.length - 2) + 1) : task);
 
 // The uppermost row from `from` on whose last bar has ended: a tree over the ends of rows, each node the least below it.
 class FreeRows {
@@ -104,8 +114,8 @@ const MODES = {
 	tasks: {
 		label: "Tasks", there: taskCount > 1, begins: tasks.start, ends: tasks.end,
 		items: () => [...tasks.start.keys()].filter((t) => tasks.processes[t]).sort((a, b) => tasks.start[a] - tasks.start[b]),
-		groups: (items) => pack(items, tasks.start, tasks.end, (t) => groupOf[t], (g) => groupNames[g], (g) => g % PALETTE),
-		color: (t) => groupOf[t] % PALETTE, text: (t) => data.tasks.name[t],
+		groups: (items) => pack(items, tasks.start, tasks.end, (t) => groupOf[t], (g) => groupNames[g], (g) => colorOfGroup[g]),
+		color: (t) => colorOfGroup[groupOf[t]], text: (t) => shortNames[t],
 		of: (i) => taskOf[i], failed: (t) => tasks.failures[t] > 0,
 	},
 	tools: {

@@ -30,7 +30,7 @@ function makeHead() {
 
 function makeTotals() {
 	const total = data.total[0] || {}, wall = run.wall, cpu = (total.cpu || 0) / 1000;
-	const busy = wall ? cpu / wall : 0, peak = Math.max(total.together || 0, total.memory || 0);
+	const busy = wall ? cpu / wall : 0, peak = Math.max(total.together || 0, total.memory || 0, data.size.peak_memory);
 	const limit = run.limit || run.memory;
 	const add = (label, value, more, bad) => byId("totals").append(element("div", {}, element("dt", {}, label), element("dd", {}, value),
 		element("dd", {class: bad ? "more bad" : "more"}, more)));
@@ -172,19 +172,36 @@ function makeSize() {
 	}
 	byId("size-lead").append(element("strong", {}, need.cpus + (need.cpus === 1 ? " CPU" : " CPUs") + " and " + bytes(need.memory)),
 		" would do: it used " + cores(need.mean_cpus) + " cores on average and " + cores(need.peak_cpus) + " at most, and " + bytes(need.peak_memory) +
-		" of memory; " + percent(need.headroom) + " is headroom." + (run.cpus ? " This machine has " + run.cpus + " CPUs and " + bytes(run.memory) + "." : ""));
+		" of memory; " + percent(need.headroom) + " of memory is headroom." + (need.duration && need.duration > run.wall * 1.02 ? " It would take about " + duration(need.duration) + "." : "") + (run.cpus ? " This machine has " + run.cpus + " CPUs and " + bytes(run.memory) + "." : ""));
+	makeOffers(need);
+	makeGroups(need.groups);
+}
+
+function makeOffers(need) {
 	const rows = [...(need.offers || [])];
 	if (need.host)
 		rows.push(Object.assign({}, need.host, {here: true}));
 	if (!rows.length)
 		return;
-	const hours = run.wall / 3600e6, money = (value, row) => (value < 0.01 ? value.toPrecision(2) : value.toFixed(2)) + " " + row.currency;
+	const money = (value, row) => (value < 0.01 ? value.toPrecision(2) : value.toFixed(2)) + " " + row.currency;
+	const hours = (row) => (row.here ? run.wall : need.duration || run.wall) / 3600e6;
 	byId("size-table").append(new Table({label: "Machines that fit", rows: rows.keys(), sort: 4, descending: false, columns: [
-		words("Machine", (i) => rows[i].name + (rows[i].here ? " (nearest to this one)" : "")), words("Provider", (i) => [rows[i].provider, rows[i].region].filter((part) => part).join(", ")),
+		words("Machine", (i) => rows[i].name + (rows[i].here ? " (nearest to this one)" : "")),
+		words("Provider", (i) => [rows[i].provider, rows[i].region].filter((part) => part).join(", ")),
 		number("CPUs", (i) => rows[i].cpus), size("Memory", (i) => rows[i].memory),
 		{label: "An hour", value: (i) => rows[i].price, say: (i) => money(rows[i].price, rows[i])},
-		{label: "This run", value: (i) => rows[i].price, say: (i) => money(rows[i].price * hours, rows[i])},
+		{label: "This run", value: (i) => rows[i].price * hours(rows[i]), say: (i) => money(rows[i].price * hours(rows[i]), rows[i])},
 	]}).element, element("p", {class: "hint"}, "Prices: " + need.source + (need.date ? ", " + need.date : "") + "."));
+}
+
+function makeGroups(groups) {
+	if (!groups.length)
+		return;
+	byId("size-table").append(element("h3", {class: "within"}, "Each task"), new Table({label: "What each task needs", rows: groups.keys(), sort: 1, columns: [
+		words("Group", (i) => groups[i].name), number("CPUs", (i) => groups[i].cpus), size("Memory", (i) => groups[i].memory, "with headroom"),
+		size("Peak memory", (i) => groups[i].peak_memory), {label: "Mean CPUs", value: (i) => groups[i].mean_cpus, say: (i) => cores(groups[i].mean_cpus)},
+		{label: "Peak CPUs", value: (i) => groups[i].peak_cpus, say: (i) => cores(groups[i].peak_cpus)}, time("Takes", (i) => groups[i].duration, "on average"),
+	], pick: (i) => spotlight(groups[i].name, markOf((p) => taskOf[p] >= 0 && data.tasks.group[taskOf[p]] === groups[i].name), "tasks")}).element);
 }
 
 // --- around the timeline ---

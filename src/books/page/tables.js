@@ -155,7 +155,7 @@ const PANELS = {
 		(i) => spotlight(data.tools[i].name, markOf((p) => toolOf[p] === data.tools[i].index), "tools"))},
 	tasks: {label: "Tasks", count: taskCount, make: () => {
 		const columns = telling([
-			words("Task", (t) => data.tasks.name[t], (t) => groupOf[t] % PALETTE), words("Group", (t) => data.tasks.group[t]),
+			words("Task", (t) => data.tasks.name[t], (t) => colorOfGroup[groupOf[t]]), words("Group", (t) => data.tasks.group[t]),
 			time("From", (t) => Math.max(0, tasks.start[t])), time("Lasted", (t) => tasks.end[t] - tasks.start[t]),
 			number("Processes", (t) => tasks.processes[t]), bad("Failed", (t) => tasks.failures[t]),
 			time("CPU", (t) => tasks.cpu[t]), time("CPU wait", (t) => tasks.cpu_wait[t]), time("Disk wait", (t) => tasks.disk_wait[t]),
