@@ -135,13 +135,16 @@ test: ## install what is missing, then all of unit, e2e, vm; PARTS="unit e2e"
 fuzz: $(FUZZERS) ## fuzz the decoder and parsers, FUZZ_SECONDS each
 	@for fuzzer in $(FUZZERS); do echo "fuzzing $$fuzzer"; $$fuzzer $(FUZZ_SECONDS) || exit 1; done
 
-bench: $(O)/sonde $(B)/bench/loads $(B)/bench/nothing ## what it costs, beside other tools; BENCH=--quick
+bench: $(O)/sonde $(B)/tests/synthetic $(B)/bench/loads $(B)/bench/nothing ## what it costs, beside other tools; BENCH=--quick
 	@tests/deps bench
 	@bench/run --sonde $(O)/sonde --build $(B)/bench $(BENCH)
+	@bench/recording --sonde $(O)/sonde --build $(B)/bench $(filter --quick --no-peers,$(BENCH))
+	@bench/page --sonde $(O)/sonde $(filter --quick --json,$(BENCH))
 
 include bench/rules.mk
 
-demo: deps ## install what is missing, build, trace a small real build
+demo: ## install what is missing, build, record a small real pipeline and explain it
+	@tests/deps build demo
 	@$(MAKE) --no-print-directory all
 	@tests/demo
 

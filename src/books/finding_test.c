@@ -315,6 +315,25 @@ static void given_more_than_used(void **state)
 	first_is(run, "memory-overallocated:", "The run was given 4 GiB of memory and used 9 %");
 }
 
+/* A busy machine lets sonde wait too: what it sees late was spent since it saw last. */
+static void late_samples_crowd_nobody(void **state)
+{
+	struct run *run = new(5000, 2);
+
+	(void)state;
+	for (u32 i = 0; i < 2; i++)
+		add(run, "burn", RUN_NONE, 0, 5000, 2500)->costs.cpu_wait = 2500 * MS;
+	for (u64 t = 1000; t <= 4000; t += 3000) {
+		*run_host_sample_add(run) = (struct run_host_sample){ .time = run->start + t * MS, .swap_used = 0 };
+		for (u32 i = 0; i < 2; i++)
+			*run_sample_add(run) = (struct run_sample){
+				.process = i, .time = run->start + (t + 1) * MS, .cpu = t * MS / 2, .cpu_wait = t * MS / 2, .threads = 1,
+				.state = RUN_ACTIVITY_WAITING, .memory = MIB,
+			};
+	}
+	first_is(run, "cpu-contended:", NULL);
+}
+
 static void healthy_runs_have_none(void **state)
 {
 	struct run *run = new(4000, 2);
@@ -412,6 +431,7 @@ int main(void)
 		cmocka_unit_test(the_cause_of_a_failure),
 		cmocka_unit_test(thousands_of_tiny_processes),
 		cmocka_unit_test(given_more_than_used),
+		cmocka_unit_test(late_samples_crowd_nobody),
 		cmocka_unit_test(healthy_runs_have_none),
 		cmocka_unit_test(the_machine_idles_on_its_own),
 		cmocka_unit_test(runs_with_nothing_in_them),

@@ -18,6 +18,9 @@ void host_take(struct host *host, struct run_host_sample *sample);
 /* run->host: what this machine is, and what those who are started here may use of it. */
 void host_describe(const char *root, struct run *run);
 
+/* What a process may use, where that is less than all of this machine; 0: all, or the process is gone. */
+void host_given(const char *root, u32 pid, u64 *cpus, u64 *memory);
+
 enum host_source {
 	HOST_STAT,
 	HOST_MEMORY,

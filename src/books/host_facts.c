@@ -77,13 +77,15 @@ static u32 count_online(const char *root)
 }
 
 /* "Cpus_allowed_list:	0-3,8" */
-static u32 count_allowed(const char *root)
+static u32 count_allowed(const char *root, const char *process)
 {
 	static const char name[] = "Cpus_allowed_list:";
-	FILE *file = open_file(root, "/proc/self/status");
-	char line[4096];
+	char path[64], line[4096];
+	FILE *file;
 	u32 count = 0;
 
+	snprintf(path, sizeof(path), "%s/status", process);
+	file = open_file(root, path);
 	while (file && fgets(line, sizeof(line), file)) {
 		if (strncmp(line, name, sizeof(name) - 1))
 			continue;
@@ -224,16 +226,30 @@ static void limit_by_line(const char *root, char *line, struct limits *limits)
 		fclose(file);
 }
 
-static void find_limits(const char *root, struct run_host *facts)
+/* The limits of all groups that a process is in. */
+static struct limits find_limits(const char *root, const char *process)
 {
 	struct limits limits = { .memory = UINT64_MAX, .thousandths = UINT64_MAX };
-	FILE *file = open_file(root, "/proc/self/cgroup");
-	char line[PATH_MOST];
+	char path[64], line[PATH_MOST];
+	FILE *file;
 
+	snprintf(path, sizeof(path), "%s/cgroup", process);
+	file = open_file(root, path);
 	while (file && fgets(line, sizeof(line), file))
 		limit_by_line(root, line, &limits);
 	if (file)
 		fclose(file);
+	return limits;
+}
+
+/* What it may use of a machine of which the rest is known. */
+static void find_allowed(const char *root, const char *process, struct run_host *facts)
+{
+	struct limits limits = find_limits(root, process);
+
+	facts->cpus_allowed = count_allowed(root, process);
+	if (!facts->cpus_allowed || facts->cpus_allowed > facts->cpus)
+		facts->cpus_allowed = facts->cpus;
 	/* More than there is is no limit; version 1 says "none" with a number like that. */
 	if (limits.memory < facts->memory)
 		facts->memory_limit = limits.memory;
@@ -250,9 +266,18 @@ void host_describe(const char *root, struct run *run)
 	facts->kernel = first_line(root, "/proc/sys/kernel/osrelease", run);
 	facts->model = find_model(root, run);
 	facts->cpus = count_online(root);
-	facts->cpus_allowed = count_allowed(root);
-	if (!facts->cpus_allowed || facts->cpus_allowed > facts->cpus)
-		facts->cpus_allowed = facts->cpus;
 	find_memory(root, facts);
-	find_limits(root, facts);
+	find_allowed(root, "/proc/self", facts);
+}
+
+void host_given(const char *root, u32 pid, u64 *cpus, u64 *memory)
+{
+	struct run_host facts = { .cpus = count_online(root) };
+	char process[32];
+
+	snprintf(process, sizeof(process), "/proc/%u", pid);
+	find_memory(root, &facts);
+	find_allowed(root, process, &facts);
+	*cpus = facts.cpus_allowed < facts.cpus ? facts.cpus_allowed : 0;
+	*memory = facts.memory_limit;
 }

@@ -277,6 +277,25 @@ static void test_limits_of_version_1(void **state)
 	run_free(run);
 }
 
+static void test_what_another_process_was_given(void **state)
+{
+	u64 cpus, memory;
+
+	(void)state;
+	put_machine();
+	put("proc/77/status", "Name:\tx\nCpus_allowed_list:\t1\n");
+	put("proc/77/cgroup", "0::/job_5/step_0\n");
+	put("proc/self/mountinfo", "35 31 0:32 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+	put("sys/fs/cgroup/job_5/memory.max", "300000\n");
+	put("sys/fs/cgroup/job_5/step_0/memory.max", "max\n");
+	host_given(root, 77, &cpus, &memory);
+	assert_int_equal(cpus, 1);
+	assert_int_equal(memory, 300000);
+	host_given(root, 78, &cpus, &memory);
+	assert_int_equal(cpus, 0);
+	assert_int_equal(memory, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
 
 int main(void)
@@ -293,6 +312,7 @@ int main(void)
 		CASE(test_a_machine_without_limits),
 		CASE(test_limits_of_version_2),
 		CASE(test_limits_of_version_1),
+		CASE(test_what_another_process_was_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "books/host.h"
 #include "books/recorder_own.h"
 #include "books/tool.h"
 
@@ -127,6 +128,20 @@ static bool is_inside(const struct recorder *recorder, u32 number, u32 wanted)
 	return false;
 }
 
+/* A batch job or a container is given a part of the machine, which shows in its control group and its affinity. */
+static void find_given(const struct rule_facts *facts, struct rule_task *found)
+{
+	u64 cpus, memory;
+
+	if (!facts->slurm_job[0] && !facts->container_id[0])
+		return;
+	host_given("", facts->pid, &cpus, &memory);
+	if (!found->cpus)
+		found->cpus = cpus;
+	if (!found->memory)
+		found->memory = memory;
+}
+
 static void begin_task(struct recorder *recorder, struct entry *entry, u32 number, const struct rule_task *found)
 {
 	if (!remember_task(recorder, number, entry->row.task, found->rule))
@@ -159,6 +174,8 @@ static void set_task(struct recorder *recorder, struct entry *entry, const struc
 	number = intern_number(&recorder->tasks, text_string(&recorder->key), recorder->key.length, &fresh);
 	if (number == INTERN_NONE)
 		return;
+	if (fresh)
+		find_given(facts, &found);
 	if (fresh)
 		begin_task(recorder, entry, number, &found);
 	else if (!is_inside(recorder, entry->row.task, number))

@@ -90,6 +90,12 @@ bool command_word(const char **at, const char *end, struct rule_value *word)
 	return true;
 }
 
+/* The & of 2>&1 and &>x. */
+static bool is_of_redirection(const char *from, const char *at, const char *end)
+{
+	return *at == '&' && ((at > from && (at[-1] == '>' || at[-1] == '<')) || (at + 1 < end && at[1] == '>'));
+}
+
 /* Up to what ends it, which is stepped over. */
 static bool next_command(const char **at, const char *end, struct rule_value *command)
 {
@@ -103,7 +109,7 @@ static bool next_command(const char **at, const char *end, struct rule_value *co
 			quote = **at == quote ? 0 : quote;
 		else if (**at == '\'' || **at == '"')
 			quote = **at;
-		else if (strchr(";&|\n()", **at))
+		else if (strchr(";&|\n()", **at) && !is_of_redirection(from, *at, end))
 			break;
 	}
 	*command = (struct rule_value){ from, *at - from };
@@ -128,7 +134,7 @@ static struct rule_value first_word(struct rule_value command)
 		while (word.length > 1 && (word.at[0] == '@' || word.at[0] == '+'))
 			word = (struct rule_value){ word.at + 1, word.length - 1 };
 		word = base_of(word);
-		if (word.length && word.at[0] != '-' && !is_assignment(word) && !is_one_of(word, prefixes, COUNT(prefixes)))
+		if (word.length && !strchr("-<>", word.at[0]) && !is_assignment(word) && !is_one_of(word, prefixes, COUNT(prefixes)))
 			return word;
 	}
 	return (struct rule_value){ "", 0 };
@@ -150,4 +156,54 @@ struct rule_value command_name(struct rule_value script)
 			first = word;
 	}
 	return first;
+}
+
+/* Behind a ">" and what may follow it at once; NULL if it is of errors, or copies a descriptor. */
+static const char *redirection(const char *script, const char *at, const char *end)
+{
+	if (at > script && at[-1] >= '0' && at[-1] <= '9' && at[-1] != '1')
+		return NULL;
+	at++;
+	while (at < end && (*at == '>' || *at == '|'))
+		at++;
+	return at < end && *at != '&' && *at != '(' ? at : NULL;
+}
+
+static bool is_device(struct rule_value word)
+{
+	return word.length > 5 && !memcmp(word.at, "/dev/", 5);
+}
+
+/* "x;rm" without what follows the file. */
+static struct rule_value until_command_ends(struct rule_value word)
+{
+	size_t length = 0;
+
+	while (length < word.length && !strchr(";&|<>()", word.at[length]))
+		length++;
+	return (struct rule_value){ word.at, length };
+}
+
+struct rule_value command_output(struct rule_value script)
+{
+	const char *end = script.at + script.length;
+	struct rule_value output = { "", 0 }, word;
+	char quote = 0;
+
+	for (const char *at = script.at; at < end; at++) {
+		const char *file;
+
+		if (quote) {
+			quote = *at == quote ? 0 : quote;
+		} else if (*at == '\'' || *at == '"') {
+			quote = *at;
+		} else if (*at == '>') {
+			file = redirection(script.at, at, end);
+			while (at + 1 < end && at[1] == '>')
+				at++;
+			if (file && command_word(&file, end, &word) && !is_device(word))
+				output = until_command_ends(word);
+		}
+	}
+	return output;
 }

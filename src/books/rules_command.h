@@ -10,5 +10,7 @@ struct rule_value command_script(const char *arguments, size_t length);
 bool command_word(const char **at, const char *end, struct rule_value *word);
 /* What the script is there for: the first command that does not only prepare (cd, set, echo, ...), without directories. */
 struct rule_value command_name(struct rule_value script);
+/* The file that the script's output goes to in the end: the last of "> FILE", but for errors and devices. */
+struct rule_value command_output(struct rule_value script);
 
 #endif

@@ -13,7 +13,7 @@
 static const char *const names[] = {
 	[FACT_TOOL] = "tool", [FACT_EXECUTABLE] = "executable", [FACT_DIRECTORY] = "directory", [FACT_ARGUMENTS] = "arguments",
 	[FACT_CGROUP] = "cgroup", [FACT_CONTAINER_NAME] = "container.name", [FACT_CONTAINER_ID] = "container.id",
-	[FACT_CONTAINER_IMAGE] = "container.image", [FACT_COMMAND] = "command",
+	[FACT_CONTAINER_IMAGE] = "container.image", [FACT_COMMAND] = "command", [FACT_OUTPUT] = "output",
 	[FACT_SLURM_JOB] = "slurm.job", [FACT_SLURM_STEP] = "slurm.step",
 	[FACT_USER] = "user", [FACT_INSIDE] = "inside", [FACT_PARENT_TOOL] = "parent.tool",
 	[FACT_PARENT_ARGUMENTS] = "parent.arguments", [FACT_PID] = "pid", [FACT_GROUP] = "group", [FACT_SESSION] = "session",
@@ -226,6 +226,8 @@ static struct rule_value whole_value(const struct fact *fact, struct fact_match 
 		return join(&match->joined, &match->is_joined, facts->arguments, facts->arguments_length);
 	case FACT_COMMAND:
 		return command(match);
+	case FACT_OUTPUT:
+		return command_output(command_script(facts->arguments, facts->arguments_length));
 	case FACT_WORD:
 		return value_of(fact->option);
 	case FACT_CGROUP:

@@ -13,7 +13,7 @@ static const char *const pieces[] = {
 };
 static const char *const words[] = {
 	"a", "b", "make", "snakemake", "sh", "bash", "-c", "-o", "x.o", "gcc", "xargs", "parallel", "/bin/sh", "set -euo pipefail; ", "a.a",
-	".command.sh", "slurmstepd", "'", "\"", ";", "&&", "(", ")", "|", "\n", " ", "=", "@", "cd ", "--target-jobs", "align:s=A", "1",
+	".command.sh", "slurmstepd", "'", "\"", ";", "&&", "(", ")", "|", ">", "2>", ">>", ">&", "\n", " ", "=", "@", "cd ", "--target-jobs", "align:s=A", "1",
 };
 static const char *const lines[] = {
 	"rule a:\n", "localrule b:\n", "checkpoint c:\n", "    output: ", "    input: ", "    jobid: ", "    wildcards: s=A\n",
@@ -112,6 +112,9 @@ static void check_log(struct fuzz *fuzz, struct lookup *lookup)
 	lookup->length = fuzz_text(fuzz, lookup->buffer, 2048, lines, FUZZ_COUNT(lines));
 	if (lookup_snakemake_text(lookup, 1, 2, command, job))
 		fuzz_check(job[0].length, "a job without a rule");
+	name = command_output(command);
+	fuzz_check(!name.length || (name.at >= command.at && name.at + name.length <= command.at + command.length),
+		   "an output that is not in the script");
 	name = command_name(command);
 	fuzz_check(!name.length || (name.at >= command.at && name.at + name.length <= command.at + command.length),
 		   "a name that is not in the script");

@@ -140,7 +140,7 @@ static unsigned int cost_of(const struct rule_condition *condition)
 	for (size_t i = 0; i < condition->pattern_count; i++)
 		if (cost < condition->patterns[i].type)
 			cost = condition->patterns[i].type;
-	if (id == FACT_COMMAND || id == FACT_OPTION || id == FACT_PARENT_OPTION)
+	if (id == FACT_COMMAND || id == FACT_OUTPUT || id == FACT_OPTION || id == FACT_PARENT_OPTION)
 		cost += 3;
 	if (id == FACT_ARGUMENTS || id == FACT_PARENT_ARGUMENTS)
 		cost += 4;

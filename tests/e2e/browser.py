@@ -2,9 +2,11 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 
@@ -22,18 +24,20 @@ class Browser:
         driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
         if not driver or not chromium:
             raise Skip("no headless Chromium here: packages chromium and chromium-driver")
-        log = case.path("chromedriver.log")
+        home = tempfile.mkdtemp(prefix="browser-", dir=case.tmp)
+        log = os.path.join(home, "log")
         with open(log, "wb") as file:
             self.process = case.start([driver, "--port=0"], stdout=file, stderr=subprocess.STDOUT)
         port = until(lambda: re.search(rb"started successfully on port (\d+)", open(log, "rb").read()), "chromedriver's port").group(1)
         self.base = "http://127.0.0.1:%d" % int(port)
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                     "--window-size=%d,%d" % (width, height), "--user-data-dir=" + case.path("profile"), "--no-first-run"]
+                     "--window-size=%d,%d" % (width, height), "--user-data-dir=" + os.path.join(home, "profile"), "--no-first-run"]
         if dark:
             arguments.append("--force-dark-mode")
         options = {"binary": chromium, "args": arguments}
         answer = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}}})
+        self.closed = False
         self.base += "/session/" + answer["sessionId"]
         case.defer(self.close)
 
@@ -48,7 +52,10 @@ class Browser:
             raise Failure("the browser: %s: %s" % (value["error"], value["message"].splitlines()[0])) from None
 
     def close(self):
-        self.ask("DELETE", "")
+        if not self.closed:
+            self.closed = True
+            self.ask("DELETE", "")
+            self.process.terminate()
 
     def open(self, path):
         self.ask("POST", "/url", {"url": "file://" + path})

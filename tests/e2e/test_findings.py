@@ -228,6 +228,24 @@ def test_given_too_much_memory(case):
     first_is(report, "memory-overallocated", tool=None, words=["2 GiB", "Ask for"])
 
 
+def test_given_by_a_batch_system(case):
+    """The control group of a Slurm step says what it was given."""
+    try:
+        mount = cgroups.first("memory")
+    except Skip:
+        mount = cgroups.second()
+    step = cgroups.make(case, [mount], "slurm/uid_0/job_%d/step_0" % os.getpid())[0]
+    limit = next((path for path in (os.path.join(step, name) for name in ("memory.limit_in_bytes", "memory.max"))
+                  if os.path.exists(path)), None)
+    if not limit:
+        raise Skip("no memory controller for a control group here")
+    with open(limit, "w") as file:
+        file.write(str(2048 * MIB))
+    report = recorded(case, *shell('echo $$ > $2/cgroup.procs; exec $1 burn 2.5 2', step))
+    first = first_is(report, "memory-overallocated", tool=None, words=["2 GiB"], sure="likely")
+    equal(first.get("task"), "plant (%d.0)" % os.getpid(), "task")
+
+
 # --- healthy ---
 
 

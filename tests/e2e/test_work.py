@@ -46,9 +46,10 @@ class Recorded:
         return collections.Counter(row["tool"] for row in self.processes if task is None or row.get("task") == task)
 
 
-def record(case, *command, **options):
+def record(case, *command, rules=None, **options):
     store = case.path("store.db")
-    done = subprocess.run([SONDE, "run", "--quiet", "--store", store, "--", *command], stdout=subprocess.PIPE,
+    more = ["--rules", rules] if rules else []
+    done = subprocess.run([SONDE, "run", "--quiet", "--store", store, *more, "--", *command], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, **options)
     equal(done.returncode, 0, "status of %s: %s" % (command[0], done.stdout.decode(errors="replace")[-1500:]))
     return Recorded(store)
