@@ -72,15 +72,12 @@ static int deliver(void *context, const void *bytes, size_t size)
 	return output_some(&trace->output) ? 0 : -EPIPE;
 }
 
+/* For completion and near misses. */
+static const char *const kind_words[] = { "fork", "exec", "exit", "signal", "oom", "open", "change", "connect", "accept",
+					  "listen", "close", "retransmit", "reset", "drop", NULL };
+
 static int parse_kinds(const struct command *command, const struct option_rest *rest, u32 *kinds)
 {
-	const char *names[KIND_MAX + 1];
-	size_t count = 0;
-
-	for (u32 kind = 0; kind < KIND_MAX; kind++)
-		if (kind_is_public(kind))
-			names[count++] = kind_name(kind);
-	names[count] = NULL;
 	for (int i = 0; i < rest->count; i++) {
 		int kind = kind_find(rest->words[i]);
 		const char *nearest;
@@ -89,7 +86,7 @@ static int parse_kinds(const struct command *command, const struct option_rest *
 			*kinds |= 1U << kind;
 			continue;
 		}
-		nearest = nearest_word(rest->words[i], names);
+		nearest = nearest_word(rest->words[i], kind_words);
 		return option_mistake(command, "there is no event %s%s%s%s", rest->words[i],
 				      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 	}
@@ -179,16 +176,23 @@ static int finish(struct trace *trace, struct kernel *kernel, const struct trace
 	return status ? status : child->status;
 }
 
-/* What was asked for and has no rung here; the rest goes on. */
+/* Kinds that were asked for and that no point of their own can see here; the others go on. */
 static void say_unseen(const struct kernel *kernel, u32 wanted)
 {
+	u32 seen = 0;
 	size_t count;
 	const struct taken *taken = kernel_taken(kernel, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (!taken[i].rung && taken[i].point->kinds & wanted)
+		if (taken[i].rung)
+			seen |= taken[i].point->kinds & -taken[i].point->kinds;
+	for (size_t i = 0; i < count; i++) {
+		u32 first = taken[i].point->kinds & -taken[i].point->kinds;
+
+		if (!taken[i].rung && first & wanted & ~seen)
 			message_warn("%s cannot be seen here: %s (`sonde doctor` says more)", taken[i].point->name,
 				     taken[i].tried ? taken[i].why[taken[i].tried - 1] : "no way known");
+	}
 }
 
 static int run(const struct trace_settings *settings, struct trace *trace, struct kernel_options *options,
@@ -308,7 +312,7 @@ static const struct example examples[] = {
 };
 
 static const struct positional positionals[] = {
-	{ .name = "KIND...", .help = "events to show: fork exec exit signal oom open change connect accept listen close "
+	{ .name = "KIND...", .words = kind_words, .help = "events to show: fork exec exit signal oom open change connect accept listen close "
 				  "retransmit reset drop" },
 	{ 0 }
 };

@@ -144,10 +144,10 @@ const char *features_obstacle(const struct features *features)
 		return "the kernel is locked down (confidentiality), which forbids reading kernel memory: "
 		       "boot with lockdown=integrity or without";
 	if (!features->privileged && geteuid() != 0)
-		return "watching needs root, or the capabilities CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN: try sudo";
+		return "watching needs root, or the capability CAP_SYS_ADMIN: try sudo";
 	if (!features->privileged)
 		return "the kernel refuses to load BPF programs, even to root: it may be built without "
-		       "CONFIG_BPF_SYSCALL, or this container lacks CAP_BPF and CAP_PERFMON";
+		       "CONFIG_BPF_SYSCALL, or this container lacks CAP_SYS_ADMIN";
 	if (!features->btf)
 		return "the kernel does not describe its types (/sys/kernel/btf/vmlinux is missing): "
 		       "it needs CONFIG_DEBUG_INFO_BTF, as all distribution kernels since 2021 have";

@@ -296,6 +296,19 @@ def test_closed_streams(case):
         expect(said in result.stderr, "with %s: %r" % (closed, result.stderr))
 
 
+def test_completion_knows_every_kind(case):
+    kinds = {kind for line in subprocess.run([SONDE, "fields", "--json"], stdout=subprocess.PIPE).stdout.splitlines()
+             for kind in json.loads(line)["kinds"]} - {"all", "lost"} | {"fork"}  # which has no field of its own
+    script = subprocess.run([SONDE, "--completion", "bash"], stdout=subprocess.PIPE, text=True).stdout
+    complete = """%s
+        COMP_WORDS=(sonde trace ''); COMP_CWORD=2; _sonde; echo "${COMPREPLY[@]}" """ % script
+    got = subprocess.run(["bash", "-c", complete], stdout=subprocess.PIPE, text=True).stdout
+    equal(set(got.split()), kinds, "completed")
+    text = subprocess.run([SONDE, "trace", "--help"], stdout=subprocess.PIPE, text=True).stdout
+    for kind in kinds:
+        expect(kind in text.split(), "%s is not in the help" % kind)
+
+
 def test_words_too_many(case):
     for words in (["doctor", "exec"], ["fields", "memory", "cpu"], ["hist", "runq", "block"]):
         result = subprocess.run([SONDE] + words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
