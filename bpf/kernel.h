@@ -540,6 +540,7 @@ struct bpf_sock_addr_kern {
 
 /* --- iterators --- */
 
+struct bpf_map;
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -551,6 +552,13 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
 } __attribute__((preserve_access_index));
 
 struct bpf_iter__task_file {

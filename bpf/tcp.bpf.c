@@ -242,25 +242,6 @@ static __always_inline u8 closed_by(u32 before, s32 error)
 	return error == ECONNRESET || error == EPIPE ? NET_CLOSED_RESET : NET_CLOSED_TIMEOUT;
 }
 
-/*
- * Payload as the programs at both ends count it. What was sent again is taken off what was sent. What was received includes
- * the peer's FIN, which the kernel counts as a byte; SOCK_DONE tells that it came. (bytes_acked, which ss shows, also
- * counts the SYN of the end that connected and its own FIN.)
- */
-static __always_inline void fill_ledger(struct connection_record *record, struct sock *sock, struct tcp_sock *tcp,
-					const bool direct)
-{
-	u64 received = get(direct, tcp, bytes_received);
-	u64 finished = get(direct, sock, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
-
-	record->received = received >= finished ? received - finished : 0;
-	record->sent = get(direct, tcp, bytes_sent) - get(direct, tcp, bytes_retrans);
-	record->segments_sent = get(direct, tcp, segs_out);
-	record->segments_received = get(direct, tcp, segs_in);
-	record->retransmits = get(direct, tcp, total_retrans);
-	record->rtt_us = get(direct, tcp, srtt_us) >> 3;
-}
-
 static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, struct connection *connection, u32 before,
 				       const bool direct)
 {
@@ -277,7 +258,7 @@ static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, 
 	record->duration_ns = connection->since ? record->record.time - connection->since : 0;
 	record->error = -error;
 	record->closed_by = closed_by(before, error);
-	fill_ledger(record, sock, tcp, direct);
+	net_ledger(record, sock, tcp, direct);
 	emit_submit(bulk, record);
 }
 

@@ -42,6 +42,7 @@ struct connection {
 	u8 direction;
 	u8 sure;		/* the owner acted on this very socket; else it is the listener's */
 	u8 padding[6];
+	u64 sampled;		/* bytes both ways, as last told (tcp_sample.bpf.c) */
 };
 
 /*
@@ -151,6 +152,25 @@ static __always_inline void net_begin(struct connection_record *record, u32 kind
 	record->transport = transport;
 	record->network_namespace = get2(direct, sock, __sk_common.skc_net.net, ns.inum);
 	record->cookie = get(direct, sock, __sk_common.skc_cookie.counter);
+}
+
+/*
+ * Payload as the programs at both ends count it. What was sent again is taken off what was sent. What was received includes
+ * the peer's FIN, which the kernel counts as a byte; SOCK_DONE tells that it came. (bytes_acked, which ss shows, also
+ * counts the SYN of the end that connected and its own FIN.)
+ */
+static __always_inline void net_ledger(struct connection_record *record, struct sock *sock, struct tcp_sock *tcp,
+					const bool direct)
+{
+	u64 received = get(direct, tcp, bytes_received);
+	u64 finished = get(direct, sock, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
+
+	record->received = received >= finished ? received - finished : 0;
+	record->sent = get(direct, tcp, bytes_sent) - get(direct, tcp, bytes_retrans);
+	record->segments_sent = get(direct, tcp, segs_out);
+	record->segments_received = get(direct, tcp, segs_in);
+	record->retransmits = get(direct, tcp, total_retrans);
+	record->rtt_us = get(direct, tcp, srtt_us) >> 3;
 }
 
 static __always_inline bool net_wants(u32 kind)

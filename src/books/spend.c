@@ -123,12 +123,6 @@ static void fit_disk(struct spend *spend, u64 total)
 		spend->brackets[i].disk *= (double)total / seen;
 }
 
-static u64 life_from(const struct run *run, const struct run_process *process)
-{
-	return process->start < run->start ? run->start : process->start;
-}
-
-
 static u64 since(u64 now, u64 before)
 {
 	return now > before ? now - before : 0;
@@ -160,7 +154,7 @@ static void look_at(struct spend *spend, u32 index)
 	const struct run_process *process = &run->processes[index];
 	const u32 *row = spend->samples.rows + spend->samples.first[index];
 	const u32 *end = spend->samples.rows + spend->samples.first[index + 1];
-	u64 at = life_from(run, process), to = order_end(run, process), cpu = 0, cpu_wait = 0, cpu_end, wait_end;
+	u64 at = order_start(run, process), to = order_end(run, process), cpu = 0, cpu_wait = 0, cpu_end, wait_end;
 	bool disk = false, sampled = false;
 
 	if (spend->process == index)

@@ -80,6 +80,11 @@ static void deliver_sample(void *context, const struct sample_record *sample)
 	live_sample(((struct top *)context)->live, sample);
 }
 
+static void deliver_connection(void *context, const struct connection_record *connection)
+{
+	live_connection(((struct top *)context)->live, connection);
+}
+
 static const char *name_user(void *context, u32 user)
 {
 	struct top *top = context;
@@ -114,6 +119,8 @@ static struct frame *look(struct top *top)
 	struct frame *frame;
 
 	top->error = samples_take(top->samples, deliver_sample, top);
+	if (!top->error)
+		top->error = samples_take_connections(top->samples, deliver_connection, top);
 	if (top->error)
 		return NULL;
 	host_take(top->host, &host);

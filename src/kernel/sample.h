@@ -6,6 +6,7 @@
 #define KERNEL_SAMPLE_H
 
 #include "kernel/kernel.h"
+#include "wire/net.h"
 #include "wire/sample.h"
 
 struct samples;
@@ -21,5 +22,13 @@ void samples_close(struct samples *samples);
  * had, when threads end faster than they can be added up: take a difference below zero as zero.
  */
 int samples_take(struct samples *samples, samples_deliver *deliver, void *context);
+
+typedef void samples_connection(void *context, const struct connection_record *connection);
+
+/*
+ * One pass over the TCP connections that are open, if ends of connections (KIND_close) are watched: those over which something went since the
+ * pass before, with all that did since they began. 0 or -errno; nothing is delivered where the kernel cannot do it.
+ */
+int samples_take_connections(struct samples *samples, samples_connection *deliver, void *context);
 
 #endif

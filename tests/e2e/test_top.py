@@ -168,6 +168,47 @@ def test_the_short_lived_count(case):
     expect(field(row, "cpu.percent") > 0, "CPU of the short-lived")
 
 
+TALK = """
+import os, socket, sys
+def pair():
+    server = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(server.getsockname())
+    return client, server.accept()[0]
+def send(ends, count):
+    for _ in range(count // 10000):
+        ends[0].sendall(b"x" * 10000)
+        left = 10000
+        while left: left -= len(ends[1].recv(left))
+old = pair()
+for line in sys.stdin:
+    which, count = line.split()
+    if which == "new": new = pair()
+    send(old if which == "old" else new, int(count))
+    print("done", flush=True)
+os._exit(0)
+"""
+
+
+def test_network(case):
+    """A connection from before counts from now on, a new one from its beginning; neither has to end for that."""
+    talk = case.start([sys.executable, script(case, "talk.py", TALK)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                      text=True, bufsize=1)
+    tell(talk, "old 1000000")
+    sonde = top(case, "--interval", "200ms")
+    sent = lambda: [round(sum(field(row, "network.%s_per_second" % way) * row["interval_ns"] / 1e9  # noqa: E731
+                              for row in sonde.parse() if row.get("name") == "talk.py"), -2)
+                    for way in ("sent", "received")]
+    tell(talk, "old 500000")
+    until(lambda: sent() == [500000, 500000], lambda: "the old connection's bytes: %s" % sent())
+    tell(talk, "new 300000")
+    until(lambda: sent() == [800000, 800000], lambda: "the new connection's bytes: %s" % sent())
+    tell(talk, "new 100000")
+    talk.stdin.close()  # it ends without closing anything
+    talk.wait()
+    until(lambda: sent() == [900000, 900000], lambda: "all bytes, after the end: %s" % sent())
+    sonde.stop()
+
+
 def test_scope(case):
     inside = worker(case)
     outside = worker(case)

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What went over the connections that are open, for those that want to know before they end: a walk over the map of connections, which
+ * knows their owners and all network namespaces. Told of are those over which something went since the last time, as a close would.
+ */
+#include "lib/net.h"
+
+SEC("iter/bpf_map_elem")
+int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct connection *connection = ctx->value;
+	struct connection_record record;
+	u64 *key = ctx->key, bytes;
+	struct tcp_sock *tcp;
+	struct sock *sock;
+	u32 state;
+
+	if (!key || !connection)
+		return 0;
+	sock = (void *)*key;
+	tcp = net_inet(sock);
+	state = BPF_CORE_READ(sock, __sk_common.skc_state);
+	if (state == TCP_SYN_SENT || state == TCP_CLOSE || state == TCP_LISTEN)
+		return 0;
+	net_begin(&record, KIND_close, &connection->owner, sock, NET_TCP, false);
+	net_ledger(&record, sock, tcp, false);
+	bytes = record.sent + record.received;
+	if (bytes == connection->sampled)
+		return 0;
+	net_addresses(&record, sock, tcp, false);
+	record.record.flags = RECORD_EXISTING;
+	record.direction = connection->direction;
+	record.duration_ns = connection->since ? record.record.time - connection->since : 0;
+	if (!bpf_seq_write(ctx->meta->seq, &record, sizeof(record)))
+		connection->sampled = bytes;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
