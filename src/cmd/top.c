@@ -243,7 +243,7 @@ static bool take_turn(void *context, u64 now, u64 *next)
 	} else if (changed) {
 		view_list(&top->view);
 	}
-	if (top->screen && !view_draw(&top->view))
+	if (top->screen && (screen_refresh() || due || changed) && !view_draw(&top->view))
 		return false;
 	if (top->next < *next)
 		*next = top->next;

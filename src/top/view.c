@@ -176,7 +176,6 @@ static void draw_table(struct view *view, unsigned int from)
 
 bool view_draw(struct view *view)
 {
-	screen_refresh();
 	if (view->help)
 		draw_help();
 	else if (view->frame)
