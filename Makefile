@@ -138,6 +138,7 @@ fuzz: $(FUZZERS) ## fuzz the decoder and parsers, FUZZ_SECONDS each
 bench: $(O)/sonde $(B)/tests/synthetic $(B)/bench/loads $(B)/bench/nothing ## what it costs, beside other tools; BENCH=--quick
 	@tests/deps bench
 	@bench/run --sonde $(O)/sonde --build $(B)/bench $(BENCH)
+	@bench/recording --sonde $(O)/sonde --build $(B)/bench $(filter --quick --no-peers,$(BENCH))
 	@bench/page --sonde $(O)/sonde $(filter --quick --json,$(BENCH))
 
 include bench/rules.mk

@@ -7,8 +7,8 @@
 
 #include "record.h"
 
-/* Asks for the iterator as KIND_BIT(open) asks for opens: a bit between those of kinds and of measures (hist.h). */
-#define SAMPLE_BIT (1U << 26)
+/* Asks for the iterator as KIND_BIT(open) asks for opens: a bit that no kind has. */
+#define SAMPLE_BIT (1U << 19)
 
 /* Checksums of what was told, by the last bits of the process's number. */
 #define SAMPLE_PLACES 65536

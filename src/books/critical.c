@@ -45,9 +45,7 @@ struct walk {
 
 static u64 start_of(const struct walk *walk, u32 process)
 {
-	u64 start = walk->run->processes[process].start;
-
-	return start < walk->run->start ? walk->run->start : start;
+	return order_start(walk->run, &walk->run->processes[process]);
 }
 
 static u64 end_of(const struct walk *walk, u32 process)

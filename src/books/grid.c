@@ -23,19 +23,16 @@ void grid_begin(struct grid *grid, const struct grid_column *columns, size_t cou
 void grid_free(struct grid *grid)
 {
 	text_free(&grid->text);
-	free(grid->cells);
+	free(grid->ends);
 }
 
 void grid_end_cell(struct grid *grid)
 {
-	const struct grid_cell *before = grid->cell_count ? &grid->cells[grid->cell_count - 1] : NULL;
-	unsigned int offset = before ? before->offset + before->length : 0;
-
 	if (grid->cell_count == grid->cell_capacity) {
 		grid->cell_capacity = grid->cell_capacity ? 2 * grid->cell_capacity : 256;
-		grid->cells = xrealloc(grid->cells, grid->cell_capacity, sizeof(*grid->cells));
+		grid->ends = xrealloc(grid->ends, grid->cell_capacity, sizeof(*grid->ends));
 	}
-	grid->cells[grid->cell_count++] = (struct grid_cell){ offset, grid->text.length - offset };
+	grid->ends[grid->cell_count++] = grid->text.length;
 }
 
 void grid_string(struct grid *grid, const char *string)
@@ -69,9 +66,9 @@ void grid_percent(struct grid *grid, uint64_t part, uint64_t whole)
 {
 	double percent = whole ? 100.0 * part / whole : 0;
 
-	if (part && percent < 0.05)
+	if (part && whole && percent < 0.05)
 		text_add(&grid->text, "<0.1 %");
-	else if (part)
+	else if (part && whole)
 		text_add_format(&grid->text, "%.*f %%", percent < 9.95 ? 1 : 0, percent);
 	grid_end_cell(grid);
 }
@@ -81,14 +78,17 @@ static size_t rows_of(const struct grid *grid)
 	return grid->cell_count / grid->column_count;
 }
 
-static const struct grid_cell *cell_at(const struct grid *grid, size_t row, size_t column)
-{
-	return &grid->cells[row * grid->column_count + column];
-}
+struct cell {
+	const char *bytes;
+	size_t length;
+};
 
-static size_t cell_columns(const struct grid *grid, const struct grid_cell *cell)
+static struct cell cell_at(const struct grid *grid, size_t row, size_t column)
 {
-	return cell->length ? columns_of(grid->text.data + cell->offset, cell->length) : 1;
+	size_t index = row * grid->column_count + column;
+	unsigned int from = index ? grid->ends[index - 1] : 0;
+
+	return (struct cell){ text_string(&grid->text) + from, grid->ends[index] - from };
 }
 
 static void measure(const struct grid *grid, struct layout *layout)
@@ -98,10 +98,10 @@ static void measure(const struct grid *grid, struct layout *layout)
 		bool empty = true;
 
 		for (size_t row = 0; row < rows_of(grid); row++) {
-			const struct grid_cell *cell = cell_at(grid, row, column);
-			size_t width = cell_columns(grid, cell);
+			struct cell cell = cell_at(grid, row, column);
+			size_t width = cell.length ? columns_of(cell.bytes, cell.length) : 1;
 
-			empty = empty && !cell->length;
+			empty = empty && !cell.length;
 			most = width > most ? width : most;
 		}
 		layout->width[column] = empty && grid->columns[column].drop ? 0 : most;
@@ -147,13 +147,13 @@ static void fit(const struct grid *grid, struct layout *layout, size_t width)
 	}
 }
 
-static void print_cell(struct text *out, const struct grid_column *column, const char *bytes, size_t length, size_t width)
+static void print_cell(struct text *out, const struct grid_column *column, struct cell cell, size_t width)
 {
-	size_t have = columns_of(bytes, length);
+	size_t have = columns_of(cell.bytes, cell.length);
 
 	if (!column->left)
 		columns_pad(out, width > have ? width - have : 0);
-	have = columns_cut(out, bytes, length, width);
+	have = columns_cut(out, cell.bytes, cell.length, width);
 	if (column->left)
 		columns_pad(out, width - have);
 }
@@ -177,18 +177,18 @@ void grid_print(const struct grid *grid, struct text *out, unsigned int width, c
 
 		text_add(out, indent);
 		for (size_t column = 0; column < grid->column_count; column++) {
-			const struct grid_cell *cell = row ? cell_at(grid, row - 1, column) : NULL;
-			const char *bytes = cell && cell->length ? grid->text.data + cell->offset : "-";
+			struct cell cell = { grid->columns[column].head, strlen(grid->columns[column].head) };
 
 			if (!layout.width[column])
 				continue;
+			if (row)
+				cell = cell_at(grid, row - 1, column);
+			if (row && !cell.length)
+				cell = (struct cell){ "-", 1 };
 			if (!first)
 				columns_pad(out, GAP);
 			first = false;
-			if (!cell)
-				bytes = grid->columns[column].head;
-			print_cell(out, &grid->columns[column], bytes, cell && cell->length ? cell->length : strlen(bytes),
-				   layout.width[column]);
+			print_cell(out, &grid->columns[column], cell, layout.width[column]);
 		}
 		end_line(out);
 	}

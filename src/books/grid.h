@@ -14,15 +14,11 @@ struct grid_column {
 	unsigned int rest;	/* takes the room that is left, and is cut to it, but not below this; at most one column has it */
 };
 
-struct grid_cell {
-	unsigned int offset, length;
-};
-
 struct grid {
 	const struct grid_column *columns;
 	size_t column_count;
 	struct text text;		/* of all cells, escaped already */
-	struct grid_cell *cells;
+	unsigned int *ends;		/* of each cell in it, where the next begins */
 	size_t cell_count, cell_capacity;
 };
 

@@ -7,6 +7,12 @@
 u32 *order_by_start(const struct run *run);
 u32 *order_by_end(const struct run *run);
 
+/* What was there before the run begins with it. */
+static inline u64 order_start(const struct run *run, const struct run_process *process)
+{
+	return process->start < run->start ? run->start : process->start;
+}
+
 /* The living end with the run, and so does one that outlived it. */
 static inline u64 order_end(const struct run *run, const struct run_process *process)
 {

@@ -144,6 +144,7 @@ void report_summary(struct text *out, const struct run *run, const struct findin
 	report.findings = findings;
 	report.style = *style;
 	default_sections(&report, SUMMARY_ROWS);
+	text_add_format(out, "\n`sonde report %llu` says more: --by task, --tree, --critical, --html FILE\n", (unsigned long long)run->id);
 	report_end(&report);
 }
 

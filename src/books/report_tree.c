@@ -126,7 +126,7 @@ static u32 add_line(struct grid *grid, const struct run *run, const struct repor
 	const struct run_process *process = &run->processes[branches[at].process];
 	u32 alike = fold ? alike_from(run, branches, at) : 1, failures = 0;
 	struct costs costs = branches[at].costs;
-	u64 end = process->end;
+	u64 start = order_start(run, process), end = process->end;
 
 	if (alike <= ALIKE)
 		alike = 1;
@@ -138,8 +138,8 @@ static u32 add_line(struct grid *grid, const struct run *run, const struct repor
 		if (i > at)
 			costs_add(&costs, &one->costs);
 	}
-	grid_duration(grid, process->start > run->start ? process->start - run->start : 0);
-	grid_duration(grid, end > process->start ? end - process->start : 0);
+	grid_duration(grid, start - run->start);
+	grid_duration(grid, end > start ? end - start : 0);
 	grid_duration(grid, costs.cpu);
 	grid_duration(grid, branches[at].below ? process->costs.cpu : 0);
 	grid_size(grid, costs.memory);

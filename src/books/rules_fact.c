@@ -172,6 +172,8 @@ static struct rule_value option_value(const char *arguments, size_t length, cons
 	bool (*next)(const char **, const char *, struct rule_value *) = script.length ? command_word : next_word;
 	size_t size = strlen(option);
 
+	if (!memmem(at, end - at, option, size))
+		return value_of("");
 	while (next(&at, end, &word)) {
 		if (word.length < size || memcmp(word.at, option, size))
 			continue;

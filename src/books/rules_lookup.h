@@ -9,7 +9,7 @@
 
 #define LOOKUP_FILE_MOST 8192	/* bytes from the beginning of a file */
 #define LOOKUP_LOG_MOST 65536	/* bytes from the end of a log */
-#define LOOKUP_CLAIMS 256
+#define LOOKUP_CLAIMS 512	/* more jobs than the end of a log holds */
 
 struct lookup {
 	char *buffer;		/* what groups point into, until the next lookup */

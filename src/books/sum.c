@@ -97,6 +97,7 @@ static void add_up(struct sum *sum, const u32 *row_of_process)
 	for (u32 i = 0; i < sum->run->process_count; i++) {
 		const struct run_process *process = &sum->run->processes[i];
 		struct sum_row *row = &sum->rows[row_of_process[i]];
+		u64 start = order_start(sum->run, process);
 
 		if (!row->processes || process->start < row->first)
 			row->first = process->start;
@@ -104,7 +105,7 @@ static void add_up(struct sum *sum, const u32 *row_of_process)
 			row->last = process->end;
 		row->processes++;
 		row->failures += sum_failed(process);
-		row->lifetime += process->end > process->start ? process->end - process->start : 0;
+		row->lifetime += process->end > start ? process->end - start : 0;
 		costs_add(&row->costs, &process->costs);
 	}
 }
@@ -118,7 +119,7 @@ static void cover(struct sum *sum, const u32 *row_of_process)
 	for (u32 i = 0; i < count; i++) {
 		const struct run_process *process = &sum->run->processes[order[i]];
 		u32 row = row_of_process[order[i]];
-		u64 from = process->start > until[row] ? process->start : until[row];
+		u64 start = order_start(sum->run, process), from = start > until[row] ? start : until[row];
 
 		if (process->end <= from)
 			continue;

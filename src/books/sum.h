@@ -18,8 +18,8 @@ struct sum_row {
 	u32 index;		/* of the tool, task, ...; the uid; of a group its first task; RUN_NONE: what is in none */
 	u32 processes, failures;	/* failures: as sum_failed says */
 	u64 first, last;	/* begin of the first, end of the last */
-	u64 lifetime;		/* of all, added up */
-	u64 covered;		/* time in which at least one was there */
+	u64 lifetime;		/* of all within the run, added up */
+	u64 covered;		/* time of the run in which at least one was there */
 	u64 sampled_memory;	/* most that all of them were seen to have together; 0: no sample */
 	struct costs costs;
 };

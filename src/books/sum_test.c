@@ -177,6 +177,26 @@ static void every_cut_adds_up_to_the_total(void **state)
 	run_free(run);
 }
 
+/* What was there before counts from the start of the run. */
+static void the_run_is_the_frame(void **state)
+{
+	struct run *run = run_new();
+	struct sum_row *rows;
+	u32 count;
+
+	(void)state;
+	run->start = 100 * SECOND;
+	run_tool_add(run);
+	add(run, 0, 10, 110, 1)->flags = RUN_PROCESS_EARLIER;
+	add(run, 0, 105, 120, 1);
+	rows = sum_make(run, SUM_TOTAL, &count);
+	assert_int_equal(rows[0].first, 10 * SECOND);
+	assert_int_equal(rows[0].covered, 20 * SECOND);
+	assert_int_equal(rows[0].lifetime, 25 * SECOND);
+	free(rows);
+	run_free(run);
+}
+
 static void groups_are_their_tasks_together(void **state)
 {
 	struct run *run = run_new();
@@ -208,6 +228,7 @@ int main(void)
 		cmocka_unit_test(an_empty_run_has_a_total),
 		cmocka_unit_test(memory_is_what_was_there_at_once),
 		cmocka_unit_test(one_look_counts_as_one),
+		cmocka_unit_test(the_run_is_the_frame),
 		cmocka_unit_test(groups_are_their_tasks_together),
 		cmocka_unit_test(every_cut_adds_up_to_the_total),
 	};

@@ -176,16 +176,23 @@ static int finish(struct trace *trace, struct kernel *kernel, const struct trace
 	return status ? status : child->status;
 }
 
-/* What was asked for and has no rung here; the rest goes on. */
+/* Kinds that were asked for and that no point of their own can see here; the others go on. */
 static void say_unseen(const struct kernel *kernel, u32 wanted)
 {
+	u32 seen = 0;
 	size_t count;
 	const struct taken *taken = kernel_taken(kernel, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (!taken[i].rung && taken[i].point->kinds & wanted)
+		if (taken[i].rung)
+			seen |= taken[i].point->kinds & -taken[i].point->kinds;
+	for (size_t i = 0; i < count; i++) {
+		u32 first = taken[i].point->kinds & -taken[i].point->kinds;
+
+		if (!taken[i].rung && first & wanted & ~seen)
 			message_warn("%s cannot be seen here: %s (`sonde doctor` says more)", taken[i].point->name,
 				     taken[i].tried ? taken[i].why[taken[i].tried - 1] : "no way known");
+	}
 }
 
 static int run(const struct trace_settings *settings, struct trace *trace, struct kernel_options *options,

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 
+import cgroups
 from harness import SONDE, Skip, equal, expect
 from test_work import record
 
@@ -95,3 +96,16 @@ def test_gnu_parallel(case):
     env = dict(os.environ, SHELL="/bin/bash", HOME=case.tmp)
     run = record(case, "parallel", "-j2", "--will-cite", "gzip -c", ":::", "/etc/passwd", "/etc/group", env=env)
     equal(groups(run), [("parallel", "gzip -c /etc/group", "gzip"), ("parallel", "gzip -c /etc/passwd", "gzip")], "tasks")
+
+
+def test_slurm_step_and_container_by_control_group(case):
+    write(case, "step.sh", "#!/bin/sh\n/bin/true\n/bin/true | /bin/cat\n")
+    ident = "4f66ad9a0b2e1c7d8e9f00112233445566778899aabbccddeeff001122334455"
+    for path, want in (("/slurm/uid_0/job_4243/step_1/task_0", ("slurm", "step.sh (4243.1)", "step.sh")),
+                       ("/docker/" + ident, ("container", ident[:12], ident[:12]))):
+        directories = cgroups.make(case, [point for point, _ in cgroups.hierarchies()], path)
+        enter = "".join("echo 0 >%s/cgroup.procs\n" % directory for directory in directories)
+        start = write(case, "start.sh", "#!/bin/sh\n%s%s\n%s\n" % (enter, case.path("step.sh"), case.path("step.sh")))
+        run = record(case, start)
+        equal(groups(run), [want], "tasks in " + path)
+        equal(dict(run.tools(want[1])), {"step.sh": 2, "true": 4, "cat": 2}, "tools in " + path)
