@@ -210,7 +210,7 @@ static void add_findings(struct data *data)
 	jot_close(jot, ']');
 }
 
-/* Seven numbers a link: process, begin, length, and what it was spent on. */
+/* Six numbers a link: process, length, and what it was spent on. Each begins where the one before ends. */
 static void add_critical(struct data *data)
 {
 	struct jot *jot = &data->jot;
@@ -221,8 +221,7 @@ static void add_critical(struct data *data)
 
 		jot_open(jot, NULL, '[');
 		jot_signed(jot, NULL, place_of(data, link->process));
-		jot_time(data, NULL, link->from);
-		jot_time(data, NULL, link->to);
+		jot_signed(jot, NULL, export_time(data->export, link->to) / 1000 - export_time(data->export, link->from) / 1000);
 		jot_unsigned(jot, NULL, link->cpu / 1000);
 		jot_unsigned(jot, NULL, link->cpu_wait / 1000);
 		jot_unsigned(jot, NULL, link->disk / 1000);

@@ -10,7 +10,7 @@
 #include "books/order.h"
 #include "books/page_data.h"
 
-#define COMMAND_BUDGET (7 << 20)	/* bytes of command lines in a page */
+#define COMMAND_BUDGET (9 << 19)	/* bytes of command lines in a page */
 #define COMMAND_LONGEST 400
 #define COMMAND_SHORTEST 40
 

@@ -66,6 +66,12 @@ const commands = (() => {
 })();
 data.processes = null;
 
+// The critical path: process, begin, end, CPU, waiting for one, disk, network. Its links follow each other without gaps.
+{
+	let at = 0;
+	data.critical = data.critical.map(([process, length, ...spent]) => [process, at, at += length, ...spent]);
+}
+
 // Tools and the like come as rows of sums, by CPU time; toolNames finds them by index.
 const toolNames = [];
 for (const row of data.tools)
