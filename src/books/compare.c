@@ -1,7 +1,9 @@
 /*
  * What differs and is not chance. With three runs or more of each side the runs say what chance is: a difference counts if the two sides do
- * not overlap and their medians are further apart than three times the scatter of the wider one. With fewer nobody knows, so it also has to be
- * a tenth, and more than a floor below which nobody cares.
+ * not overlap and the gap between them is more than half as wide as the side that spreads more. Between sides that differ by normal noise only
+ * that happens to one figure in fifty with three runs of each, to one in two thousand with five; a difference of four standard deviations is
+ * found in four of five cases with three. With fewer runs nobody knows, so a difference has to be a tenth, and more than a floor below
+ * which nobody cares.
  */
 #include "books/compare.h"
 
@@ -13,9 +15,8 @@
 #include "books/label.h"
 
 #define ENOUGH_RUNS 3
-#define SCATTER 3		/* deviations; times 1.4826 they are standard deviations of what is spread normally */
-#define NORMAL 1.4826
 #define PLAIN_PART 0.1
+#define LEAST_PART 0.01		/* of times and sizes, even if it is no chance */
 #define PLAIN_TIME 100000000ULL
 #define PLAIN_BYTES (1ULL << 20)
 
@@ -234,17 +235,26 @@ static bool plain(enum compare_metric metric, u64 before, u64 after)
 	return apart(before, after) >= floor && apart(before, after) >= PLAIN_PART * (before < after ? before : after);
 }
 
-static enum compare_verdict verdict(enum compare_metric metric, const struct compare_spread *before,
-				    const struct compare_spread *after, bool noise_known)
+/* Further apart than chance would have them. */
+static bool distinct(enum compare_metric metric, const struct compare_spread *before, const struct compare_spread *after)
 {
-	u64 scatter = before->deviation > after->deviation ? before->deviation : after->deviation;
-	bool overlap = before->least <= after->most && after->least <= before->most;
+	u64 range = before->most - before->least, other = after->most - after->least;
+	u64 gap = after->least > before->most ? after->least - before->most : before->least - after->most;
 
-	if (before->median == after->median)
-		return overlap && before->least == before->most && after->least == after->most ? COMPARE_SAME : COMPARE_NOISE;
-	if (overlap || apart(before->median, after->median) <= SCATTER * NORMAL * scatter)
+	if (metrics[metric].unit != UNIT_NONE && apart(before->median, after->median) < LEAST_PART * before->median)
+		return false;
+	return 2 * gap > (range > other ? range : other);
+}
+
+static enum compare_verdict verdict(enum compare_metric metric, const struct compare_change *change)
+{
+	const struct compare_spread *before = &change->before, *after = &change->after;
+
+	if (before->least == before->most && after->least == after->most && before->least == after->least)
+		return COMPARE_SAME;
+	if (before->least <= after->most && after->least <= before->most)
 		return COMPARE_NOISE;
-	if (!noise_known && !plain(metric, before->median, after->median))
+	if (change->noise_known ? !distinct(metric, before, after) : !plain(metric, before->median, after->median))
 		return COMPARE_NOISE;
 	return after->median > before->median ? COMPARE_MORE : COMPARE_LESS;
 }
@@ -259,7 +269,7 @@ struct compare_change compare_change(const struct compare *compare, const struct
 	u64 other = compare_spread(compare, &compare->rows[0], side, metric).median;
 
 	change.noise_known = change.before.runs >= ENOUGH_RUNS && change.after.runs >= ENOUGH_RUNS;
-	change.verdict = verdict(metric, &change.before, &change.after, change.noise_known);
+	change.verdict = verdict(metric, &change);
 	if (change.before.median)
 		change.ratio = (double)change.after.median / change.before.median;
 	else

@@ -106,6 +106,10 @@ static void three_runs_measure_the_noise(void **state)
 	assert_int_equal(change.verdict, COMPARE_NOISE);
 	assert_string_equal(compare_word(COMPARE_wall, &change), "within noise");
 	compare_free(compare);
+	/* no chance, and no matter */
+	compare = three_each(20, 20, 20, 20.1, 20.1, 20.1);
+	assert_int_equal(change_of(compare, "align.py", COMPARE_wall).verdict, COMPARE_NOISE);
+	compare_free(compare);
 	/* overlapping, though the medians are far apart */
 	compare = three_each(20, 20, 31, 30, 30, 30);
 	assert_int_equal(change_of(compare, "align.py", COMPARE_wall).verdict, COMPARE_NOISE);
