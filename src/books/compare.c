@@ -1,9 +1,9 @@
 /*
- * What differs and is not chance. With three runs or more of each side the runs say what chance is: a difference counts if the two sides do
- * not overlap and the gap between them is more than half as wide as the side that spreads more. Between sides that differ by normal noise only
- * that happens to one figure in fifty with three runs of each, to one in two thousand with five; a difference of four standard deviations is
- * found in four of five cases with three. With fewer runs nobody knows, so a difference has to be a tenth, and more than a floor below
- * which nobody cares.
+ * What differs and is not chance. With three runs or more of each side the runs say what chance is: a difference counts
+ * if the two sides do not overlap and the gap between them is more than half as wide as the side that spreads more.
+ * Between sides that differ by normal noise only that happens to one figure in fifty with three runs of each, to one in
+ * two thousand with five; a difference of four standard deviations is found in four of five cases with three. With
+ * fewer runs nobody knows, so a difference has to be a tenth, and more than a floor below which nobody cares.
  */
 #include "books/compare.h"
 
@@ -36,8 +36,9 @@ static const struct {
 };
 
 const enum compare_metric compare_shown[] = {
-	COMPARE_wall, COMPARE_cpu, COMPARE_cpu_wait, COMPARE_disk_wait, COMPARE_memory, COMPARE_disk_read, COMPARE_disk_write,
-	COMPARE_read, COMPARE_write, COMPARE_sent, COMPARE_received, COMPARE_processes, COMPARE_failures, COMPARE_METRICS,
+	COMPARE_wall, COMPARE_cpu, COMPARE_cpu_wait, COMPARE_disk_wait, COMPARE_memory, COMPARE_disk_read,
+	COMPARE_disk_write, COMPARE_read, COMPARE_write, COMPARE_sent, COMPARE_received, COMPARE_processes,
+	COMPARE_failures, COMPARE_METRICS,
 };
 
 const char *compare_metric_name(enum compare_metric metric)
@@ -111,7 +112,8 @@ void compare_free(struct compare *compare)
 	free(compare);
 }
 
-const struct compare_row *compare_find(const struct compare *compare, enum compare_kind kind, const char *name, size_t length)
+const struct compare_row *compare_find(const struct compare *compare, enum compare_kind kind, const char *name,
+				       size_t length)
 {
 	u32 text = run_text_add(compare->own->names, name, length);
 	uintptr_t found = (uintptr_t)table_get(&compare->own->rows, row_key(kind, text));
@@ -146,7 +148,10 @@ static void add_rows(struct compare *compare, const struct run *run, enum sum_by
 
 		if (index == RUN_NONE)
 			continue;
-		name = by == SUM_TOOL ? run->tools[index].name : by == SUM_GROUP ? run->tasks[index].group : run->tasks[index].name;
+		if (by == SUM_TOOL)
+			name = run->tools[index].name;
+		else
+			name = by == SUM_GROUP ? run->tasks[index].group : run->tasks[index].name;
 		add_figures(&row_of(compare, kind, run_text(run, name))->figures[compare->run_count], &rows[i]);
 	}
 	free(rows);
@@ -236,7 +241,8 @@ static bool plain(enum compare_metric metric, u64 before, u64 after)
 }
 
 /* Further apart than chance would have them. */
-static bool distinct(enum compare_metric metric, const struct compare_spread *before, const struct compare_spread *after)
+static bool distinct(enum compare_metric metric, const struct compare_spread *before,
+		     const struct compare_spread *after)
 {
 	u64 range = before->most - before->least, other = after->most - after->least;
 	u64 gap = after->least > before->most ? after->least - before->most : before->least - after->most;
@@ -327,7 +333,8 @@ static struct compare_item item_of_all(const struct compare *compare, const stru
 	return item;
 }
 
-struct compare_item *compare_items(const struct compare *compare, enum compare_kind kind, u32 side, u32 *count, u32 *quiet)
+struct compare_item *compare_items(const struct compare *compare, enum compare_kind kind, u32 side, u32 *count,
+				   u32 *quiet)
 {
 	struct compare_item *items = NULL;
 	u32 capacity = 0, found = 0;
@@ -348,11 +355,13 @@ struct compare_item *compare_items(const struct compare *compare, enum compare_k
 		after = is_there(compare, row, side);
 		if (before != after)
 			items[found++] = item_of_all(compare, row, side);
-		for (const enum compare_metric *metric = compare_shown; before && after && *metric != COMPARE_METRICS; metric++) {
+		for (const enum compare_metric *metric = compare_shown; before && after && *metric != COMPARE_METRICS;
+		     metric++) {
 			struct compare_change change = compare_change(compare, row, side, *metric);
 
 			if (change.verdict == COMPARE_LESS || change.verdict == COMPARE_MORE)
-				items[found++] = (struct compare_item){ .row = row, .metric = *metric, .change = change };
+				items[found++] =
+					(struct compare_item){ .row = row, .metric = *metric, .change = change };
 		}
 		*quiet += found == first && before;
 	}
