@@ -21,8 +21,15 @@ static u32 add(struct run *run, u32 parent, u64 start, u64 end, u64 cpu)
 	struct run_process *process = run_process_add(run);
 
 	*process = (struct run_process){
-		.parent = parent, .task = RUN_NONE, .container = RUN_NONE, .executable = RUN_NONE, .directory = RUN_NONE,
-		.group = 1, .start = run->start + start * MS, .end = run->start + end * MS, .costs = { .cpu = cpu * MS },
+		.parent = parent,
+		.task = RUN_NONE,
+		.container = RUN_NONE,
+		.executable = RUN_NONE,
+		.directory = RUN_NONE,
+		.group = 1,
+		.start = run->start + start * MS,
+		.end = run->start + end * MS,
+		.costs = { .cpu = cpu * MS },
 	};
 	return run->process_count - 1;
 }
@@ -64,7 +71,8 @@ static void path_is(struct run *run, const char *want)
 
 		assert_int_equal(link->from, at);
 		assert_true(link->to > link->from);
-		assert_int_equal(link->cpu + link->cpu_wait + link->disk + link->network + link->other, link->to - link->from);
+		assert_int_equal(link->cpu + link->cpu_wait + link->disk + link->network + link->other,
+				 link->to - link->from);
 		at = link->to;
 		if (i)
 			text_add_char(&got, ' ');
@@ -160,7 +168,8 @@ static void shells_beside_each_other(void **state)
 static void nested_shells(void **state)
 {
 	struct run *run = new(100);
-	u32 outer = add(run, RUN_NONE, 0, 100, 1), inner = add(run, outer, 5, 95, 1), third = add(run, inner, 10, 90, 1);
+	u32 outer = add(run, RUN_NONE, 0, 100, 1), inner = add(run, outer, 5, 95, 1),
+	    third = add(run, inner, 10, 90, 1);
 
 	(void)state;
 	add(run, third, 20, 80, 55);
@@ -315,6 +324,30 @@ static void samples_say_where_the_time_went(void **state)
 	run_free(run);
 }
 
+/* Counters of what was there before the run began with it, its ledger with the run. */
+static void counters_that_began_before_the_run(void **state)
+{
+	struct run *run = new(10000);
+	struct critical_link *links;
+	u32 count;
+
+	(void)state;
+	add(run, RUN_NONE, 0, 10000, 0);
+	run->processes[0].flags = RUN_PROCESS_EARLIER;
+	run->processes[0].start -= 500 * SECOND;
+	run->processes[0].costs.cpu = 3000 * MS;
+	add(run, 0, 1000, 4000, 10);
+	for (u64 time = 0; time <= 10000; time += 1000)
+		sample(run, 0, time, 400000 + (time < 7000 ? 0 : time - 7000), RUN_ACTIVITY_RUNNING);
+	links = critical_find(run, &count);
+	assert_int_equal(count, 3);
+	assert_int_equal(links[1].process, 1);
+	assert_int_equal(links[0].cpu, 0);
+	assert_int_equal(links[2].cpu, 3000 * MS);
+	free(links);
+	run_free(run);
+}
+
 static void a_run_that_is_still_recorded(void **state)
 {
 	struct run *run = new(100);
@@ -361,7 +394,8 @@ static void rows_that_make_no_sense(void **state)
 		u32 count;
 
 		for (u32 i = 0; i < 40; i++) {
-			u32 index = add(run, rand() % 3 ? (u32)rand() % (i + 2) : RUN_NONE, rand() % 120, rand() % 120, rand() % 100);
+			u32 index = add(run, rand() % 3 ? (u32)rand() % (i + 2) : RUN_NONE, rand() % 120, rand() % 120,
+					rand() % 100);
 
 			run->processes[index].flags = rand() % 4 ? 0 : rand() & 0x7f;
 			run->processes[index].costs.disk_wait = rand() % 2 * 1000 * MS;
@@ -438,6 +472,7 @@ int main(void)
 		cmocka_unit_test(what_a_link_was_spent_on),
 		cmocka_unit_test(many_threads_fit_into_a_link),
 		cmocka_unit_test(samples_say_where_the_time_went),
+		cmocka_unit_test(counters_that_began_before_the_run),
 		cmocka_unit_test(a_run_that_is_still_recorded),
 		cmocka_unit_test(whoever_was_there_before),
 		cmocka_unit_test(nothing_at_all),
