@@ -394,9 +394,12 @@ static int finish(struct recording *recording)
 static void retain(struct recording *recording)
 {
 	const struct recording_settings *settings = recording->settings;
+	int removed = 0;
 
 	if (settings->max_age || settings->max_size)
-		store_retain(recording->store, &(struct store_limits){ settings->max_age, settings->max_size });
+		removed = store_retain(recording->store, &(struct store_limits){ settings->max_age, settings->max_size });
+	if (removed > 0 && !settings->quiet)
+		message_note("removed %d old run%s from the store (--max-age, --max-size)", removed, removed == 1 ? "" : "s");
 }
 
 /* The store is closed first: SQLite does not outlive a fork. */
