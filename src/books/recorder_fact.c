@@ -114,7 +114,7 @@ void recorder_signal(struct recorder *recorder, const struct event *event)
 		sender = recorder_find(recorder, signal->record.pid, signal->record.start);
 	from = sender ? sender->index : RUN_NONE;
 	if (!target || target->dead) {
-		if (sender && number)
+		if (sender)
 			tell(recorder, &(struct run_fact){ .kind = RUN_FACT_SIGNAL, .time = signal->record.time,
 							   .number = number, .process = from, .other = RUN_NONE,
 							   .text = RUN_NONE });
