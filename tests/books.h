@@ -169,6 +169,59 @@ static inline void books_tell(struct store_writer *writer, const struct run *run
 	store_flush(writer);
 }
 
+static inline bool books_points(u32 index, u32 count, bool needed)
+{
+	return index < count || (!needed && index == RUN_NONE);
+}
+
+/* What run.h promises of a loaded run and does not hold; NULL: all of it does. Every text and argument is looked at. */
+static inline const char *books_wrong(const struct run *run)
+{
+	for (u32 i = 0; i < run->process_count; i++) {
+		const struct run_process *process = &run->processes[i];
+
+		if (process->parent != RUN_NONE && process->parent >= i)
+			return "a process stands before its parent";
+		if (!books_points(process->tool, run->tool_count, true) ||
+		    !books_points(process->task, run->task_count, false) ||
+		    !books_points(process->container, run->container_count, false))
+			return "a process points outside";
+		if (process->end < process->start || (process->exec && process->exec < process->start))
+			return "a process ended before it began";
+		run_arguments(run, i);
+		run_text(run, process->executable);
+		run_text(run, process->directory);
+	}
+	for (u32 i = 0; i < run->task_count; i++) {
+		u32 steps = 0;
+
+		if (!books_points(run->tasks[i].process, run->process_count, false))
+			return "a task points outside";
+		for (u32 at = run->tasks[i].parent; at != RUN_NONE; at = run->tasks[at].parent)
+			if (at >= run->task_count || ++steps > run->task_count)
+				return "a task is a part of itself";
+	}
+	for (u32 i = 0; i < run->sample_count; i++)
+		if (!books_points(run->samples[i].process, run->process_count, true) ||
+		    run->samples[i].state >= RUN_ACTIVITIES || (i && run->samples[i].time < run->samples[i - 1].time))
+			return "a sample is of nobody, of no state, or not in its place";
+	for (u32 i = 0; i < run->fact_count; i++)
+		if (!books_points(run->facts[i].process, run->process_count, false) ||
+		    !books_points(run->facts[i].other, run->process_count, false) || run->facts[i].kind >= RUN_FACTS ||
+		    (i && run->facts[i].time < run->facts[i - 1].time))
+			return "a fact points outside, is of no kind, or not in its place";
+	for (u32 i = 0; i < run->peer_count; i++)
+		if (!books_points(run->peers[i].process, run->process_count, true))
+			return "a peer points outside";
+	for (u32 i = 0; i < run->file_count; i++)
+		if (!books_points(run->files[i].tool, run->tool_count, true))
+			return "a file points outside";
+	for (u32 i = 1; i < run->host_sample_count; i++)
+		if (run->host_samples[i].time < run->host_samples[i - 1].time)
+			return "a sample of the host is not in its place";
+	return run->end < run->start || run->kind > RUN_SCOPE || run->state > RUN_INTERRUPTED ? "the run's own row" : NULL;
+}
+
 /* A directory for one test, and a store in it that is not there yet. */
 static char books_directory[64], books_path[96];
 

@@ -315,6 +315,30 @@ static void samples_say_where_the_time_went(void **state)
 	run_free(run);
 }
 
+/* Counters of what was there before the run began with it, its ledger with the run. */
+static void counters_that_began_before_the_run(void **state)
+{
+	struct run *run = new(10000);
+	struct critical_link *links;
+	u32 count;
+
+	(void)state;
+	add(run, RUN_NONE, 0, 10000, 0);
+	run->processes[0].flags = RUN_PROCESS_EARLIER;
+	run->processes[0].start -= 500 * SECOND;
+	run->processes[0].costs.cpu = 3000 * MS;
+	add(run, 0, 1000, 4000, 10);
+	for (u64 time = 0; time <= 10000; time += 1000)
+		sample(run, 0, time, 400000 + (time < 7000 ? 0 : time - 7000), RUN_ACTIVITY_RUNNING);
+	links = critical_find(run, &count);
+	assert_int_equal(count, 3);
+	assert_int_equal(links[1].process, 1);
+	assert_int_equal(links[0].cpu, 0);
+	assert_int_equal(links[2].cpu, 3000 * MS);
+	free(links);
+	run_free(run);
+}
+
 static void a_run_that_is_still_recorded(void **state)
 {
 	struct run *run = new(100);
@@ -438,6 +462,7 @@ int main(void)
 		cmocka_unit_test(what_a_link_was_spent_on),
 		cmocka_unit_test(many_threads_fit_into_a_link),
 		cmocka_unit_test(samples_say_where_the_time_went),
+		cmocka_unit_test(counters_that_began_before_the_run),
 		cmocka_unit_test(a_run_that_is_still_recorded),
 		cmocka_unit_test(whoever_was_there_before),
 		cmocka_unit_test(nothing_at_all),

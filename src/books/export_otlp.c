@@ -330,7 +330,7 @@ static void add_identity(struct otlp *otlp, u32 index)
 		attribute_text(otlp, "container.id", container->id);
 		attribute_text(otlp, "container.name", container->name);
 		attribute_text(otlp, "container.image.name", container->image);
-		attribute_text(otlp, "container.runtime.name", container->runtime);
+		attribute_text(otlp, "container.runtime", container->runtime);
 	}
 }
 

@@ -53,6 +53,24 @@ static bool was_stopped(const struct run *run, u32 process)
 	return false;
 }
 
+/* CPUs that others used between two instants; less than nothing: not known. */
+static double used_by_others(const struct scene *scene, u64 from, u64 to)
+{
+	const struct run_host_sample *first = NULL, *last = NULL;
+
+	for (u32 i = 0; i < scene->run->host_sample_count; i++) {
+		const struct run_host_sample *sample = &scene->run->host_samples[i];
+
+		if (sample->time < from || sample->time > to || sample->cpu_busy == ~0ULL)
+			continue;
+		first = first ? first : sample;
+		last = sample;
+	}
+	if (!first || last->time <= first->time || last->cpu_busy < first->cpu_busy)
+		return -1;
+	return (double)(last->cpu_busy - first->cpu_busy) / (last->time - first->time);
+}
+
 /* Nobody is surprised that a shell waits for its user. */
 static bool is_dialogue(const struct run *run, u32 process)
 {
@@ -73,7 +91,7 @@ static void find_quiet(const struct scene *scene, struct findings *findings)
 {
 	const struct run *run = scene->run;
 	u64 from = 0, to = 0;
-	double lost;
+	double lost, others;
 	struct finding *finding;
 	u32 process;
 
@@ -83,7 +101,9 @@ static void find_quiet(const struct scene *scene, struct findings *findings)
 	process = process_at(scene, from + (to - from) / 2);
 	if (is_dialogue(run, process))
 		return;
-	finding = finding_add(scene, findings, "no-progress", FINDING_TIME, FINDING_LIKELY, lost);
+	others = used_by_others(scene, from, to);
+	finding = finding_add(scene, findings, "no-progress", FINDING_TIME, others > limit.elsewhere ? FINDING_POSSIBLE : FINDING_LIKELY,
+			      lost);
 	if (!finding)
 		return;
 	finding->process = process;
@@ -100,10 +120,13 @@ static void find_quiet(const struct scene *scene, struct findings *findings)
 	say_time(&finding->evidence, to - from);
 	text_add_format(&finding->evidence, " at a stretch in pid %u: ", run->processes[process].pid);
 	say_command(&finding->evidence, run, process);
+	if (others > limit.elsewhere)
+		text_add_format(&finding->evidence, "; meanwhile others on this machine used %.1f CPUs", others);
 	text_add(&finding->advice, was_stopped(run, process) ?
 		 "Find who sent it SIGSTOP or put it into the background of a terminal (sonde trace signal)." :
 		 "See what it waits for while it does: cat /proc/PID/stack, gdb -p PID, py-spy dump. A sleep, a lock that is never "
-		 "released, a queue, a server that does not answer, a question to a person.");
+		 "released, a queue, a server that does not answer, a question to a person. Work it left to a daemon of this machine "
+		 "(docker, Slurm, systemd) shows with sonde record.");
 }
 
 const struct finding_family finding_quiet = { .name = "quiet", .find = find_quiet };

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "books/order.h"
 #include "books/spend.h"
+#include "wire/net.h"
 
 const struct finding_limits limit = {
 #define LIMIT(name, value, unit, reason) .name = value,
@@ -55,12 +56,12 @@ static bool seems_to_write(const struct costs *costs)
 	       waits * 2 >= costs->write_calls && costs->read_calls * 2 <= waits;
 }
 
-static void judge_disk(struct stay *stay, const struct costs *costs, bool counted)
+static void judge_disk(struct stay *stay, const struct costs *costs, bool known)
 {
 	double disk = costs->disk_wait, sync = costs->sync_wait;
-	bool often = costs->voluntary_switches >= limit.switches * stay->blocked / SECOND;
+	bool often = costs->voluntary_switches >= limit.disk_switches * stay->blocked / SECOND;
 
-	if (!counted && often && disk < stay->blocked / 2 && (seems_to_read(costs) || seems_to_write(costs))) {
+	if (!known && often && disk < stay->blocked / 2 && (seems_to_read(costs) || seems_to_write(costs))) {
 		disk = stay->blocked;
 		stay->guessed = true;
 	}
@@ -69,33 +70,45 @@ static void judge_disk(struct stay *stay, const struct costs *costs, bool counte
 	if (costs->disk_write > costs->disk_read)
 		sync = disk;
 	/* some programs wait so for things that are no disks: it must have had to do with one */
-	if (!counted && costs->disk_read < limit.read_bytes && costs->disk_write < limit.write_bytes)
+	if (costs->disk_read < limit.read_bytes && costs->disk_write < limit.write_bytes)
 		return;
 	stay->write = sync;
 	stay->read = disk - sync;
 }
 
+/* Who serves waits for clients, which is its purpose; so do daemons that were there before and go on. */
+static bool is_client(const struct run *run, const struct run_peer *peer)
+{
+	u16 flags = run->processes[peer->process].flags;
+
+	return peer->direction != NET_IN && peer->last > peer->first &&
+	       (run->kind == RUN_COMMAND || !(flags & (RUN_PROCESS_EARLIER | RUN_PROCESS_LIVING)));
+}
+
 /* Of its life, the part in which it had a connection over which bytes came or went. */
 static void judge_network(struct stay *stays, const struct run *run)
 {
-	double *talked = xcalloc(run->process_count + 1, sizeof(*talked));
+	double *talked = xcalloc(run->process_count + 1, sizeof(*talked)), *bytes = xcalloc(run->process_count + 1, sizeof(*bytes));
 
 	for (u32 i = 0; i < run->peer_count; i++) {
 		const struct run_peer *peer = &run->peers[i];
 
-		if (peer->process < run->process_count && peer->last > peer->first &&
-		    peer->sent + peer->received >= limit.network_bytes)
-			talked[peer->process] += peer->last - peer->first;
+		if (peer->process >= run->process_count || !is_client(run, peer))
+			continue;
+		talked[peer->process] += peer->last - peer->first;
+		bytes[peer->process] += peer->sent + peer->received;
 	}
 	for (u32 i = 0; i < run->process_count; i++) {
 		const struct run_process *process = &run->processes[i];
 		double rest = stays[i].blocked - stays[i].read - stays[i].write, life = life_of(run, process);
 
-		if (!talked[i] || process->costs.voluntary_switches < limit.switches * rest / SECOND)
+		if (!talked[i] || process->costs.voluntary_switches < limit.switches * rest / SECOND ||
+		    bytes[i] < limit.network_bytes || bytes[i] < limit.network_rate * rest / SECOND)
 			continue;
 		stays[i].network = rest * (talked[i] < life ? talked[i] / life : 1);
 	}
 	free(talked);
+	free(bytes);
 }
 
 static void add_usage(struct scene *scene, struct spend *spend, u32 index)
@@ -178,7 +191,9 @@ void scene_make(struct scene *scene, const struct run *run)
 		double blocked = life_of(run, process) - process->costs.cpu - process->costs.cpu_wait;
 
 		scene->stays[i].blocked = blocked > 0 ? blocked : 0;
-		judge_disk(&scene->stays[i], &process->costs, counted);
+		/* enough samples know better than bytes */
+		judge_disk(&scene->stays[i], &process->costs,
+			   counted || (run->interval && life_of(run, process) > limit.samples * run->interval));
 	}
 	judge_network(scene->stays, run);
 	for (u32 i = 0; i < run->process_count; i++)

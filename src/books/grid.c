@@ -66,9 +66,9 @@ void grid_percent(struct grid *grid, uint64_t part, uint64_t whole)
 {
 	double percent = whole ? 100.0 * part / whole : 0;
 
-	if (part && percent < 0.05)
+	if (part && whole && percent < 0.05)
 		text_add(&grid->text, "<0.1 %");
-	else if (part)
+	else if (part && whole)
 		text_add_format(&grid->text, "%.*f %%", percent < 9.95 ? 1 : 0, percent);
 	grid_end_cell(grid);
 }

@@ -20,6 +20,7 @@ EMBED(page_style, "src/books/page/page.css");
 EMBED(page_data_js, "src/books/page/data.js");
 EMBED(page_layout_js, "src/books/page/layout.js");
 EMBED(page_charts_js, "src/books/page/charts.js");
+EMBED(page_share_js, "src/books/page/share.js");
 EMBED(page_timeline_js, "src/books/page/timeline.js");
 EMBED(page_input_js, "src/books/page/input.js");
 EMBED(page_tables_js, "src/books/page/tables.js");
@@ -67,7 +68,7 @@ static void add_script(struct page *page)
 {
 	static const struct { const char *from, *to; } parts[] = {
 		{ page_data_js, page_data_js_end }, { page_layout_js, page_layout_js_end },
-		{ page_charts_js, page_charts_js_end }, { page_timeline_js, page_timeline_js_end },
+		{ page_charts_js, page_charts_js_end }, { page_share_js, page_share_js_end }, { page_timeline_js, page_timeline_js_end },
 		{ page_input_js, page_input_js_end }, { page_tables_js, page_tables_js_end },
 		{ page_main_js, page_main_js_end },
 	};

@@ -442,6 +442,7 @@ void page_data(struct file *file, const struct export *export, const struct size
 	add_files(&data);
 	add_facts(&data);
 	page_processes(file, &data.jot, export, order, place);
+	page_samples(file, &data.jot, export, order);
 	jot_close(&data.jot, '}');
 	free(order);
 	free(place);

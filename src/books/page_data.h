@@ -10,6 +10,8 @@ void page_data(struct file *file, const struct export *export, const struct size
 /* Processes, the bulk of it: by start, each number as a difference where that is shorter. place[i] is where process i stands. */
 void page_processes(struct file *file, struct jot *jot, const struct export *export, const u32 *order, const u32 *place);
 
+void page_samples(struct file *file, struct jot *jot, const struct export *export, const u32 *order);
+
 /* Bytes that others chose, as they may be shown to a person: no control characters, no changes of direction. */
 void page_jot_shown(struct jot *jot, const char *key, const void *bytes, size_t length);
 

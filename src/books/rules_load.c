@@ -461,8 +461,13 @@ static int wrong_yaml(struct reader *reader, const yaml_parser_t *parser)
 	if (parser->error == YAML_READER_ERROR)
 		return wrong_at(reader, (yaml_mark_t){ .line = mark.line, .column = mark.column }, "this is no text in UTF-8: %s",
 				parser->problem);
-	return wrong_at(reader, mark, "this is not YAML: %s%s%s", parser->context ? parser->context : "", parser->context ? ", " : "",
-			parser->problem ? parser->problem : "out of memory");
+	wrong_at(reader, mark, "this is not YAML: %s%s%s", parser->context ? parser->context : "", parser->context ? ", " : "",
+		 parser->problem ? parser->problem : "out of memory");
+	if (parser->problem && strstr(parser->problem, "cannot start any token"))
+		text_add(reader->error, "; indent with spaces, not tabs, and quote what begins with % @ or `");
+	if (parser->problem && (strstr(parser->problem, "alias") || (parser->context && strstr(parser->context, "alias"))))
+		text_add(reader->error, "; a pattern that begins with * stands between quotes: \"*\"");
+	return -1;
 }
 
 int rules_load(struct rule_list *list, const char *file, const char *text, size_t length, bool own, struct text *error)

@@ -149,6 +149,8 @@ u32 run_text_add(struct run *run, const void *bytes, size_t length)
 	char *room;
 	u32 *slot;
 
+	if (!length)
+		bytes = "";
 	if (own->text_count >= own->slot_count / 2)
 		run_more_slots(own);
 	slot = run_slot(own, bytes, length);
@@ -159,8 +161,7 @@ u32 run_text_add(struct run *run, const void *bytes, size_t length)
 		own->texts = xrealloc(own->texts, own->text_capacity, sizeof(*own->texts));
 	}
 	room = run_room(own, length + 1);
-	if (length)
-		memcpy(room, bytes, length);
+	memcpy(room, bytes, length);
 	room[length] = '\0';
 	own->texts[own->text_count] = (struct run_bytes){ room, length };
 	*slot = ++own->text_count;

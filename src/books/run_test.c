@@ -37,6 +37,7 @@ static void the_same_bytes_are_the_same_text(void **state)
 
 	(void)state;
 	assert_int_equal(run_text_add(run, "", 0), 0);
+	assert_int_equal(run_text_add(run, NULL, 0), 0);
 	first = run_text(run, run_text_add(run, "align", 5)).data;
 	assert_int_equal(run_text_add(run, "a\0b", 3), 2);
 	assert_int_equal(run_text_add(run, "a", 1), 3);

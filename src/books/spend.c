@@ -218,34 +218,46 @@ bool spend_is_sampled(const struct spend *spend, u32 process, u64 from, u64 to)
 	       spend->samples.first[process + 1] > spend->samples.first[process];
 }
 
-static u32 bracket_at(const struct spend *spend, u64 time)
+/* CPU time and waiting for it of a process until an instant, as its counters have it. */
+static double counted_until(const struct spend *spend, u32 index, u64 time)
 {
-	u32 low = 0, high = spend->count;
+	const struct run *run = spend->run;
+	const struct run_process *process = &run->processes[index];
+	const u32 *rows = spend->samples.rows + spend->samples.first[index];
+	u32 count = spend->samples.first[index + 1] - spend->samples.first[index], low = 0, high = count;
+	u64 from, to = order_end(run, process);
+	double before = 0, after = process->costs.cpu + process->costs.cpu_wait, base = 0;
 
+	if (process->flags & RUN_PROCESS_EARLIER && count)
+		base = run->samples[rows[0]].cpu + run->samples[rows[0]].cpu_wait;
 	while (low < high) {
 		u32 middle = low + (high - low) / 2;
 
-		if (spend->brackets[middle].to <= time)
+		if (run->samples[rows[middle]].time < time)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low;
+	from = low ? run->samples[rows[low - 1]].time : order_start(run, process);
+	before = low ? run->samples[rows[low - 1]].cpu + run->samples[rows[low - 1]].cpu_wait : base;
+	after = base + after;
+	if (low < count) {
+		to = run->samples[rows[low]].time;
+		after = run->samples[rows[low]].cpu + run->samples[rows[low]].cpu_wait;
+	}
+	/* quiet until an interval before the next row */
+	if (low && run->interval && to > from + run->interval)
+		from = to - run->interval;
+	if (time <= from || after < before)
+		return before;
+	return time >= to ? after : before + (after - before) * (time - from) / (to - from);
 }
 
-u64 spend_busy(struct spend *spend, u32 process, u64 from, u64 to)
+u64 spend_busy(const struct spend *spend, u32 process, u64 from, u64 to)
 {
-	double busy = 0;
+	double busy = counted_until(spend, process, to) - counted_until(spend, process, from);
 
-	look_at(spend, process);
-	for (u32 i = bracket_at(spend, from); i < spend->count && spend->brackets[i].from < to; i++) {
-		const struct spend_bracket *bracket = &spend->brackets[i];
-		double length = bracket->to - bracket->from;
-		double spent = bracket->cpu + bracket->cpu_wait + bracket->disk;
-
-		busy += (spent < length ? spent : length) * overlap(from, to, bracket->from, bracket->to) / length;
-	}
-	return busy < to - from ? busy : to - from;
+	return busy < 0 ? 0 : busy < to - from ? busy : to - from;
 }
 
 static int by_from(const void *a, const void *b)

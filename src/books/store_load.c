@@ -284,6 +284,26 @@ static void mend_times(struct run *run)
 			run->peers[i].last = run->peers[i].first;
 }
 
+static int compare_times(const void *a, const void *b)
+{
+	u64 one = *(const u64 *)a, other = *(const u64 *)b;
+
+	return one < other ? -1 : one > other;
+}
+
+/* A damaged tree does not keep the order of its keys. Rows begin with their time. */
+static void sort_by_time(void *rows, u32 count, size_t size)
+{
+	for (u32 i = 1; i < count; i++)
+		if (compare_times((char *)rows + (i - 1) * size, (char *)rows + i * size) > 0) {
+			qsort(rows, count, size, compare_times);
+			return;
+		}
+}
+
+_Static_assert(!offsetof(struct run_sample, time) && !offsetof(struct run_host_sample, time) &&
+		       !offsetof(struct run_fact, time), "rows are sorted by their first member");
+
 /* Without whom it was, a sample or a peer says nothing; a fact of a kind that is not known neither. */
 static void drop_orphans(struct run *run)
 {
@@ -324,6 +344,9 @@ static void connect_rows(struct loader *loader)
 	if (run->task_count)
 		free(order_rows(&run->tasks[0].parent, run->task_count, sizeof(*run->tasks)));
 	drop_orphans(run);
+	sort_by_time(run->samples, run->sample_count, sizeof(*run->samples));
+	sort_by_time(run->host_samples, run->host_sample_count, sizeof(*run->host_samples));
+	sort_by_time(run->facts, run->fact_count, sizeof(*run->facts));
 }
 
 /* --- all of it --- */

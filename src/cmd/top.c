@@ -243,7 +243,7 @@ static bool take_turn(void *context, u64 now, u64 *next)
 	} else if (changed) {
 		view_list(&top->view);
 	}
-	if (top->screen && !view_draw(&top->view))
+	if (top->screen && (screen_refresh() || due || changed) && !view_draw(&top->view))
 		return false;
 	if (top->next < *next)
 		*next = top->next;
@@ -376,7 +376,7 @@ static int run_top(const struct command *command, int argc, char **argv)
 	host_describe("", top.machine);
 	top.host = host_open("");
 	view_begin(&top.view, settings.filter);
-	top.view.by = settings.by >= 0 ? settings.by : FRAME_BY_TOOL;
+	top.view.by = settings.tree ? FRAME_BY_PROCESS : settings.by >= 0 ? (enum frame_by)settings.by : FRAME_BY_TOOL;
 	top.view.sort = settings.sort >= 0 ? settings.sort : FRAME_SORT_CPU;
 	top.view.reverse = settings.reverse;
 	top.view.tree = settings.tree;

@@ -12,7 +12,7 @@ static bool is_known(u64 now, u64 before)
 
 static void add_bar(struct text *out, double share, unsigned int width)
 {
-	unsigned int size = width / 5 < BAR_MOST ? width / 5 : BAR_MOST, full = share * size + 0.5;
+	unsigned int size = width / 8 < BAR_MOST ? width / 8 : BAR_MOST, full = share * size + 0.5;
 
 	if (size < 4)
 		return;

@@ -17,23 +17,25 @@
 #define KEYS "b by  < > sort  r reverse  / filter  t tree  space freeze  ? help  q quit"
 
 static const char *const help[] = {
-	"b            group by the next of tool, task, container, user, process",
-	"1 2 3 4 5    group by tool, task, container, user, process",
-	"t            processes as a tree, and back",
-	"< >          sort by the column to the left, to the right",
-	"c w m R W n p s N   sort by CPU, wait, memory, reads, writes, network, processes, starts, name",
-	"r            the least first",
-	"/            show only what has a text in its name; Enter keeps it, Esc drops it",
-	"space, f     freeze, and go on",
-	"arrows, PgUp, PgDn, Home, End   scroll",
-	"?, h         this help",
-	"q            quit",
+	"b                group by the next of tool, task, container, user, process",
+	"1 2 3 4 5        group by tool, task, container, user, process",
+	"t                processes as a tree, and back",
+	"< > or arrows    sort by the column beside",
+	"c w m R W        sort by CPU, wait, memory, reads, writes",
+	"n p s N          sort by network, processes, starts, name",
+	"r                the least first",
+	"/                show only what has a text in its name or command",
+	"                 Enter keeps it, Esc drops it",
+	"space, f         freeze, and go on",
+	"up, down, PgUp, PgDn, Home, End   scroll",
+	"?, h             this help, and back",
+	"q                quit",
 	"",
-	"CPU% and WAIT% are of one processor: time on a CPU, and time ready to run without one.",
-	"READ/s and WRITE/s are bytes of disks, NET/s of TCP connections, both ways.",
-	"START/s are processes that began. 12x stands for 12 processes that ended: what they used",
-	"in this interval is counted, however short they were.",
-	"S: running, Waiting for a CPU, Disk, Sleeping, sTopped, Zombie, X ended.",
+	"CPU% and WAIT% are of one processor: time on one, and time ready without one.",
+	"READ/s and WRITE/s are bytes of disks, NET/s those of TCP, both ways.",
+	"START/s are processes that began. 12x are 12 that ended in this interval:",
+	"what they used is counted, however short they lived.",
+	"S: Running, Waiting for a CPU, Disk, Sleeping, sTopped, Zombie, X ended.",
 	NULL,
 };
 
@@ -176,7 +178,6 @@ static void draw_table(struct view *view, unsigned int from)
 
 bool view_draw(struct view *view)
 {
-	screen_refresh();
 	if (view->help)
 		draw_help();
 	else if (view->frame)

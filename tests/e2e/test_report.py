@@ -143,6 +143,19 @@ def test_hostile_names(case):
     equal(text(case, b"run\n\x1b]0;x\x07\xfe").split("\n")[0].startswith("run 1 (run\\n\\x1b]0;x\\x07\\xfe): "), True, "the first line")
 
 
+def test_files(case):
+    """What was written comes before what everything opens."""
+    recorded.run(case, SHELL, "-c", "echo hello > %s; rm %s; sort /dev/null" % ((case.path("made"),) * 2), options=("--files",))
+    files = {(row["tool"], row["path"]): row for row in document(case, "--files")["files"]}
+    made = files["sh", case.path("made")]
+    equal((made["writes"], made["creates"], made["failures"]), (1, 1, 0), "opens by the shell: %s" % made)
+    equal(files["rm", case.path("made")]["removes"], 1, "removed by rm")
+    rows = text(case, "--files").split("\nFiles")[1].split("\n")[2:4]
+    expect(all(row.endswith(case.path("made")) for row in rows), "the first files: %s" % rows)
+    recorded.run(case, "true")
+    expect("none; they are recorded with --files" in text(case, "--files"), "of a run without them")
+
+
 def test_while_it_is_recorded_and_after_a_crash(case):
     go = case.path("go")
     os.mkfifo(go)

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import struct
 import subprocess
+import sys
 import termios
 import time
 
@@ -420,11 +421,43 @@ def test_bad_usage(case):
         equal(done.returncode, 2, "exit status of %s" % (args,))
 
 
+def test_closed_streams(case):
+    """They are as closed in the command as before, and nothing of sonde's gets in their place."""
+    script = "exec %s <&- >&- 2>&-"
+    inside = "%s -c 'import os; os._exit(sum(os.path.exists(\"/proc/self/fd/%%d\" %% fd) << fd for fd in range(3)))'" % sys.executable
+    done = subprocess.run([SHELL, "-c", script % ("%s run --store %s -- %s" % (SONDE, case.path("store.db"), inside))], timeout=30)
+    equal(done.returncode, 0, "streams that are open, a bit each")
+    equal(Run(case.path("store.db")).row["state"], 1, "state of the run")
+
+
 def test_lost_events(case):
-    """A ring that is too small: what got lost is said, by kind, and --strict makes it a failure."""
-    done, run = recorded.run(case, program("burst"), "400", options=("--ring-size", "64K", "--strict"))
-    lost = sum(fact["number"] for fact in run.facts_of(recorded.LOST))
-    equal(lost, run.row["lost"], "lost by the facts and by the run")
-    if lost:
-        equal(done.returncode, 1, "exit status with --strict")
-        expect(b"lost" in done.stderr, "not said: %r" % done.stderr)
+    """A ring that is too small: what got lost is said, by kind, the totals say what they cover, --strict makes it a failure."""
+    path = case.path("store.db")
+    ready, go = case.path("ready"), case.path("go")
+    os.mkfifo(go)
+    sonde = case.start([SONDE, "run", "--store", path, "--ring-size", "64K", "--strict", "--", SHELL, "-c",
+                        "touch %s; read line < %s; %s 20 50 1 > /dev/null" % (ready, go, program("burst"))], stderr=subprocess.PIPE)
+    until(lambda: os.path.exists(ready), "the command's start")
+    sonde.send_signal(signal.SIGSTOP)
+    with open(go, "w") as file:
+        file.write("\n")
+    until(lambda: zombie(sonde.pid), "the command's end")
+    sonde.send_signal(signal.SIGCONT)
+    _, err = sonde.communicate(timeout=20)
+    equal(sonde.returncode, 1, "exit status with --strict; %r" % err)
+    run = Run(path)
+    expect(run.row["lost"] > 0, "nothing was lost")
+    equal(sum(fact["number"] for fact in run.facts_of(recorded.LOST)), run.row["lost"], "lost by the facts and by the run")
+    expect(b"lost" in err, "not said: %r" % err)
+    expect(all(row["end"] >= row["start"] for row in run.processes), "an end before a start")
+
+
+def zombie(parent):
+    with open("/proc/%d/task/%d/children" % (parent, parent)) as file:
+        children = file.read().split()
+    return all(state(pid) == "Z" for pid in children)
+
+
+def state(pid):
+    with open("/proc/%s/stat" % pid) as file:
+        return file.read().rsplit(")", 1)[1].split()[0]

@@ -1,5 +1,6 @@
 """The live view: its numbers against /proc and the clocks of the processes themselves, its screen through tmux."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import cgroups
 from harness import SONDE, Skip, equal, expect, field, seconds, until
 
 # Does what it is told on stdin, says "done", and then stands still, so that what it used stays as it is.
@@ -57,7 +59,9 @@ def top(case, *args, **options):
 
 def last(sonde, pid):
     """The newest row of a process, or None."""
-    return next((row for row in reversed(sonde.parse()) if field(row, "process.pid") == pid), None)
+    mark = b'"process":{"pid":%d,' % pid
+    line = next((line for line in reversed(sonde.stdout().split(b"\n")[:-1]) if mark in line), None)
+    return json.loads(line) if line else None
 
 
 def cpu_clock(pid):
@@ -212,16 +216,34 @@ def test_network(case):
     sonde.stop()
 
 
+def pids_seen(sonde):
+    return {field(row, "process.pid") for row in sonde.parse() if row["kind"] == "row"} - {None}
+
+
 def test_scope(case):
-    inside = worker(case)
-    outside = worker(case)
+    """A tree with a child that comes later, a user, a cgroup; and nobody else."""
+    parent = "import subprocess, sys\nsys.stdin.readline()\n" \
+             "subprocess.run(['sleep', '1000'])\n"
+    inside = case.start([sys.executable, "-c", parent], stdin=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
+    case.defer(os.killpg, inside.pid, signal.SIGKILL)
     sonde = top(case, "--by", "process", "--interval", "100ms", "--pid", str(inside.pid))
-    until(lambda: last(sonde, inside.pid), "a row of the process in scope")
-    tell(inside, "grow")
-    tell(outside, "grow")
-    time.sleep(0.3)
+    until(lambda: pids_seen(sonde) == {inside.pid}, "a row of the process in scope")
+    inside.stdin.write("\n")
+    child = until(lambda: next(iter(pids_seen(sonde) - {inside.pid}), None), "a row of its child")
+    with open("/proc/%d/stat" % child) as file:
+        equal(int(file.read().split()[3]), inside.pid, "the parent of the other one")
     sonde.stop()
-    equal({field(row, "process.pid") for row in sonde.events("row")}, {inside.pid}, "processes in scope")
+
+    user = case.start(["setpriv", "--reuid", "4321", "--clear-groups", "sleep", "1000"])
+    sonde = top(case, "--by", "process", "--interval", "100ms", "--uid", "4321")
+    until(lambda: pids_seen(sonde) == {user.pid}, "a row of the user's process")
+    sonde.stop()
+
+    [directory] = cgroups.make(case, [cgroups.second()], "sonde-e2e-top")
+    member = case.start(["sleep", "1000"], preexec_fn=lambda: cgroups.enter([directory]))
+    sonde = top(case, "--by", "process", "--interval", "100ms", "--cgroup", directory)
+    until(lambda: pids_seen(sonde) == {member.pid}, "a row of the process in the cgroup")
+    sonde.stop()
 
 
 def test_the_machine(case):
@@ -348,7 +370,8 @@ def test_screen(case):
     until(lambda: not screen.text().startswith("FROZEN"), "it goes on")
 
     screen.keys("?")
-    screen.wait("^b  +group by")
+    lines = screen.wait("^b  +group by")
+    expect(not any("\u2026" in line for line in lines), lambda: "help that is cut: " + screen.text())
     screen.keys("?", "1")
     screen.wait("TOOL")
     for columns, rows in ((40, 10), (12, 3), (1, 1), (200, 50), (80, 24)):

@@ -26,7 +26,7 @@ static double now(void)
 
 /*
  * Have so many seconds passed in which this thread was not ready to run and without a CPU? So much the work takes on a machine of its own. On a
- * very busy one it is given up after three times as long.
+ * very busy one it is given up after eight times as long.
  */
 static int is_over(double begun, double seconds)
 {
@@ -40,7 +40,7 @@ static int is_over(double begun, double seconds)
 		file = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
 	if (pread(file, text, sizeof(text) - 1, 0) <= 0 || sscanf(text, "%llu %llu", &run, &wait) != 2)
 		wait = 0;
-	return over = now() - begun - wait / 1e9 > seconds || now() - begun > 3 * seconds;
+	return over = now() - begun - wait / 1e9 > seconds || now() - begun > 8 * seconds;
 }
 
 static void fail(const char *what)

@@ -6,7 +6,7 @@ const colors = {};
 // The style sheet is the one place that knows colours.
 function readColors() {
 	const style = getComputedStyle(document.documentElement);
-	for (const key of ["ink", "soft", "faint", "line", "surface", "sunk", "accent", "fail", "path", "area", "second", "machine", "limit"])
+	for (const key of ["ink", "soft", "faint", "line", "surface", "sunk", "accent", "fail", "path", "area", "second", "machine", "share", "limit"])
 		colors[key] = style.getPropertyValue("--" + key).trim();
 	colors.tools = [];
 	colors.onTools = [];
@@ -26,14 +26,14 @@ const load = data.load, machine = data.machine;
 const cpuLimit = run.allowed || run.cpus;
 const memoryLimit = run.limit || run.memory;
 
-function chart(label, say, lines, limit, least) {
+function chart(label, say, lines, limit, least, share) {
 	const known = lines.filter((line) => line.values.some((value) => value !== null));
 	for (const line of known)
 		line.peak = highest(line.told || line.values);
 	const most = Math.max(least, ...known.map((line) => highest(line.values)));
 	// A limit far above what was used would press the curve flat: it is said, not drawn.
 	const drawn = limit && limit < most * 4 ? limit : 0;
-	return {label, say, lines: known, limit: drawn, top: Math.max(most, drawn) * 1.04};
+	return {label, say, share, lines: known, limit: drawn, top: Math.max(most, drawn) * 1.04};
 }
 
 const CHARTS = [
@@ -41,21 +41,21 @@ const CHARTS = [
 		{name: "run", values: load.cpu, color: "area", filled: true},
 		{name: "waiting", values: together(load.cpu, load.wait), told: load.wait, color: "second", filled: true},
 		{name: "machine", values: machine.cpu, color: "machine"},
-	], cpuLimit, 0.1),
+	], cpuLimit, 0.1, (part) => part.cpu),
 	chart("Memory", bytes, [
 		{name: "run", values: load.memory, color: "area", filled: true},
 		{name: "machine", values: machine.memory, color: "machine"},
-	], memoryLimit, 1 << 20),
+	], memoryLimit, 1 << 20, (part) => part.memory),
 	chart("Disk", rate, [
 		{name: "read", values: load.read, color: "area", filled: true},
 		{name: "written", values: load.write, color: "path"},
 		{name: "machine", values: together(machine.read, machine.write), color: "machine"},
-	], 0, 1 << 10),
+	], 0, 1 << 10, (part) => together(part.read, part.write)),
 	chart("Network", rate, [
 		{name: "received", values: load.received, color: "area", filled: true},
 		{name: "sent", values: load.sent, color: "path"},
 		{name: "machine", values: together(machine.received, machine.sent), color: "machine"},
-	], 0, 1 << 10),
+	], 0, 1 << 10, (part) => together(part.received, part.sent)),
 // Where nothing happened is nothing to see.
 ].filter((one) => one.lines.some((line) => line.peak > 0));
 const CHART_HEIGHT = 46, CHART_GAP = 20, AXIS_HEIGHT = 24, STRIP_HEIGHT = data.critical.length ? 26 : 0;
@@ -137,7 +137,7 @@ function drawLine(context, view, one, line, top) {
 	if (open)
 		area.lineTo(lastX, bottom);
 	if (line.filled) {
-		context.globalAlpha = line.color === "second" ? 0.3 : 0.45;
+		context.globalAlpha = line.color === "second" ? 0.3 : line.color === "share" ? 0.7 : view.share ? 0.18 : 0.45;
 		context.fillStyle = colors[line.color];
 		context.fill(area);
 		context.globalAlpha = 1;
@@ -147,6 +147,17 @@ function drawLine(context, view, one, line, top) {
 	context.lineJoin = "round";
 	if (line.color !== "second")
 		context.stroke(outline);
+}
+
+// What is chosen or marked, as a line of its own.
+function shareLine(view, one) {
+	if (!view.share)
+		return null;
+	if (!view.share.lines.has(one)) {
+		const values = Array.from(one.share(view.share.values));
+		view.share.lines.set(one, {name: view.share.name, values, peak: highest(values), color: "share", filled: true});
+	}
+	return view.share.lines.get(one);
 }
 
 function valueAt(line, time) {
@@ -170,7 +181,8 @@ function drawGutter(context, view, one, top) {
 		context.fillStyle = colors.faint;
 		context.fillText("peak", view.left - 14, top + 11);
 	}
-	one.lines.forEach((line, i) => {
+	const share = shareLine(view, one), lines = share ? [share, ...one.lines.filter((line) => line.color !== "second").slice(-2)] : one.lines;
+	lines.forEach((line, i) => {
 		const y = top + 25 + i * 13, value = view.cursor === null ? line.peak : valueAt(line, view.cursor);
 		context.fillStyle = colors[line.color];
 		context.fillRect(12, y - 7, 3, 8);
@@ -188,6 +200,9 @@ function drawChart(context, view, one, top) {
 	context.fillRect(view.left, top + CHART_HEIGHT, view.width, 1);
 	for (const line of one.lines.slice().reverse())
 		drawLine(context, view, one, line, top);
+	const share = shareLine(view, one);
+	if (share)
+		drawLine(context, view, one, share, top);
 	if (one.limit) {
 		const y = Math.round(top + CHART_HEIGHT - one.limit / one.top * CHART_HEIGHT) + 0.5;
 		context.strokeStyle = colors.limit;

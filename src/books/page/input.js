@@ -173,15 +173,14 @@ function tellLink(link) {
 // item of the mode, -1: nothing.
 function choose(item, move) {
 	view.selected = item;
+	share();
 	if (item < 0) {
 		details.hidden = true;
-		redraw();
 		return;
 	}
 	if (move)
 		bring(item);
 	showDetails(item);
-	redraw();
 }
 
 // Into sight, without a change of scale unless it would be too small to see.

@@ -28,6 +28,8 @@ function makeHead() {
 		(run.lost ? "." : ", and lost nothing."));
 }
 
+const waited = (ratio) => !ratio ? "" : ratio < 1 ? percent(ratio) + " on top of CPU time" : digits(ratio) + " times the CPU time";
+
 function makeTotals() {
 	const total = data.total[0] || {}, wall = run.wall, cpu = (total.cpu || 0) / 1000;
 	const busy = wall ? cpu / wall : 0, peak = Math.max(total.together || 0, total.memory || 0, data.size.peak_memory);
@@ -36,7 +38,7 @@ function makeTotals() {
 		element("dd", {class: bad ? "more bad" : "more"}, more)));
 	add("Wall time", duration(wall), "");
 	add("CPU time", duration(cpu), cores(busy) + (cpuLimit ? " of " + cpuLimit : "") + " cores on average");
-	add("Waited for a CPU", duration((total.cpu_wait || 0) / 1000), cpu ? percent((total.cpu_wait || 0) / 1000 / cpu) + " on top of CPU time" : "");
+	add("Waited for a CPU", duration((total.cpu_wait || 0) / 1000), waited(cpu ? (total.cpu_wait || 0) / 1000 / cpu : 0));
 	add("Peak memory", bytes(peak), limit ? percent(peak / limit) + " of " + bytes(limit) : "");
 	add("Disk", bytes((total.disk_read || 0) + (total.disk_write || 0)),
 		bytes(total.disk_read || 0) + " read, " + bytes(total.disk_write || 0) + " written");

@@ -12,6 +12,7 @@ const view = {
 	marked: null,		// by process, or null: all are meant
 	path: false,
 	finding: null,
+	share: null,		// of what is chosen or marked: what the charts show of it
 	x: (time) => view.left + (time - view.from) / view.scale,
 	time: (x) => view.from + (x - view.left) * view.scale,
 };
@@ -63,6 +64,18 @@ function setMode(mode) {
 function mark(marked) {
 	view.marked = marked;
 	meantRows = marked ? selected(made, asItems(made, marked)) : null;
+	share();
+}
+
+// The charts show the chosen bar, else what is marked.
+function share() {
+	let marked = view.marked;
+	if (view.selected >= 0) {
+		marked = new Uint8Array(count);
+		for (let i = 0; i < count; i++)
+			marked[i] = made.of(i) === view.selected ? 1 : 0;
+	}
+	view.share = marked ? {values: shareOf(marked), lines: new Map(), name: view.selected >= 0 ? "chosen" : "marked"} : null;
 	redraw();
 }
 
