@@ -76,8 +76,6 @@ struct recorder_row *recorder_row(struct recorder *recorder, struct recorder_row
 void recorder_rows_flush(struct recorder *recorder, struct recorder_rows *rows);
 void recorder_rows_free(struct recorder_rows *rows);
 
-#define RULES_MOST 64
-
 /* What had gone through an open connection when it was last looked at. */
 struct recorder_standing {
 	u64 sent, received, retransmits;
