@@ -369,10 +369,12 @@ struct task_struct {
 	int tgid;
 	void *stack;
 	struct task_struct *real_parent;
+	struct list_head children, sibling;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	struct list_head thread_node;
+	struct completion *vfork_done;
 	u64 utime, stime;
 	unsigned long nvcsw, nivcsw;
 	u64 start_boottime;

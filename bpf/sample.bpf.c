@@ -66,6 +66,15 @@ static __always_inline bool is_running(struct task_struct *task)
 	return BPF_CORE_READ(task, sched_info.last_queued) == BPF_CORE_READ(here, sched_info.last_arrival);
 }
 
+/* After vfork the parent sleeps as if for a disk, until its youngest child has executed or ended. */
+static __always_inline bool is_vforking(struct task_struct *task)
+{
+	struct list_head *youngest = BPF_CORE_READ(task, children.prev);
+	struct task_struct *child = (void *)youngest - bpf_core_field_offset(struct task_struct, sibling);
+
+	return youngest != (void *)task + bpf_core_field_offset(struct task_struct, children) && BPF_CORE_READ(child, vfork_done);
+}
+
 static __always_inline u32 state_of(struct task_struct *task)
 {
 	struct task_struct___before_5_14 *older = (void *)task;
@@ -77,7 +86,7 @@ static __always_inline u32 state_of(struct task_struct *task)
 	if (!state || state & (TASK_WAKING | TASK_NEW))
 		return is_running(task) ? SAMPLE_RUNNING : SAMPLE_WAITING;
 	if (state & (TASK_UNINTERRUPTIBLE | TASK_RTLOCK_WAIT))
-		return state & TASK_NOLOAD ? SAMPLE_SLEEPING : SAMPLE_DISK;
+		return state & TASK_NOLOAD || is_vforking(task) ? SAMPLE_SLEEPING : SAMPLE_DISK;
 	return state & (TASK_STOPPED | TASK_TRACED | TASK_FROZEN) ? SAMPLE_STOPPED : SAMPLE_SLEEPING;
 }
 

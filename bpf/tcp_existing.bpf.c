@@ -39,6 +39,8 @@ int existing_sockets(struct bpf_iter__task_file *ctx)
 	}
 	if (state == TCP_SYN_SENT)
 		connection.direction = NET_OUT;
+	else if (listener_find(sock, net_inet(sock), false))
+		connection.direction = NET_IN;
 	connection_note(sock, &connection, BPF_NOEXIST);
 	return 0;
 }

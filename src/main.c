@@ -141,14 +141,15 @@ static int main_run(int argc, char **argv)
 
 /*
  * A standard stream that came closed would be the next file that is opened: messages would go into a map or a store.
- * The places are taken first, by something that cannot be written to; what goes to standard output then fails, as it should.
+ * The places are taken first, by something that cannot be written to; what goes to standard output then fails, as it should. A
+ * command that is started finds them closed as they were.
  */
 static void main_keep_streams(void)
 {
-	int fd = open("/dev/null", O_RDONLY);
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	while (fd >= 0 && fd <= STDERR_FILENO)
-		fd = dup(fd);
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (fd > STDERR_FILENO)
 		close(fd);
 }

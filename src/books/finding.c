@@ -31,6 +31,11 @@ static int by_weight(const void *a, const void *b)
 	return first->from < second->from ? -1 : first->from > second->from;
 }
 
+static u64 within(u64 time, const struct run *run)
+{
+	return time < run->start ? run->start : time > run->end ? run->end : time;
+}
+
 void findings_make(struct findings *findings, const struct run *run)
 {
 	struct scene scene;
@@ -42,6 +47,11 @@ void findings_make(struct findings *findings, const struct run *run)
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		families[i]->find(&scene, findings);
 	scene_free(&scene);
+	/* who was there before began before */
+	for (u32 i = 0; i < findings->count; i++) {
+		findings->items[i].from = within(findings->items[i].from, run);
+		findings->items[i].to = within(findings->items[i].to, run);
+	}
 	if (findings->count)
 		qsort(findings->items, findings->count, sizeof(*findings->items), by_weight);
 }
@@ -73,15 +83,17 @@ struct finding *finding_add(const struct scene *scene, struct findings *findings
 	double own = scene->wall - scene->contended;
 	struct finding *finding;
 
-	lost = lost < scene->wall ? lost : scene->wall;
 	if ((class == FINDING_TIME || class == FINDING_AROUND) && (lost < limit.share * own || lost < limit.seconds * SECOND))
 		return NULL;
 	findings->items = xrealloc(findings->items, findings->count + 1, sizeof(*findings->items));
 	finding = &findings->items[findings->count++];
 	*finding = (struct finding){
 		.kind = kind, .class = class, .sureness = sureness, .tool = RUN_NONE, .task = RUN_NONE, .process = RUN_NONE,
-		.from = scene->run->start, .to = scene->run->end, .lost = lost > 0 ? lost : 0,
+		.from = scene->run->start, .to = scene->run->end, .lost = scene->run->end - scene->run->start,
 	};
+	/* a long run in ns is no exact double */
+	if (lost < scene->wall)
+		finding->lost = lost > 0 ? lost : 0;
 	return finding;
 }
 

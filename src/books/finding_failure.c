@@ -177,7 +177,7 @@ static void find_crashed(const struct scene *scene, struct findings *findings, b
 	free(lost);
 }
 
-/* The same command: tool, directory, arguments. */
+/* The same command: tool, directory, arguments; or the same task. */
 struct attempts {
 	u32 failed, last_failed;	/* last_failed: the latest that nobody has tried again yet, RUN_NONE */
 	u32 first, tool;
@@ -186,13 +186,35 @@ struct attempts {
 	bool succeeded;
 };
 
-static u64 key_of(const struct run *run, u32 process)
+static u64 hash_of(struct run_bytes bytes)
 {
-	struct run_bytes arguments = run_arguments(run, process);
 	u64 hash = 14695981039346656037ULL;
 
-	for (size_t i = 0; i < arguments.length; i++)
-		hash = (hash ^ (unsigned char)arguments.data[i]) * 1099511628211ULL;
+	for (size_t i = 0; i < bytes.length; i++)
+		hash = (hash ^ (unsigned char)bytes.data[i]) * 1099511628211ULL;
+	return hash;
+}
+
+/* Nextflow tries a task again in another directory, and its commands are all called alike; the task's name says which it is. */
+static bool is_named_by_task(const struct run *run, u32 process)
+{
+	const struct run_task *task;
+	struct run_bytes rule;
+
+	if (run->processes[process].task >= run->task_count)
+		return false;
+	task = &run->tasks[run->processes[process].task];
+	rule = run_text(run, task->rule);
+	return task->process == process && (!strcmp(rule.data, "nextflow") || !strcmp(rule.data, "snakemake"));
+}
+
+static u64 key_of(const struct run *run, u32 process)
+{
+	u64 hash;
+
+	if (is_named_by_task(run, process))
+		return ~hash_of(run_text(run, run->tasks[run->processes[process].task].name));
+	hash = hash_of(run_arguments(run, process));
 	hash = (hash ^ run->processes[process].tool) * 1099511628211ULL;
 	return (hash ^ run->processes[process].directory) * 1099511628211ULL;
 }
@@ -242,6 +264,13 @@ static void gather_attempts(const struct run *run, struct table *table)
 	free(fails);
 }
 
+static void say_task(struct text *out, const struct run *run, u32 task)
+{
+	struct run_bytes name = run_text(run, run->tasks[task].name);
+
+	text_add_bytes(out, name.data, name.length);
+}
+
 struct retried {
 	const struct scene *scene;
 	struct findings *findings;
@@ -266,7 +295,7 @@ static void tell_retried(u64 key, void *value, void *argument)
 	struct finding *finding;
 
 	(void)key;
-	if (attempts->failed < limit.attempts || attempts->lost < limit.share * retried->scene->wall ||
+	if (attempts->failed < (is_named_by_task(run, attempts->first) ? 1 : limit.attempts) || attempts->lost < limit.share * retried->scene->wall ||
 	    attempts->lost < limit.seconds * SECOND || is_wrapper(retried, attempts))
 		return;
 	finding = finding_add(retried->scene, retried->findings, "retried", FINDING_FAILURE, FINDING_CERTAIN, attempts->lost);
@@ -275,8 +304,11 @@ static void tell_retried(u64 key, void *value, void *argument)
 	finding->task = run->processes[attempts->first].task;
 	finding->from = run->processes[attempts->first].start;
 	finding->to = order_end(run, &run->processes[attempts->last_failed]);
-	say_tool(&finding->title, run, attempts->tool);
-	text_add_format(&finding->title, " failed %u times and was tried again", attempts->failed);
+	if (is_named_by_task(run, attempts->first))
+		say_task(&finding->title, run, finding->task);
+	else
+		say_tool(&finding->title, run, attempts->tool);
+	text_add_format(&finding->title, " failed %u time%s and was tried again", attempts->failed, attempts->failed > 1 ? "s" : "");
 	say_time(&finding->evidence, attempts->lost);
 	text_add(&finding->evidence, " in attempts that failed, the first ");
 	say_end(&finding->evidence, &run->processes[attempts->first]);

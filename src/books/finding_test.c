@@ -169,13 +169,13 @@ static void little_was_read(void **state)
 	process->costs.connections = 3;
 	first_is(run, "", NULL);
 	/* asleep in every sample, whatever the bytes say */
-	run = new(18000, 2);
-	process = add(run, "load", RUN_NONE, 0, 18000, 10000);
-	process->costs.cpu_system = 9900 * MS;
+	run = new(36000, 2);
+	process = add(run, "load", RUN_NONE, 0, 36000, 20000);
+	process->costs.cpu_system = 19900 * MS;
 	process->costs.cpu_user = 100 * MS;
 	process->costs.disk_read = process->costs.read = 900 * MIB;
 	process->costs.voluntary_switches = 9000;
-	for (u64 t = 1000; t < 18000; t += 1000)
+	for (u64 t = 1000; t < 36000; t += 1000)
 		*run_sample_add(run) = (struct run_sample){
 			.process = 0, .time = run->start + t * MS, .cpu = t * 5 / 9 * MS, .threads = 1, .memory = MIB,
 		};
@@ -264,6 +264,19 @@ static void tried_again(void **state)
 	for (int i = 0; i < 4; i++)
 		add(run, "fetch", 0, 10 + 1100 * i, 1010 + 1100 * i, 900)->code = i < 3 ? 1 : 0;
 	first_is(run, "retried:fetch", "fetch failed 3 times and was tried again");
+	/* Nextflow's second try is in another directory */
+	run = new(5000, 2);
+	add(run, "nextflow", RUN_NONE, 0, 5000, 2);
+	for (u32 i = 0; i < 2; i++) {
+		*run_task_add(run) = (struct run_task){
+			.name = run_text_add(run, "align (s3)", 10), .group = run_text_add(run, "align", 5), .process = i + 1,
+			.rule = run_text_add(run, "nextflow", 8), .parent = RUN_NONE, .directory = RUN_NONE,
+		};
+		add(run, ".command.sh", 0, 10 + 2000 * i, 1990 + 2000 * i, 1900)->code = !i;
+		run->processes[i + 1].task = i;
+		run->processes[i + 1].directory = i;
+	}
+	first_is(run, "retried:.command.sh", "align (s3) failed 1 time and was tried again");
 	/* asked again and again, but that is quick */
 	run = new(5000, 2);
 	add(run, "bash", RUN_NONE, 0, 5000, 2);

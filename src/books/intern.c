@@ -30,8 +30,9 @@ static void take(u64 state[4], u64 word)
 	state[0] ^= word;
 }
 
-static u64 hash(const u64 key[2], const void *bytes, size_t length)
+u64 intern_hash(const struct intern *intern, const void *bytes, size_t length)
 {
+	const u64 *key = intern->key;
 	u64 state[4] = { key[0] ^ 0x736f6d6570736575ULL, key[1] ^ 0x646f72616e646f6dULL,
 			 key[0] ^ 0x6c7967656e657261ULL, key[1] ^ 0x7465646279746573ULL };
 	const unsigned char *at = bytes;
@@ -67,7 +68,7 @@ void intern_free(struct intern *intern)
 
 u32 intern_number(struct intern *intern, const void *bytes, size_t length, bool *fresh)
 {
-	u64 key = hash(intern->key, bytes, length);
+	u64 key = intern_hash(intern, bytes, length);
 	uintptr_t number = (uintptr_t)table_get(&intern->now, key);
 
 	*fresh = false;

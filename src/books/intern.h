@@ -22,5 +22,7 @@ void intern_init(struct intern *intern, size_t most);
 void intern_free(struct intern *intern);
 /* INTERN_NONE without memory. `fresh`: it is a new number. */
 u32 intern_number(struct intern *intern, const void *bytes, size_t length, bool *fresh);
+/* What tells bytes apart here. */
+u64 intern_hash(const struct intern *intern, const void *bytes, size_t length);
 
 #endif

@@ -51,6 +51,13 @@ static void free_list(struct entries *list)
 	}
 }
 
+static void free_value(uint64_t key, void *value, void *argument)
+{
+	(void)key;
+	(void)argument;
+	free(value);
+}
+
 void recorder_free(struct recorder *recorder)
 {
 	if (!recorder)
@@ -69,6 +76,8 @@ void recorder_free(struct recorder *recorder)
 	intern_free(&recorder->tasks);
 	intern_free(&recorder->containers);
 	intern_free(&recorder->endpoints);
+	table_each(&recorder->standing, free_value, NULL);
+	table_free(&recorder->standing);
 	table_free(&recorder->by_pid);
 	text_free(&recorder->key);
 	text_free(&recorder->name);
@@ -163,7 +172,11 @@ static void on_end(struct recorder *recorder, const struct event *event)
 	if (entry->row.tool == RUN_NONE)
 		recorder_fill_unknown(recorder, entry, exit->name);
 	root = recorder->root && !entry->index;
-	ledger_of_exit(&entry->row.costs, exit, entry->earlier);
+	/* Of one from before that was never sampled nobody knows what of its costs is the run's. */
+	if (entry->row.flags & RUN_PROCESS_EARLIER && !entry->earlier)
+		entry->row.flags |= RUN_PROCESS_NO_LEDGER;
+	else
+		ledger_of_exit(&entry->row.costs, exit, entry->earlier);
 	entry->row.threads = exit->threads ? exit->threads : entry->row.threads;
 	entry->row.flags |= exit_flags(entry, exit);
 	entry->row.end = exit->record.time;

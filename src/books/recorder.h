@@ -8,6 +8,7 @@
 #include "books/rules.h"
 #include "books/store.h"
 #include "event/event.h"
+#include "wire/net.h"
 #include "wire/sample.h"
 
 struct recorder;
@@ -22,6 +23,8 @@ void recorder_free(struct recorder *recorder);
 
 /* After identity_complete. */
 void recorder_event(struct recorder *recorder, const struct event *event);
+/* A connection that is open, with what went through it so far. The first look is taken before the recording begins. */
+void recorder_standing(struct recorder *recorder, const struct connection_record *connection, bool before);
 /* A process as the iterator found it. */
 void recorder_sample(struct recorder *recorder, const struct sample_record *sample);
 void recorder_host(struct recorder *recorder, const struct run_host_sample *sample);

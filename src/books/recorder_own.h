@@ -76,7 +76,11 @@ struct recorder_row *recorder_row(struct recorder *recorder, struct recorder_row
 void recorder_rows_flush(struct recorder *recorder, struct recorder_rows *rows);
 void recorder_rows_free(struct recorder_rows *rows);
 
-#define RULES_MOST 64
+/* What had gone through an open connection when it was last looked at. */
+struct recorder_standing {
+	u64 sent, received, retransmits;
+	bool earlier;			/* it is older than the recording */
+};
 
 /* By number: what the rules ask of the tasks a process is in. */
 struct recorder_task {
@@ -103,6 +107,7 @@ struct recorder {
 	u32 count;			/* processes ever */
 
 	struct intern texts, tools, tasks, containers, endpoints;
+	struct table standing;		/* struct recorder_standing, by a hash of both ends */
 	char **tool_names;		/* by number, as far as kept */
 	size_t tool_names_kept;
 	struct recorder_task *known_tasks;

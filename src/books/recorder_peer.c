@@ -1,12 +1,17 @@
 /*
  * Whom a process talked to. A row is a process and an endpoint: the service it used, or the port on which it was one. Bytes
- * come with the end of a connection, which can be later than that of the process.
+ * come with the end of a connection, which can be later than that of the process, or when the recording ends before the
+ * connection does. Of one that is older than the recording only what went through it since is counted.
  */
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "books/recorder_own.h"
 #include "wire/net.h"
+
+/* Open connections that are looked at; what goes through more is known when they end. */
+#define STANDING_MOST 65536
 
 struct endpoint {
 	u8 address[16];
@@ -82,19 +87,97 @@ static void on_begin(struct entry *entry, struct run_peer *peer, const struct co
 	entry->connections++;
 }
 
-/* What went through a connection that is older than the recording is not known apart from what went before. */
-static void on_close(struct entry *entry, struct run_peer *peer, const struct connection_record *connection)
+/* Its two ends are what tells a connection from all others that stand. */
+struct ends {
+	u8 local[16], peer[16];
+	u32 network_namespace;
+	u16 family, local_port, peer_port, padding;
+};
+
+static u64 key_of(const struct recorder *recorder, const struct connection_record *connection)
 {
+	struct ends ends = {
+		.network_namespace = connection->network_namespace,
+		.family = connection->family,
+		.local_port = connection->local_port,
+		.peer_port = connection->peer_port,
+	};
+
+	memcpy(ends.local, connection->local, sizeof(ends.local));
+	memcpy(ends.peer, connection->peer, sizeof(ends.peer));
+	return intern_hash(&recorder->endpoints, &ends, sizeof(ends));
+}
+
+/* Adds what is new since the last look. One that went back is another connection between the same ends. */
+static void add_progress(struct recorder *recorder, struct entry *entry, struct run_peer *peer,
+			 struct recorder_standing *last, const struct connection_record *now)
+{
+	struct costs more = { 0 };
+
+	if (last->sent > now->sent || last->received > now->received || last->retransmits > now->retransmits)
+		*last = (struct recorder_standing){ 0 };
+	peer->connections += last->earlier;
+	more.sent = now->sent - last->sent;
+	more.received = now->received - last->received;
+	peer->sent += more.sent;
+	peer->received += more.received;
+	peer->retransmits += now->retransmits - last->retransmits;
+	costs_add(&entry->row.costs, &more);
+	/* the dead are in the total already */
+	if (entry->dead)
+		costs_add(&recorder->now.costs, &more);
+	*last = (struct recorder_standing){ now->sent, now->received, now->retransmits, false };
+}
+
+static void on_close(struct recorder *recorder, struct entry *entry, struct run_peer *peer,
+		     const struct connection_record *connection)
+{
+	struct recorder_standing *last = table_remove(&recorder->standing, key_of(recorder, connection)), none = { 0 };
+
 	add_failure(peer, connection->error);
 	if (entry->connections)
 		entry->connections--;
-	if (!connection->duration_ns && entry->row.flags & RUN_PROCESS_EARLIER)
+	add_progress(recorder, entry, peer, last ? last : &none, connection);
+	free(last);
+}
+
+static struct recorder_standing *stand(struct recorder *recorder, const struct connection_record *connection)
+{
+	u64 key = key_of(recorder, connection);
+	struct recorder_standing *last = table_get(&recorder->standing, key);
+
+	if (last || table_count(&recorder->standing) >= STANDING_MOST)
+		return last;
+	last = calloc(1, sizeof(*last));
+	if (last && table_put(&recorder->standing, key, last)) {
+		free(last);
+		last = NULL;
+	}
+	return last;
+}
+
+void recorder_standing(struct recorder *recorder, const struct connection_record *connection, bool before)
+{
+	struct entry *entry = recorder_find(recorder, connection->record.pid, connection->record.start);
+	struct recorder_standing *last;
+	struct run_peer *peer;
+
+	if (!before && !entry)
 		return;
-	peer->sent += connection->sent;
-	peer->received += connection->received;
-	peer->retransmits += connection->retransmits;
-	entry->row.costs.sent += connection->sent;
-	entry->row.costs.received += connection->received;
+	last = stand(recorder, connection);
+	if (!last)
+		return;
+	if (before) {
+		*last = (struct recorder_standing){ connection->sent, connection->received, connection->retransmits, true };
+		return;
+	}
+	peer = peer_of(recorder, entry, connection);
+	if (!peer)
+		return;
+	add_progress(recorder, entry, peer, last, connection);
+	if (entry->dead)
+		recorder_tell(recorder, entry);
+	entry->changed = true;
 }
 
 void recorder_connection(struct recorder *recorder, struct entry *entry, const struct event *event)
@@ -108,7 +191,7 @@ void recorder_connection(struct recorder *recorder, struct entry *entry, const s
 	if (!peer)
 		return;
 	if (event->record->kind == KIND_close)
-		on_close(entry, peer, connection);
+		on_close(recorder, entry, peer, connection);
 	else
 		on_begin(entry, peer, connection);
 	entry->changed = true;

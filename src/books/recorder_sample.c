@@ -45,12 +45,15 @@ static struct entry *entry_of_sample(struct recorder *recorder, const struct sam
 		recorder_image(recorder, entry, &event);
 		entry->image_changed = true;
 	}
-	if (entry->row.flags & RUN_PROCESS_EARLIER) {
-		entry->earlier = calloc(1, sizeof(*entry->earlier));
-		if (entry->earlier)
-			ledger_of_sample(entry->earlier, sample, NULL);
-	}
 	return entry;
+}
+
+/* What it has cost so far is not the run's. */
+static void begin_with(struct entry *entry, const struct sample_record *sample)
+{
+	entry->earlier = calloc(1, sizeof(*entry->earlier));
+	if (entry->earlier)
+		ledger_of_sample(entry->earlier, sample, NULL);
 }
 
 static void store_sample_of(struct recorder *recorder, const struct entry *entry, const struct sample_record *sample)
@@ -83,6 +86,8 @@ void recorder_sample(struct recorder *recorder, const struct sample_record *samp
 
 	if (!entry || entry->dead)
 		return;
+	if (entry->row.flags & RUN_PROCESS_EARLIER && !entry->sampled)
+		begin_with(entry, sample);
 	entry->row.costs.disk_wait += disk_time(recorder, entry, sample);
 	ledger_of_sample(&entry->row.costs, sample, entry->earlier);
 	if (sample->threads > entry->row.threads)

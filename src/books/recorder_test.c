@@ -373,6 +373,18 @@ static void connections(void **state)
 	run_free(run);
 }
 
+static void standing_of(u32 pid, u64 start, u64 sent, bool before)
+{
+	struct connection_record *connection = make(KIND_close, pid, start);
+
+	connection->family = AF_INET;
+	connection->transport = NET_TCP;
+	connection->direction = NET_OUT;
+	connection->peer_port = 443;
+	connection->sent = sent;
+	recorder_standing(scene.recorder, connection, before);
+}
+
 static void sample_of(u32 pid, u64 start, u64 time, u64 cpu, u8 sample_state)
 {
 	recorder_sample(scene.recorder, &(struct sample_record){
@@ -396,8 +408,12 @@ static void who_was_there_before(void **state)
 	exit->read_chars = 25 * SECOND + 3;
 	tell();
 	scene.now = BEGIN + 5 * SECOND;
+	/* gone before anybody could look */
+	exit_of(PID + 2, 3000, 1, 1, 70 * SECOND);
 	run = end();
-	assert_int_equal(run->process_count, 2);
+	assert_int_equal(run->process_count, 3);
+	assert_int_equal(run->processes[2].costs.cpu, 0);
+	assert_int_equal(run->processes[2].flags & RUN_PROCESS_NO_LEDGER, RUN_PROCESS_NO_LEDGER);
 	assert_int_equal(run->processes[0].flags & RUN_PROCESS_EARLIER, RUN_PROCESS_EARLIER);
 	assert_int_equal(run->processes[0].costs.cpu, 7);
 	assert_int_equal(run->processes[0].costs.cpu_user + run->processes[0].costs.cpu_system, 7);
@@ -406,6 +422,27 @@ static void who_was_there_before(void **state)
 	assert_true(run->processes[1].costs.disk_wait >= 2 * SECOND && run->processes[1].costs.disk_wait <= 4 * SECOND);
 	assert_int_equal(run->sample_count, 3);
 	assert_int_equal(run->samples[0].cpu, 0);
+	run_free(run);
+}
+
+static void connections_from_before(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(0);
+	standing_of(PID, 1000, 700, true);
+	sample_of(PID, 1000, BEGIN + 1, 5, SAMPLE_SLEEPING);
+	standing_of(PID, 1000, 1000, false);
+	/* shared by another process, or looked at again */
+	standing_of(PID, 1000, 1000, false);
+	standing_of(PID, 1000, 1004, false);
+	run = end();
+	assert_int_equal(run->processes[0].costs.sent, 304);
+	assert_int_equal(run->processes[0].costs.connections, 0);
+	assert_int_equal(run->peer_count, 1);
+	assert_int_equal(run->peers[0].sent, 304);
+	assert_int_equal(run->peers[0].connections, 1);
 	run_free(run);
 }
 
@@ -450,6 +487,7 @@ int main(void)
 		cmocka_unit_test(signals),
 		cmocka_unit_test(connections),
 		cmocka_unit_test(who_was_there_before),
+		cmocka_unit_test(connections_from_before),
 		cmocka_unit_test(many),
 	};
 

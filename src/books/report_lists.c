@@ -224,6 +224,18 @@ static const char *if_set(u32 number, const char *word)
 	return number ? word : "";
 }
 
+/*
+ * Libraries and locales are what is opened most and asked for least: what was written comes first, then what is large.
+ */
+static u64 file_rank(const struct run_file *file)
+{
+	u64 opens = (u64)file->reads + file->writes + file->failures;
+
+	if (file->writes || file->creates || file->removes)
+		return 1ULL << 63 | file->size;
+	return file->size ? 1ULL << 62 | file->size : opens;
+}
+
 void report_files(struct report *report)
 {
 	static const struct grid_column columns[] = {
@@ -237,12 +249,13 @@ void report_files(struct report *report)
 		{ .head = "file", .left = true, .rest = 24 },
 	};
 	const struct run *run = report->run;
-	u32 limit = report_limit(report, ROWS_SHOWN), shown = limit && limit < run->file_count ? limit : run->file_count;
+	u32 limit = report_limit(report, ROWS_SHOWN),
+	    shown = limit && limit < run->file_count ? limit : run->file_count;
 	struct ranked *ranked = xmalloc(((size_t)run->file_count + 1) * sizeof(*ranked));
 	struct grid grid;
 
 	for (u32 i = 0; i < run->file_count; i++)
-		ranked[i] = (struct ranked){ (u64)run->files[i].reads + run->files[i].writes + run->files[i].failures, i };
+		ranked[i] = (struct ranked){ file_rank(&run->files[i]), i };
 	qsort(ranked, run->file_count, sizeof(*ranked), by_key);
 	grid_begin(&grid, columns, sizeof(columns) / sizeof(columns[0]));
 	for (u32 i = 0; i < shown; i++) {
@@ -261,7 +274,7 @@ void report_files(struct report *report)
 		label_text(&grid.text, run, file->path, "?");
 		grid_end_cell(&grid);
 	}
-	report_title(report, "Files (how often opened)");
+	report_title(report, "Files (opens; what was written first, then the largest)");
 	if (shown)
 		grid_print(&grid, report->out, report->style.width, "  ");
 	else
@@ -314,7 +327,8 @@ void report_peers(struct report *report)
 		{ .head = "handshake", .drop = 3 },
 	};
 	const struct run *run = report->run;
-	u32 limit = report_limit(report, ROWS_SHOWN), shown = limit && limit < run->peer_count ? limit : run->peer_count;
+	u32 limit = report_limit(report, ROWS_SHOWN),
+	    shown = limit && limit < run->peer_count ? limit : run->peer_count;
 	struct ranked *ranked = xmalloc(((size_t)run->peer_count + 1) * sizeof(*ranked));
 	struct grid grid;
 

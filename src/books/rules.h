@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "wire/record.h"
 
+#define RULES_MOST 1024		/* all together: no more names than that */
+
 struct rules;
 
 /* What is known of a process when it started an image. Texts are NUL-terminated, "" if not known. */

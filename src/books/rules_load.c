@@ -428,8 +428,8 @@ static int read_document(struct reader *reader, struct rule_list *list, bool own
 	if (expect(reader, rules, YAML_SEQUENCE_NODE, "rules", "- name: mine"))
 		return -1;
 	for (yaml_node_item_t *item = rules->data.sequence.items.start; item < rules->data.sequence.items.top; item++) {
-		if (list->count == RULES_MOST)
-			return wrong_at(reader, node_at(reader, *item)->start_mark, "more than %d rules", RULES_MOST);
+		if (list->count == RULES_IN_FILE_MOST)
+			return wrong_at(reader, node_at(reader, *item)->start_mark, "more than %d rules", RULES_IN_FILE_MOST);
 		list->items = xrealloc(list->items, list->count + 1, sizeof(*list->items));
 		list->items[list->count] = (struct rule){ .own = own };
 		if (read_rule(reader, &list->items[list->count++], node_at(reader, *item)))

@@ -14,6 +14,9 @@
 
 void lookup_free(struct lookup *lookup)
 {
+	for (size_t i = 0; i < LOOKUP_LOGS; i++)
+		if (lookup->logs[i].open)
+			close(lookup->logs[i].file);
 	free(lookup->buffer);
 	*lookup = (struct lookup){ 0 };
 }
@@ -88,17 +91,20 @@ bool lookup_title(struct lookup *lookup, u32 pid, const struct rule_pattern *pat
 	return got && rule_pattern_fits(pattern, (struct rule_value){ lookup->buffer, lookup->length }, groups);
 }
 
-bool lookup_end(struct lookup *lookup, const char *path, u32 user, u64 *id, u64 *offset)
+int lookup_open(const char *path, u32 user)
 {
 	struct stat status;
-	int file = open_regular(path, user, &status);
-	bool got;
 
-	if (file < 0)
+	return open_regular(path, user, &status);
+}
+
+bool lookup_end(struct lookup *lookup, int file, u64 *id, u64 *offset)
+{
+	struct stat status;
+
+	if (fstat(file, &status))
 		return false;
 	*id = (u64)status.st_ino ^ (u64)status.st_dev << 40;
 	*offset = status.st_size > LOOKUP_LOG_MOST ? status.st_size - LOOKUP_LOG_MOST : 0;
-	got = read_into(lookup, file, *offset, LOOKUP_LOG_MOST);
-	close(file);
-	return got;
+	return read_into(lookup, file, *offset, LOOKUP_LOG_MOST);
 }

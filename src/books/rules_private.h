@@ -5,7 +5,7 @@
 #include "books/rules_lookup.h"
 #include "books/rules_template.h"
 
-#define RULES_MOST 1000
+#define RULES_IN_FILE_MOST 1000
 #define RULES_FILE_MOST (1u << 20)	/* bytes */
 
 /* Holds if one of the patterns fits. */

@@ -1,7 +1,7 @@
 /*
  * A job's shell does not say which rule it is of, but before Snakemake starts it, it writes the job into its log: rule, wildcards,
  * files. The log is found among the parent's open files. The job is one that has no process yet, the one whose files the command
- * names, or the only one. A short job may have finished in the log before its exec is looked at here.
+ * names, or for a script the only one. A short job may have finished in the log before its exec is looked at here.
  */
 #define _GNU_SOURCE
 
@@ -14,6 +14,7 @@
 
 #define JOBS_MOST 512
 #define LOG_SUFFIX ".snakemake.log"
+#define SCRIPTS ".snakemake/scripts/"
 #define TARGET "--target-jobs '"
 #define TARGET_SCORE 100000	/* more than files can be named */
 
@@ -219,7 +220,10 @@ static struct job *choose(const struct lookup *lookup, u64 log, u64 offset, stru
 			waiting_count++;
 		}
 	}
-	return best ? best : waiting_count == 1 ? waiting : waiting_count ? NULL : finished;
+	/* A rule's script is run without naming a file. Others' files would be named: a guess would only be wrong. */
+	if (best || !memmem(command.at, command.length, SCRIPTS, strlen(SCRIPTS)))
+		return best;
+	return waiting_count == 1 ? waiting : waiting_count ? NULL : finished;
 }
 
 bool lookup_snakemake_text(struct lookup *lookup, u64 log, u64 offset, struct rule_value command, struct rule_value *job)
@@ -264,11 +268,33 @@ static int find_log(u32 pid, char *path, size_t room)
 	return found;
 }
 
+/* A Snakemake whose last job was short has closed its log by now: each log stays open here until others need the place. */
+static int open_log(struct lookup *lookup, u32 pid, u32 user)
+{
+	struct lookup_log *log = lookup->logs;
+	char path[64];
+	int file;
+
+	while (log < lookup->logs + LOOKUP_LOGS && (!log->open || log->pid != pid))
+		log++;
+	file = find_log(pid, path, sizeof(path)) >= 0 ? lookup_open(path, user) : -1;
+	if (log == lookup->logs + LOOKUP_LOGS) {
+		if (file < 0)
+			return -1;
+		log = &lookup->logs[lookup->log_count++ % LOOKUP_LOGS];
+	} else if (file < 0) {
+		return log->file;
+	}
+	if (log->open)
+		close(log->file);
+	*log = (struct lookup_log){ .pid = pid, .file = file, .open = true };
+	return file;
+}
+
 bool lookup_snakemake(struct lookup *lookup, u32 pid, u32 user, struct rule_value command, struct rule_value *job)
 {
-	char path[64];
+	int file = open_log(lookup, pid, user);
 	u64 log, offset;
 
-	return find_log(pid, path, sizeof(path)) >= 0 && lookup_end(lookup, path, user, &log, &offset) &&
-	       lookup_snakemake_text(lookup, log, offset, command, job);
+	return file >= 0 && lookup_end(lookup, file, &log, &offset) && lookup_snakemake_text(lookup, log, offset, command, job);
 }

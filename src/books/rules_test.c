@@ -271,22 +271,30 @@ static void test_snakemake_log(void **state)
 	assert_string_equal(task->name, "split");
 	assert_int_equal(task->cpus, 1);
 	/* Nothing of it is named, and one is left. */
-	task = job_of(rules, "set -euo pipefail;  Rscript tmpabc.plot.R");
+	task = job_of(rules, "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R");
 	assert_string_equal(task->name, "plot");
 	task = job_of(rules, "cd /x && python3 -m snakemake --target-jobs 'call:sample=A,unit=2' --cores 2");
 	assert_string_equal(task->name, "call (sample=A, unit=2)");
 	/* All but some that have finished: the latest of them. */
-	task = job_of(rules, "set -euo pipefail;  Rscript tmpabc.table.R");
+	task = job_of(rules, "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.table.R");
 	assert_string_equal(task->name, "call (sample=A, unit=1)");
 	task = job_of(rules, "set -euo pipefail;  samtools index out/A.bam");
 	assert_string_equal(task->name, "align (sample=A)");
-	task = job_of(rules, "set -euo pipefail;  Rscript tmpabc.plot.R");
+	task = job_of(rules, "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R");
 	assert_string_equal(task->name, "split");
-	/* None is left: the command names it. */
-	task = job_of(rules, "set -euo pipefail;  Rscript tmpabc.plot.R");
+	/* None is left: the script names it, or the command. */
+	task = job_of(rules, "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R");
+	assert_string_equal(task->name, "plot.R");
+	task = job_of(rules, "set -euo pipefail;  Rscript other.R");
 	assert_string_equal(task->name, "Rscript");
 	assert_null(job_of(rules, "git describe"));
 	close(file);
+	/* Its writer is done with it, and the last exec is looked at only now. */
+	file = open(path, O_WRONLY | O_APPEND);
+	assert_true(write(file, "rule last:\n    output: end\n    jobid: 9\n\n", 41) > 0);
+	close(file);
+	task = job_of(rules, "set -euo pipefail;  touch end");
+	assert_string_equal(task->name, "last");
 	unlink(path);
 	rules_free(rules);
 }

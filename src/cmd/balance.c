@@ -64,7 +64,8 @@ void balance_close(struct balance *balance, struct kernel *kernel, lanes_deliver
 			break;
 		usleep(2000);
 	}
-	balance->ended = wall_boot_now();
+	if (!balance->ended)
+		balance->ended = wall_boot_now();
 	tell_pending(balance, deliver, context);
 }
 

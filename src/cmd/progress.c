@@ -37,9 +37,9 @@ void progress_show(struct progress *progress, struct recorder_now now, u64 durat
 		cpus = (double)(now.costs.cpu - progress->cpu) / (duration - progress->duration);
 	progress->cpu = now.costs.cpu;
 	progress->duration = duration;
-	length = snprintf(line, sizeof(line), "sonde: %s  %llu processes, %llu running  %.1f CPUs  %s%s",
+	length = snprintf(line, sizeof(line), "sonde: %s  %llu process%s, %llu alive  %.1f CPUs  %s%s",
 			  duration_format(duration, took), (unsigned long long)now.processes,
-			  (unsigned long long)now.living, cpus, size_format(now.memory, memory),
+			  now.processes == 1 ? "" : "es", (unsigned long long)now.living, cpus, size_format(now.memory, memory),
 			  now.lost ? "  events lost" : "");
 	if (now.failed && length < (int)sizeof(line))
 		length += snprintf(line + length, sizeof(line) - length, "  %llu failed", (unsigned long long)now.failed);

@@ -80,11 +80,22 @@ static void deliver_sample(void *context, const struct sample_record *sample)
 	recorder_sample(recording->recorder, sample);
 }
 
+static void deliver_standing(void *context, const struct connection_record *connection)
+{
+	struct recording *recording = context;
+
+	recorder_standing(recording->recorder, connection, !recording->balance.started);
+}
+
 static void take_sample(struct recording *recording)
 {
 	struct run_host_sample sample;
-	int error = recording->samples ? samples_take(recording->samples, deliver_sample, recording) : 0;
+	int error = 0;
 
+	if (recording->samples)
+		error = samples_take(recording->samples, deliver_sample, recording);
+	if (recording->samples && !error)
+		error = samples_take_connections(recording->samples, deliver_standing, recording);
 	if (error) {
 		message_warn("cannot take samples any more: %s", strerror(-error));
 		samples_close(recording->samples);
@@ -239,17 +250,23 @@ void recording_say_json(struct recording *recording, bool json)
 }
 
 /* It was asked for, so it is done, but not without a word: it slows down who is not watched, too. */
-static void warn_of_cost(struct kernel *kernel)
+static void warn_of_files(struct kernel *kernel)
 {
+	const char *slow = NULL;
 	size_t count;
 	const struct taken *taken = kernel_taken(kernel, &count);
 
-	for (size_t i = 0; i < count; i++)
-		if (taken[i].point->kinds & FILE_KINDS && taken[i].rung && taken[i].rung->cost == COST_SYSCALLS) {
-			message_warn("--files makes every system call of this machine slower while it lasts: this kernel has no "
-				     "cheaper way to see a %s (`sonde doctor` says more)", taken[i].point->name);
-			return;
-		}
+	for (size_t i = 0; i < count; i++) {
+		if (!(taken[i].point->kinds & FILE_KINDS))
+			continue;
+		if (!taken[i].rung)
+			message_warn("--files: this kernel gives no way to see a %s (`sonde doctor` says more)", taken[i].point->name);
+		else if (taken[i].rung->cost == COST_SYSCALLS)
+			slow = taken[i].point->name;
+	}
+	if (slow)
+		message_warn("--files makes every system call of this machine slower while it lasts: this kernel has no cheaper way to "
+			     "see a %s (`sonde doctor` says more)", slow);
 }
 
 static bool attach(struct recording *recording)
@@ -258,7 +275,7 @@ static bool attach(struct recording *recording)
 	if (!recording->kernel)
 		return false;
 	if (recording->settings->files)
-		warn_of_cost(recording->kernel);
+		warn_of_files(recording->kernel);
 	recording->samples = samples_open(recording->kernel);
 	recording->host = host_open("");
 	return true;
@@ -285,6 +302,8 @@ static bool begin(struct recording *recording, const char *scope, u32 tree)
 		scope_watch_tree(recording->kernel, recording->identity, tree);
 	else
 		snapshot_take(recording->kernel, recording->identity);
+	if (!recording->child->pid && recording->samples)
+		samples_take_connections(recording->samples, deliver_standing, recording);
 	recording->balance.wanted = recording->options.kinds;
 	return true;
 }
@@ -297,7 +316,10 @@ static void start_clock(struct recording *recording)
 	store_started(recording->writer, run, wall_boot_now());
 	recording->balance.started = run->start;
 	recording->next_flush = run->start + FLUSH_NS;
-	recording->next_sample = run->start + (recording->child->pid ? run->interval : 0);
+	recording->next_sample = run->start + run->interval;
+	/* who is there already, and what that cost so far; a command has yet to do something */
+	if (!recording->child->pid)
+		take_sample(recording);
 }
 
 /* What the recording itself cost, as every process's ledger has it. */
@@ -335,6 +357,13 @@ static void say_given_up(struct recording *recording)
 		message_warn("%llu rows of the run could not be stored: %s", (unsigned long long)rows, why);
 }
 
+static void close_kernel(struct recording *recording)
+{
+	samples_close(recording->samples);
+	host_close(recording->host);
+	kernel_close(recording->kernel);
+}
+
 /* 0, or 1 if the end could not be written; that was said. */
 static int finish(struct recording *recording)
 {
@@ -355,9 +384,7 @@ static int finish(struct recording *recording)
 	say_given_up(recording);
 	count_events(recording);
 	run->state = RUN_FINISHED;
-	samples_close(recording->samples);
-	host_close(recording->host);
-	kernel_close(recording->kernel);
+	close_kernel(recording);
 	measure_overhead(&run->overhead);
 	error = store_end(recording->writer, run);
 	progress_end(&recording->progress);
@@ -367,9 +394,12 @@ static int finish(struct recording *recording)
 static void retain(struct recording *recording)
 {
 	const struct recording_settings *settings = recording->settings;
+	int removed = 0;
 
 	if (settings->max_age || settings->max_size)
-		store_retain(recording->store, &(struct store_limits){ settings->max_age, settings->max_size });
+		removed = store_retain(recording->store, &(struct store_limits){ settings->max_age, settings->max_size });
+	if (removed > 0 && !settings->quiet)
+		message_note("removed %d old run%s from the store (--max-age, --max-size)", removed, removed == 1 ? "" : "s");
 }
 
 /* The store is closed first: SQLite does not outlive a fork. */
@@ -403,7 +433,7 @@ int recording_run(struct recording *recording, const char *scope, u32 tree, u64 
 	if (!attach(recording))
 		return 1;
 	if (!begin(recording, scope, tree)) {
-		kernel_close(recording->kernel);
+		close_kernel(recording);
 		return 1;
 	}
 	if (!child->pid)

@@ -21,7 +21,7 @@ struct recording_settings {
 	  .offset = offsetof(holder, recording.interval), .min = 50000000, .max = 3600000000000,                  \
 	  .argument = "DURATION", .initial = "1s", .help = "time between two looks at the living" },             \
 	{ .name = "files", .type = OPTION_FLAG, .offset = offsetof(holder, recording.files),                      \
-	  .help = "record which files each tool opens, creates and removes" },                                   \
+	  .help = "record which files each tool opens, creates and removes; some kernels pay for it with slower system calls" },                                   \
 	{ .name = "live", .type = OPTION_FLAG, .offset = offsetof(holder, recording.live),                        \
 	  .help = "show a line of progress, if standard error is a terminal" },                                  \
 	{ .name = "quiet", .letter = 'q', .type = OPTION_FLAG, .offset = offsetof(holder, recording.quiet),       \

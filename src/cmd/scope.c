@@ -110,6 +110,22 @@ static int resolve_container(const char *wanted, struct features *features, stru
 	return 1;
 }
 
+/* The process that a thread belongs to; its own number where that cannot be read. */
+static int64_t thread_group(int64_t tid)
+{
+	char path[64], line[256];
+	long long group = tid;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%lld/status", (long long)tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file) && sscanf(line, "Tgid: %lld", &group) != 1)
+		;
+	if (file)
+		fclose(file);
+	return group;
+}
+
 int scope_resolve(const struct command *command, const struct scope_settings *settings, const struct child *child,
 		  struct features *features, struct identity *identity, struct kernel_options *options)
 {
@@ -119,6 +135,11 @@ int scope_resolve(const struct command *command, const struct scope_settings *se
 		return option_mistake(command, "only one of --pid, --cgroup, --container, --uid and -- COMMAND can be given");
 	if (settings->pid && kill(settings->pid, 0) && errno == ESRCH) {
 		message_error("--pid %lld: no such process", (long long)settings->pid);
+		return 1;
+	}
+	if (settings->pid && thread_group(settings->pid) != settings->pid) {
+		message_error("--pid %lld: a thread of process %lld, which is what can be watched",
+			      (long long)settings->pid, (long long)thread_group(settings->pid));
 		return 1;
 	}
 	if (settings->pid || child->pid)

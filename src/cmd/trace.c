@@ -164,6 +164,7 @@ static int finish(struct trace *trace, struct kernel *kernel, const struct trace
 	int status;
 
 	kernel_detach(kernel);
+	trace->balance.ended = wall_boot_now();
 	child_wait(child);
 	trace->balance.exit_status = child->pid ? child->status : -1;
 	balance_close(&trace->balance, kernel, deliver, trace);
@@ -323,7 +324,7 @@ const struct command trace_command = {
 	.usage = "KIND... [OPTION]... [-- COMMAND...]",
 	.description = "Shows every event of the kinds named, of the whole machine or of a part of it, until interrupted. "
 		       "With -- COMMAND it starts the command, watches it and what it starts, ends with it and passes its "
-		       "exit status on. With --json, standard output holds nothing but events, so what the command writes there goes "
+		       "exit status on; with --for it stops watching then, and waits for the command. With --json, standard output holds nothing but events, so what the command writes there goes "
 		       "to standard error.\n\n"
 		       "At the end a line on standard error says how many events there were and whether any were lost.",
 	.examples = examples,

@@ -2,8 +2,10 @@
  * An event as a line for a person: time, kind, the fields that have a column, the last of them (a command line,
  * a path, an address) as wide as it is. Everything that others chose is escaped.
  */
+#define _GNU_SOURCE
 #include <string.h>
 
+#include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "event/getters.h"
@@ -71,19 +73,9 @@ void text_value(struct plan *plan, struct text *out, const struct field *field, 
 	}
 }
 
-/* Columns on a terminal, counting a UTF-8 sequence as one. */
-static size_t columns(const char *from, size_t bytes)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < bytes; i++)
-		count += ((unsigned char)from[i] & 0xc0) != 0x80;
-	return count;
-}
-
 static void pad(struct text *out, size_t start, size_t width)
 {
-	size_t have = columns(out->data + start, out->length - start);
+	size_t have = columns_of(out->data + start, out->length - start);
 
 	for (; have < width; have++)
 		text_add_char(out, ' ');
@@ -102,21 +94,29 @@ static void add_time(struct plan *plan, struct text *out, u64 time)
 	text_add_char(out, ' ');
 }
 
-/* Cuts the line that begins at `start` to the terminal's width, at a character's border. */
-static void cut_line(struct text *out, size_t start, unsigned int width, size_t invisible)
+/*
+ * Cuts what begins at `start` so that it fits. The last word of a failed event is its error: it stays, because without it
+ * the line would tell of a success.
+ */
+static void fit(struct text *out, size_t start, size_t width, bool failed)
 {
-	size_t at = start, have = 0;
+	static struct text whole;
+	const char *space;
+	size_t tail = 0, wide;
 
-	if (!width || columns(out->data + start, out->length - start) <= width + invisible)
+	if (columns_of(out->data + start, out->length - start) <= width)
 		return;
-	while (at < out->length && have < width + invisible) {
-		at++;
-		while (at < out->length && ((unsigned char)out->data[at] & 0xc0) == 0x80)
-			at++;
-		have++;
-	}
-	out->length = at;
-	out->data[at] = '\0';
+	text_reset(&whole);
+	text_add_bytes(&whole, out->data + start, out->length - start);
+	if (whole.failed)
+		return;
+	space = failed ? memrchr(whole.data, ' ', whole.length) : NULL;
+	if (space)
+		tail = whole.data + whole.length - space;
+	wide = columns_of(whole.data + whole.length - tail, tail);
+	out->length = start;
+	columns_cut(out, whole.data, whole.length - tail, width > wide ? width - wide : 0);
+	text_add_bytes(out, whole.data + whole.length - tail, tail);
 }
 
 static bool is_column(const struct plan *plan, const struct field *row, const struct event *event)
@@ -129,21 +129,22 @@ static bool is_column(const struct plan *plan, const struct field *row, const st
 void text_event(struct plan *plan, struct text *out, const struct event *event, const struct text_style *style)
 {
 	u32 kind = event->record->kind;
-	size_t start = out->length, field_start, invisible = 0;
+	size_t start = out->length, field_start, used;
 	struct value value;
 
 	if (!text_reserve(out, 64))
 		return;
 	add_time(plan, out, event->record->time);
-	if (style->colour) {
+	used = out->length - start;
+	if (style->colour)
 		text_add(out, colour_of(kind));
-		invisible = strlen(colour_of(kind)) + 4;
-	}
 	field_start = out->length;
 	text_add(out, kind_name(kind));
 	pad(out, field_start, 7);
+	used += out->length - field_start;
 	if (style->colour)
 		text_add(out, "\033[0m");
+	start = out->length;
 	for (const struct field **row = plan->rows[kind]; *row; row++) {
 		if (!is_column(plan, *row, event))
 			continue;
@@ -158,6 +159,7 @@ void text_event(struct plan *plan, struct text *out, const struct event *event, 
 	}
 	while (out->length > start && out->data[out->length - 1] == ' ')
 		out->data[--out->length] = '\0';
-	cut_line(out, start, style->width, invisible);
+	if (style->width)
+		fit(out, start, style->width > used ? style->width - used : 0, !plan->chosen && event_error(event));
 	text_add_char(out, '\n');
 }

@@ -22,7 +22,8 @@ static struct bpf_link *attach_together(struct bpf_program *program, const char 
 #define BLIND "changes by io_uring and 32-bit programs; symbolic links within a name are shown, not followed"
 
 static const struct rung change_rungs[] = {
-	{ .name = "fprobe", .needs = "register_fprobe_syms", .programs = { "change_return_multi" }, .attach = attach_together, .blind = BLIND },
+	{ .name = "fprobe", .needs = "register_fprobe_syms", .programs = { "change_return_multi" }, .attach = attach_together,
+	  .lacks = "this kernel cannot attach one program to many functions (CONFIG_FPROBE)", .blind = BLIND },
 	{ .name = "kprobe", .programs = { "change_return" }, .attach_many = attach_returns, .blind = BLIND },
 	{ .name = "syscall", .programs = { "change_exit" }, .cost = COST_SYSCALLS,
 	  .blind = BLIND },

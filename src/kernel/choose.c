@@ -190,7 +190,7 @@ const char *choose_rung_objection(struct choose *choose, struct bpf_object *obje
 	if (rung->needs) {
 		needed(&query, rung->needs);
 		if (!type_id(choose, &query))
-			return object_to(choose, "this kernel has no %s", rung->needs);
+			return rung->lacks ? rung->lacks : object_to(choose, "this kernel has no %s", rung->needs);
 	}
 	for (const char *const *name = rung->programs; *name && !why; name++)
 		why = choose_objection(choose, object, *name);

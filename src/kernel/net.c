@@ -79,7 +79,7 @@ static const struct rung unix_rungs[] = {
 	{ .name = "kprobe", .programs = { "unix_enter_stream_kprobe", "unix_enter_datagram_kprobe",
 					  "unix_stream_kprobe", "unix_datagram_kprobe" } },
 	{ .name = "cgroup", .needs = "bpf_sock_addr_set_sun_path", .programs = { "unix_cgroup" }, .attach = attach_root,
-	  .blind = "whether the connect succeeded" },
+	  .lacks = "this kernel asks no program about Unix connects", .blind = "whether the connect succeeded" },
 	{ 0 }
 };
 

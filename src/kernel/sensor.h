@@ -22,6 +22,7 @@ struct rung {
 	const char *programs[16];	/* all of them, or the rung is not taken; NULL ends */
 	const char *optional[8];	/* tried too; failing is no reason to refuse the rung */
 	const char *needs;		/* a function of the kernel that must be there; NULL: none */
+	const char *lacks;		/* what a kernel without it cannot do, for a person; NULL: "this kernel has no FUNCTION" */
 	enum rung_cost cost;
 	const char *blind;		/* what this rung does not see, for a person; NULL: nothing known */
 	/* NULL: by the program's section name. Returns a link, or NULL with errno set and maybe *why (static). */

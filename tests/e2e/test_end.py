@@ -1,11 +1,17 @@
 """Bad days: every way to end, to be held up, to lose; the books balance and nothing stays in the kernel."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
+import termios
+import unicodedata
 
 from harness import SONDE, Skip, equal, expect, field, program, seconds, spawn, until
 
@@ -228,6 +234,31 @@ def test_columns(case):
     execute(1)
     plain.stop()
     equal({tuple(record) for record in plain.records}, {("kind", "time")}, "an event of which only these were chosen")
+
+
+def test_lines_fit_the_terminal(case):
+    """80 columns, of which a character of East Asia takes two; what is cut says so, and an error is never cut off."""
+    names = ["x" * 100, "\u6f22" * 70, "\u6f22x" * 40]
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    script = "for name; do /bin/true $name; cat $name; done; exit 0"
+    sonde = subprocess.Popen([SONDE, "trace", "exec", "open", "--", "sh", "-c", script, "sh"] + names, cwd=case.tmp,
+                             stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL)
+    os.close(terminal)
+    output = b""
+    with contextlib.suppress(OSError):  # so a terminal tells its end
+        while True:
+            output += os.read(master, 65536)
+    equal(sonde.wait(20), 0, "exit status")
+    lines = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in output.decode().splitlines()]
+
+    def columns(line):
+        return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+    equal([line for line in lines if columns(line) > 80], [], "lines wider than the terminal")
+    for name in names:
+        told = [line for line in lines if name[:4] in line]
+        expect(any(line.endswith("\u2026") and " exec " in line for line in told), "exec: %s" % told)
+        expect(any(line.endswith("\u2026 ENOENT") and " open " in line for line in told), "open: %s" % told)
 
 
 def test_several_kinds_and_all_fields_are_declared(case):

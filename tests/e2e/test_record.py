@@ -2,8 +2,11 @@
 
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
+import sys
 import time
 
 import cgroups
@@ -111,6 +114,52 @@ def test_duration_and_json(case):
     equal(summary["processes"], len(run.processes), "processes")
     equal(field(summary, "cpu.time_ns"), sum(row["cpu"] for row in run.processes), "CPU")
     expect(490e6 < run.row["duration"] < 5e9, "duration %d" % run.row["duration"])
+
+
+TALKER = """
+import socket, sys
+side = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+for line in sys.stdin:
+    side.sendall(b"x" * int(line)) if int(line) else side.shutdown(socket.SHUT_RDWR)
+    print(line, end="", flush=True)
+"""
+
+
+def test_standing_connections(case):
+    """Of connections from before, only what went through them since; also of those that still stand at the end."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    talkers = [case.start([sys.executable, "-c", TALKER, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+               for _ in range(2)]
+    ends = [listener.accept()[0] for _ in talkers]
+
+    def say(talker, count):
+        talker.stdin.write(b"%d\n" % count)
+        talker.stdin.flush()
+        talker.stdout.readline()
+
+    def take(count):
+        got = 0
+        while got < count:
+            got += sum(len(end.recv(65536)) for end in select.select(ends, [], [], 20)[0])
+    for talker in talkers:
+        say(talker, 500000)
+    take(1000000)
+    recording = Recording(case)
+    for talker in talkers:
+        say(talker, 12345)
+    take(24690)
+    say(talkers[0], 0)
+    ends[0].close()
+    run = recording.stop()
+    for talker in talkers:
+        row = run.one(pid=talker.pid)
+        equal((row["sent"], row["connections"]), (12345, 0), "sent since, connections made")
+        [peer] = [peer for peer in run.peers if peer["process"] == row["process"]]
+        equal((peer["sent"], peer["connections"], peer["port"]), (12345, 1, port), "the peer")
+    here = run.one(pid=os.getpid())
+    equal(here["received"], 24690, "received since at the other end")
+    equal({peer["port"] for peer in run.peers if peer["process"] == here["process"]}, {port}, "port of the service")
 
 
 def test_samples(case):

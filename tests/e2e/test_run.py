@@ -8,12 +8,13 @@ import signal
 import sqlite3
 import struct
 import subprocess
+import sys
 import termios
 import time
 
 import recorded
 from harness import Failure, SONDE, equal, expect, program, seconds, until
-from recorded import LEFT, LIVING, THREADED, Run
+from recorded import CORE, LEFT, LIVING, THREADED, Run
 
 SHELL = "/bin/sh"
 
@@ -62,6 +63,34 @@ def test_truth(case):
                "start or end of %s: %s" % (name, (member, line)))
         equal(bool(member["flags"] & THREADED), name in ("burn-2", "burn-4"), "threads of " + name)
     equal(run.one(pid=lines["burn-4"]["pid"])["threads"], 4, "threads of burn-4")
+
+
+def test_every_way_to_live_and_die(case):
+    """Hundreds of processes by fork, vfork and double fork, with threads, by signals: each is there, once, with its own."""
+    os.mkdir(case.path("homes"))
+    done, run = recorded.run(case, program("family"), "400", "11", case.path("homes"))
+    equal((done.returncode, run.row["lost"]), (0, 0), "exit status and losses; %r" % done.stderr)
+    members = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = {row["pid"]: row for row in run.processes}
+    equal(len(run.processes), len(members) + 1, "processes, the family itself among them")
+    wrong = []
+    for member in members:
+        row = rows[member["pid"]]
+        parent = run.processes[row["parent"]]
+        cpu = (member["utime"] + member["stime"]) * 1000
+        if (row["code"], row["signal"], bool(row["flags"] & CORE)) != (member["status"], member["killed"], bool(member["core"])):
+            wrong.append(("code, signal", member["way"], row["code"], row["signal"], member))
+        if parent["pid"] != member["parent"]:
+            wrong.append(("parent", member["way"], parent["pid"], member))
+        if (row["read"], row["write"]) != (member["rchar"], member["wchar"]):
+            wrong.append(("bytes", member["way"], row["read"], row["write"], member))
+        if row["memory"] != member["maxrss"] * 1024 or abs(row["cpu"] - cpu) > max(cpu // 100, 10000000):
+            wrong.append(("memory, CPU", member["way"], row["memory"], row["cpu"], member))
+        if bool(row["flags"] & LEFT) != (member["way"] == "double" and not member["middle"]):
+            wrong.append(("left", member["way"], row["flags"], member))
+        if (row["exec_after"] is not None) != bool(member["executed"]):
+            wrong.append(("executed", member["way"], row["exec_after"], member))
+    equal(wrong[:3], [], "%d of %d differ" % (len(wrong), len(members)))
 
 
 def test_daemons(case):
@@ -274,14 +303,15 @@ def test_interactive_shell_inside(case):
     terminal.type(b"%s run --quiet --store %s -- env PS1='IN'NER'> ' bash --norc --noprofile -i\n" % (
         SONDE.encode(), case.path("store.db").encode()))
     terminal.expect(b"INNER> ")
+    shell = os.tcgetpgrp(terminal.fd)
     terminal.type(b"sleep 77\n")
-    time.sleep(0.2)
+    until(lambda: os.tcgetpgrp(terminal.fd) != shell, "sleep in front")
     terminal.type(b"\x1a")
     terminal.expect(b"Stopped")
     terminal.expect(b"INNER> ")
     terminal.type(b"fg\n")
     terminal.expect(b"sleep 77")
-    time.sleep(0.2)
+    until(lambda: os.tcgetpgrp(terminal.fd) != shell, "sleep in front again")
     terminal.type(b"\x03")
     terminal.expect(b"INNER> ")
     terminal.type(b"suspend\n")
@@ -420,11 +450,43 @@ def test_bad_usage(case):
         equal(done.returncode, 2, "exit status of %s" % (args,))
 
 
+def test_closed_streams(case):
+    """They are as closed in the command as before, and nothing of sonde's gets in their place."""
+    script = "exec %s <&- >&- 2>&-"
+    inside = "%s -c 'import os; os._exit(sum(os.path.exists(\"/proc/self/fd/%%d\" %% fd) << fd for fd in range(3)))'" % sys.executable
+    done = subprocess.run([SHELL, "-c", script % ("%s run --store %s -- %s" % (SONDE, case.path("store.db"), inside))], timeout=30)
+    equal(done.returncode, 0, "streams that are open, a bit each")
+    equal(Run(case.path("store.db")).row["state"], 1, "state of the run")
+
+
 def test_lost_events(case):
-    """A ring that is too small: what got lost is said, by kind, and --strict makes it a failure."""
-    done, run = recorded.run(case, program("burst"), "400", options=("--ring-size", "64K", "--strict"))
-    lost = sum(fact["number"] for fact in run.facts_of(recorded.LOST))
-    equal(lost, run.row["lost"], "lost by the facts and by the run")
-    if lost:
-        equal(done.returncode, 1, "exit status with --strict")
-        expect(b"lost" in done.stderr, "not said: %r" % done.stderr)
+    """A ring that is too small: what got lost is said, by kind, the totals say what they cover, --strict makes it a failure."""
+    path = case.path("store.db")
+    ready, go = case.path("ready"), case.path("go")
+    os.mkfifo(go)
+    sonde = case.start([SONDE, "run", "--store", path, "--ring-size", "64K", "--strict", "--", SHELL, "-c",
+                        "touch %s; read line < %s; %s 20 50 1 > /dev/null" % (ready, go, program("burst"))], stderr=subprocess.PIPE)
+    until(lambda: os.path.exists(ready), "the command's start")
+    sonde.send_signal(signal.SIGSTOP)
+    with open(go, "w") as file:
+        file.write("\n")
+    until(lambda: zombie(sonde.pid), "the command's end")
+    sonde.send_signal(signal.SIGCONT)
+    _, err = sonde.communicate(timeout=20)
+    equal(sonde.returncode, 1, "exit status with --strict; %r" % err)
+    run = Run(path)
+    expect(run.row["lost"] > 0, "nothing was lost")
+    equal(sum(fact["number"] for fact in run.facts_of(recorded.LOST)), run.row["lost"], "lost by the facts and by the run")
+    expect(b"lost" in err, "not said: %r" % err)
+    expect(all(row["end"] >= row["start"] for row in run.processes), "an end before a start")
+
+
+def zombie(parent):
+    with open("/proc/%d/task/%d/children" % (parent, parent)) as file:
+        children = file.read().split()
+    return all(state(pid) == "Z" for pid in children)
+
+
+def state(pid):
+    with open("/proc/%s/stat" % pid) as file:
+        return file.read().rsplit(")", 1)[1].split()[0]

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 
 import cgroups
 from harness import equal, expect, field, program, report, seconds, spawn, until
@@ -66,6 +67,22 @@ def test_pid_that_does_not_exist(case):
                             stderr=subprocess.PIPE, timeout=20)
     expect(result.returncode in (1, 2), "exit status %d" % result.returncode)
     expect(b"4194303" in result.stderr, "the message does not name the pid: %r" % result.stderr)
+
+
+def test_pid_of_a_thread(case):
+    """No process has that number, so watching it would show nothing, and not say why."""
+    ready, go = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: (ready.set(), go.wait(20)))
+    thread.start()
+    ready.wait(20)
+    try:
+        result = subprocess.run([case_binary(), "trace", "exec", "--for", "10ms", "--pid", str(thread.native_id)],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+    finally:
+        go.set()
+        thread.join()
+    equal(result.returncode, 1, "exit status")
+    expect(b"process %d" % os.getpid() in result.stderr, "the message does not name the process: %r" % result.stderr)
 
 
 def case_binary():
@@ -179,6 +196,10 @@ def test_duration(case):
     sonde.finish()
     equal(sonde.status, 0, "exit status")
     expect(0.9 <= sonde.summary["seconds"] <= 3, "seconds: %s" % sonde.summary["seconds"])
+    longer = case.sonde("exec", "--for", "100ms", "--", "sh", "-c", "sleep 4; exit 3", wait=False)
+    longer.finish()
+    equal(longer.status, 3, "exit status, of the command")
+    expect(longer.summary["seconds"] < 3, "the wait for the command counts as watched: %s" % longer.summary["seconds"])
 
 
 @seconds(90)

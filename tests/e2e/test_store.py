@@ -110,7 +110,8 @@ def test_retention(case):
     time.sleep(1.1)
     store.run("true", options=["--max-age", "1s"])
     equal([run["id"] for run in store.runs()], [4], "what --max-age 1s keeps")
-    store.run("true", options=["--max-size", "1"])
+    said = store.sonde("run", "--max-size", "1", "--", "true")[1]
+    expect(b"removed 1 old run from the store" in said, "what is said: %r" % said)
     equal([run["id"] for run in store.runs()], [5], "what --max-size 1 keeps")
 
 

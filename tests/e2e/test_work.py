@@ -324,3 +324,16 @@ def test_slurm_job_with_two_steps(case):
     equal({tool: of_batch[tool] for tool in ("slurm_script", "sleep", "touch")}, {"slurm_script": 1, "sleep": 1, "touch": 1},
           "tools of the batch script")
     equal(of_batch["srun"] >= 2, True, "two srun in the batch script: %s" % dict(of_batch))
+
+
+# --- what a person sees first ---
+
+@seconds(180)
+def test_demo_finds_its_planted_mistake(case):
+    need("bwa", "samtools", "make")
+    done = subprocess.run([os.path.join(ROOT, "tests", "demo")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    equal(done.returncode, 0, "status: " + done.stdout[-1500:])
+    first = re.search(r"^Findings\n +1\. (.*)", done.stdout, re.M)
+    expect(first and first.group(1).startswith("gc.sh starts "), "the first finding: %s" % done.stdout[:2500])
+    page = re.search(r"^== The page with the timeline: (.*)$", done.stdout, re.M).group(1)
+    expect(os.path.getsize(page) > 10000, "the page has %d bytes" % os.path.getsize(page))
