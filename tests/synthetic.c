@@ -1,6 +1,6 @@
 /*
- * Writes a made-up run (synthetic.h) of about so many processes into a store, as a recording would: for tests and for measuring what
- * reads runs. synthetic STORE PROCESSES; prints the id of the run.
+ * Writes a made-up run (synthetic.h) of about so many processes into a store, as a recording would: for tests and for
+ * measuring what reads runs. synthetic STORE PROCESSES; prints the id of the run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,10 @@
 #include "books/store.h"
 #include "tests/synthetic.h"
 
-/* A recording takes as long as what it records; here all is there at once, so what the writer holds is bounded by waiting for it. */
+/*
+ * A recording takes as long as what it records; here all is there at once, so what the writer holds is bounded by
+ * waiting for it.
+ */
 #define ROWS_AT_ONCE 16384
 
 struct teller {

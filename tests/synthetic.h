@@ -1,6 +1,7 @@
 /*
- * A run of as many processes as wanted, made up: a build of make with recipes of four processes each, some of which fail, with tasks,
- * samples of process and host, peers, files, facts, and names that try to be read as something else. The same count gives the same run.
+ * A run of as many processes as wanted, made up: a build of make with recipes of four processes each, some of which
+ * fail, with tasks, samples of process and host, peers, files, facts, and names that try to be read as something else.
+ * The same count gives the same run.
  */
 #ifndef TESTS_SYNTHETIC_H
 #define TESTS_SYNTHETIC_H
@@ -33,13 +34,23 @@ static inline u64 synthetic_random(u64 *state)
 }
 
 /* Its executable is its tool's. Arguments are NUL-separated, `length` bytes. */
-static inline u32 synthetic_process(struct run *run, u32 parent, u32 tool, u32 task, u64 start, u64 end, const char *arguments,
-				    size_t length)
+static inline u32 synthetic_process(struct run *run, u32 parent, u32 tool, u32 task, u64 start, u64 end,
+				    const char *arguments, size_t length)
 {
 	struct run_process process = {
-		.start = start, .end = end, .exec = start + 300000, .pid = 1000 + run->process_count % 4000000, .parent = parent,
-		.tool = tool, .task = task, .container = RUN_NONE, .user = 1000, .executable = run->tools[tool].executable,
-		.directory = run->directory, .group = 1000, .threads = 1,
+		.start = start,
+		.end = end,
+		.exec = start + 300000,
+		.pid = 1000 + run->process_count % 4000000,
+		.parent = parent,
+		.tool = tool,
+		.task = task,
+		.container = RUN_NONE,
+		.user = 1000,
+		.executable = run->tools[tool].executable,
+		.directory = run->directory,
+		.group = 1000,
+		.threads = 1,
 	};
 
 	*run_process_add(run) = process;
@@ -50,9 +61,20 @@ static inline u32 synthetic_process(struct run *run, u32 parent, u32 tool, u32 t
 static inline void synthetic_costs(struct run_process *process, u64 cpu, u64 memory, u64 disk)
 {
 	process->costs = (struct costs){
-		.cpu = cpu, .cpu_user = cpu - cpu / 5, .cpu_system = cpu / 5, .cpu_wait = cpu / 7, .memory = memory,
-		.disk_read = disk, .disk_write = disk / 2, .read = disk * 2, .write = disk, .read_calls = disk >> 14,
-		.write_calls = disk >> 15, .minor_faults = memory >> 12, .voluntary_switches = 10, .involuntary_switches = 3,
+		.cpu = cpu,
+		.cpu_user = cpu - cpu / 5,
+		.cpu_system = cpu / 5,
+		.cpu_wait = cpu / 7,
+		.memory = memory,
+		.disk_read = disk,
+		.disk_write = disk / 2,
+		.read = disk * 2,
+		.write = disk,
+		.read_calls = disk >> 14,
+		.write_calls = disk >> 15,
+		.minor_faults = memory >> 12,
+		.voluntary_switches = 10,
+		.involuntary_switches = 3,
 	};
 }
 
@@ -62,9 +84,16 @@ static inline void synthetic_sample(struct run *run, u32 process, u64 time)
 	double part = (double)(time - p->start) / (p->end - p->start);
 
 	*run_sample_add(run) = (struct run_sample){
-		.time = time, .process = process, .cpu = p->costs.cpu * part, .cpu_wait = p->costs.cpu_wait * part,
-		.disk_read = p->costs.disk_read * part, .disk_write = p->costs.disk_write * part,
-		.read = p->costs.read * part, .write = p->costs.write * part, .memory = p->costs.memory * part, .threads = 1,
+		.time = time,
+		.process = process,
+		.cpu = p->costs.cpu * part,
+		.cpu_wait = p->costs.cpu_wait * part,
+		.disk_read = p->costs.disk_read * part,
+		.disk_write = p->costs.disk_write * part,
+		.read = p->costs.read * part,
+		.write = p->costs.write * part,
+		.memory = p->costs.memory * part,
+		.threads = 1,
 		.state = time / SYNTHETIC_SECOND % 3 ? RUN_ACTIVITY_RUNNING : RUN_ACTIVITY_DISK,
 	};
 }
@@ -91,15 +120,17 @@ static inline u64 synthetic_recipe(struct run *run, const u32 *tools, u32 task, 
 	count = snprintf(arguments, sizeof(arguments), "sh%c-c%ccc -O2 -c -o part%u.o part%u.c", 0, 0, task, task);
 	sh = synthetic_process(run, 0, tools[1], task, start, start + length, arguments, count);
 	synthetic_costs(&run->processes[sh], step / 10, 900 << 10, 0);
-	count = snprintf(arguments, sizeof(arguments), "cc%c-O2%c-c%c-o%cpart%u.o%cpart%u.c", 0, 0, 0, 0, task, 0, task);
+	count = snprintf(arguments, sizeof(arguments), "cc%c-O2%c-c%c-o%cpart%u.o%cpart%u.c", 0, 0, 0, 0, task, 0,
+			 task);
 	cc = synthetic_process(run, sh, tools[2], task, start + step, start + length - step, arguments, count);
 	synthetic_costs(&run->processes[cc], step / 5, 2 << 20, 4096);
-	count = snprintf(arguments, sizeof(arguments), "/usr/lib/cc1%c-quiet%cpart%u.c%c-O2%c-o%c/tmp/cc%08llx.s", 0, 0, task, 0, 0, 0,
-			 (unsigned long long)synthetic_random(state));
+	count = snprintf(arguments, sizeof(arguments), "/usr/lib/cc1%c-quiet%cpart%u.c%c-O2%c-o%c/tmp/cc%08llx.s", 0, 0,
+			 task, 0, 0, 0, (unsigned long long)synthetic_random(state));
 	cc1 = synthetic_process(run, cc, tools[3], task, start + 2 * step, start + length - 4 * step, arguments, count);
 	synthetic_costs(&run->processes[cc1], 13 * step, (40 << 20) + synthetic_random(state) % (100 << 20), 1 << 20);
 	count = snprintf(arguments, sizeof(arguments), "as%c-o%cpart%u.o", 0, 0, task);
-	as = synthetic_process(run, cc, tools[4], task, start + length - 3 * step, start + length - 2 * step, arguments, count);
+	as = synthetic_process(run, cc, tools[4], task, start + length - 3 * step, start + length - 2 * step, arguments,
+			       count);
 	synthetic_costs(&run->processes[as], step / 2, 8 << 20, 1 << 18);
 	if (task % 97 == 96) {
 		run->processes[cc1].signal = 11;
@@ -146,8 +177,12 @@ static inline void synthetic_add_task(struct run *run, u32 number)
 	/* a few that a page or a terminal must not take at their word */
 	snprintf(name, sizeof(name), number % 100 == 13 ? "</script><b>%u\n\033[31m\xff" : "part%u.o", number);
 	*run_task_add(run) = (struct run_task){
-		.name = synthetic_text(run, name), .group = synthetic_text(run, "%.o"), .rule = synthetic_text(run, "make"),
-		.parent = RUN_NONE, .process = run->process_count, .directory = run->directory,
+		.name = synthetic_text(run, name),
+		.group = synthetic_text(run, "%.o"),
+		.rule = synthetic_text(run, "make"),
+		.parent = RUN_NONE,
+		.process = run->process_count,
+		.directory = run->directory,
 	};
 }
 
@@ -175,8 +210,10 @@ static inline struct run *synthetic_run(u32 count)
 	static const char make[] = "make\0-j4\0all";
 	struct run *run = run_new();
 	u32 tools[] = {
-		synthetic_tool(run, "make", "/usr/bin/make"), synthetic_tool(run, "sh", "/bin/dash"),
-		synthetic_tool(run, "cc", "/usr/bin/gcc-12"), synthetic_tool(run, "cc1", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1"),
+		synthetic_tool(run, "make", "/usr/bin/make"),
+		synthetic_tool(run, "sh", "/bin/dash"),
+		synthetic_tool(run, "cc", "/usr/bin/gcc-12"),
+		synthetic_tool(run, "cc1", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1"),
 		synthetic_tool(run, "as", "/usr/bin/as"),
 	};
 	u64 state = count, slots[4];
@@ -205,7 +242,11 @@ static inline struct run *synthetic_run(u32 count)
 		.processes = run->task_count, .size = 12345,
 	};
 	*run_fact_add(run) = (struct run_fact){
-		.time = run->start + 20000000, .kind = RUN_FACT_FAILED_EXEC, .number = 2, .process = 1, .other = RUN_NONE,
+		.time = run->start + 20000000,
+		.kind = RUN_FACT_FAILED_EXEC,
+		.number = 2,
+		.process = 1,
+		.other = RUN_NONE,
 		.text = synthetic_text(run, "/usr/local/bin/cc"),
 	};
 	synthetic_add_samples(run);

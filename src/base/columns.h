@@ -1,6 +1,6 @@
 /*
- * How wide text is on a terminal. It takes what escape_terminal let through: no control bytes, valid UTF-8. Characters of East Asia
- * and emoji take two columns, combining marks none.
+ * How wide text is on a terminal. It takes what escape_terminal let through: no control bytes, valid UTF-8. Characters
+ * of East Asia and emoji take two columns, combining marks none.
  */
 #ifndef BASE_COLUMNS_H
 #define BASE_COLUMNS_H

@@ -1,7 +1,9 @@
 /*
- * What differs and is not chance. With three runs or more of each side the runs say what chance is: a difference counts if the two sides do
- * not overlap and their medians are further apart than three times the scatter of the wider one. With fewer nobody knows, so it also has to be
- * a tenth, and more than a floor below which nobody cares.
+ * What differs and is not chance. With three runs or more of each side the runs say what chance is: a difference counts
+ * if the two sides do not overlap and the gap between them is more than half as wide as the side that spreads more.
+ * Between sides that differ by normal noise only that happens to one figure in fifty with three runs of each, to one in
+ * two thousand with five; a difference of four standard deviations is found in four of five cases with three. With
+ * fewer runs nobody knows, so a difference has to be a tenth, and more than a floor below which nobody cares.
  */
 #include "books/compare.h"
 
@@ -13,9 +15,8 @@
 #include "books/label.h"
 
 #define ENOUGH_RUNS 3
-#define SCATTER 3		/* deviations; times 1.4826 they are standard deviations of what is spread normally */
-#define NORMAL 1.4826
 #define PLAIN_PART 0.1
+#define LEAST_PART 0.01		/* of times and sizes, even if it is no chance */
 #define PLAIN_TIME 100000000ULL
 #define PLAIN_BYTES (1ULL << 20)
 
@@ -35,8 +36,9 @@ static const struct {
 };
 
 const enum compare_metric compare_shown[] = {
-	COMPARE_wall, COMPARE_cpu, COMPARE_cpu_wait, COMPARE_disk_wait, COMPARE_memory, COMPARE_disk_read, COMPARE_disk_write,
-	COMPARE_read, COMPARE_write, COMPARE_sent, COMPARE_received, COMPARE_processes, COMPARE_failures, COMPARE_METRICS,
+	COMPARE_wall, COMPARE_cpu, COMPARE_cpu_wait, COMPARE_disk_wait, COMPARE_memory, COMPARE_disk_read,
+	COMPARE_disk_write, COMPARE_read, COMPARE_write, COMPARE_sent, COMPARE_received, COMPARE_processes,
+	COMPARE_failures, COMPARE_METRICS,
 };
 
 const char *compare_metric_name(enum compare_metric metric)
@@ -110,7 +112,8 @@ void compare_free(struct compare *compare)
 	free(compare);
 }
 
-const struct compare_row *compare_find(const struct compare *compare, enum compare_kind kind, const char *name, size_t length)
+const struct compare_row *compare_find(const struct compare *compare, enum compare_kind kind, const char *name,
+				       size_t length)
 {
 	u32 text = run_text_add(compare->own->names, name, length);
 	uintptr_t found = (uintptr_t)table_get(&compare->own->rows, row_key(kind, text));
@@ -145,7 +148,10 @@ static void add_rows(struct compare *compare, const struct run *run, enum sum_by
 
 		if (index == RUN_NONE)
 			continue;
-		name = by == SUM_TOOL ? run->tools[index].name : by == SUM_GROUP ? run->tasks[index].group : run->tasks[index].name;
+		if (by == SUM_TOOL)
+			name = run->tools[index].name;
+		else
+			name = by == SUM_GROUP ? run->tasks[index].group : run->tasks[index].name;
 		add_figures(&row_of(compare, kind, run_text(run, name))->figures[compare->run_count], &rows[i]);
 	}
 	free(rows);
@@ -234,17 +240,27 @@ static bool plain(enum compare_metric metric, u64 before, u64 after)
 	return apart(before, after) >= floor && apart(before, after) >= PLAIN_PART * (before < after ? before : after);
 }
 
-static enum compare_verdict verdict(enum compare_metric metric, const struct compare_spread *before,
-				    const struct compare_spread *after, bool noise_known)
+/* Further apart than chance would have them. */
+static bool distinct(enum compare_metric metric, const struct compare_spread *before,
+		     const struct compare_spread *after)
 {
-	u64 scatter = before->deviation > after->deviation ? before->deviation : after->deviation;
-	bool overlap = before->least <= after->most && after->least <= before->most;
+	u64 range = before->most - before->least, other = after->most - after->least;
+	u64 gap = after->least > before->most ? after->least - before->most : before->least - after->most;
 
-	if (before->median == after->median)
-		return overlap && before->least == before->most && after->least == after->most ? COMPARE_SAME : COMPARE_NOISE;
-	if (overlap || apart(before->median, after->median) <= SCATTER * NORMAL * scatter)
+	if (metrics[metric].unit != UNIT_NONE && apart(before->median, after->median) < LEAST_PART * before->median)
+		return false;
+	return 2 * gap > (range > other ? range : other);
+}
+
+static enum compare_verdict verdict(enum compare_metric metric, const struct compare_change *change)
+{
+	const struct compare_spread *before = &change->before, *after = &change->after;
+
+	if (before->least == before->most && after->least == after->most && before->least == after->least)
+		return COMPARE_SAME;
+	if (before->least <= after->most && after->least <= before->most)
 		return COMPARE_NOISE;
-	if (!noise_known && !plain(metric, before->median, after->median))
+	if (change->noise_known ? !distinct(metric, before, after) : !plain(metric, before->median, after->median))
 		return COMPARE_NOISE;
 	return after->median > before->median ? COMPARE_MORE : COMPARE_LESS;
 }
@@ -259,7 +275,7 @@ struct compare_change compare_change(const struct compare *compare, const struct
 	u64 other = compare_spread(compare, &compare->rows[0], side, metric).median;
 
 	change.noise_known = change.before.runs >= ENOUGH_RUNS && change.after.runs >= ENOUGH_RUNS;
-	change.verdict = verdict(metric, &change.before, &change.after, change.noise_known);
+	change.verdict = verdict(metric, &change);
 	if (change.before.median)
 		change.ratio = (double)change.after.median / change.before.median;
 	else
@@ -317,7 +333,8 @@ static struct compare_item item_of_all(const struct compare *compare, const stru
 	return item;
 }
 
-struct compare_item *compare_items(const struct compare *compare, enum compare_kind kind, u32 side, u32 *count, u32 *quiet)
+struct compare_item *compare_items(const struct compare *compare, enum compare_kind kind, u32 side, u32 *count,
+				   u32 *quiet)
 {
 	struct compare_item *items = NULL;
 	u32 capacity = 0, found = 0;
@@ -338,11 +355,13 @@ struct compare_item *compare_items(const struct compare *compare, enum compare_k
 		after = is_there(compare, row, side);
 		if (before != after)
 			items[found++] = item_of_all(compare, row, side);
-		for (const enum compare_metric *metric = compare_shown; before && after && *metric != COMPARE_METRICS; metric++) {
+		for (const enum compare_metric *metric = compare_shown; before && after && *metric != COMPARE_METRICS;
+		     metric++) {
 			struct compare_change change = compare_change(compare, row, side, *metric);
 
 			if (change.verdict == COMPARE_LESS || change.verdict == COMPARE_MORE)
-				items[found++] = (struct compare_item){ .row = row, .metric = *metric, .change = change };
+				items[found++] =
+					(struct compare_item){ .row = row, .metric = *metric, .change = change };
 		}
 		*quiet += found == first && before;
 	}

@@ -1,6 +1,6 @@
 /*
- * Runs of the same thing held side by side (docs/compare.md). Each run is reduced to figures as it is added, so that only one is in memory;
- * runs are grouped into sides, and every other side is compared with the first.
+ * Runs of the same thing held side by side (docs/compare.md). Each run is reduced to figures as it is added, so that
+ * only one is in memory; runs are grouped into sides, and every other side is compared with the first.
  */
 #ifndef BOOKS_COMPARE_H
 #define BOOKS_COMPARE_H
@@ -60,12 +60,16 @@ struct compare {
 	struct compare_own *own;
 };
 
-/* Of at most `runs` runs. Tasks one by one only if wanted: there can be many, and often under names that differ each time. */
+/*
+ * Of at most `runs` runs. Tasks one by one only if wanted: there can be many, and often under names that differ each
+ * time.
+ */
 struct compare *compare_new(u32 runs, bool with_tasks);
 void compare_free(struct compare *compare);
 /* Sides are added one after the other, from 0. */
 void compare_add(struct compare *compare, u32 side, const struct run *run);
-const struct compare_row *compare_find(const struct compare *compare, enum compare_kind kind, const char *name, size_t length);
+const struct compare_row *compare_find(const struct compare *compare, enum compare_kind kind, const char *name,
+				       size_t length);
 
 /* How the runs of a side lie. */
 struct compare_spread {
@@ -104,7 +108,8 @@ struct compare_item {
 	bool is_new, is_gone;
 };
 /* What changed in the rows of a kind, what matters most first; the caller frees. `quiet`: rows in which nothing did. */
-struct compare_item *compare_items(const struct compare *compare, enum compare_kind kind, u32 side, u32 *count, u32 *quiet);
+struct compare_item *compare_items(const struct compare *compare, enum compare_kind kind, u32 side, u32 *count,
+				   u32 *quiet);
 
 void compare_text(struct text *out, const struct compare *compare, u32 limit, const struct report_style *style);
 /* Members of the object that is open. */

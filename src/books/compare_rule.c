@@ -98,7 +98,8 @@ static bool metric_wrong(struct parser *parser, const char *at, size_t length)
 	else if (nearest)
 		wrong(parser, at, "no figure is called %s, did you mean %s?", word, nearest);
 	else
-		wrong(parser, at, "no figure is called %s; there are wall, cpu, memory, disk_read, processes, failures, ...", word);
+		wrong(parser, at,
+		      "no figure is called %s; there are wall, cpu, memory, disk_read, processes, failures, ...", word);
 	free(word);
 	return false;
 }
@@ -135,7 +136,8 @@ static bool take_named(struct parser *parser, struct term *term)
 		if (*to == '.')
 			dot = to;
 	if (!dot || dot == from)
-		return wrong(parser, dot == from ? from : to, dot == from ? "the name is missing" : "the figure is missing: .wall, .cpu, ...");
+		return wrong(parser, dot == from ? from : to,
+			     dot == from ? "the name is missing" : "the figure is missing: .wall, .cpu, ...");
 	term->name = xstrndup(from, dot - from);
 	parser->at = to;
 	return take_metric(parser, term, dot + 1, to);
@@ -171,7 +173,8 @@ static bool take_operator(struct parser *parser, struct term *term)
 		const char *sign;
 		enum operator operator;
 	} operators[] = {
-		{ ">=", OP_AT_LEAST }, { "<=", OP_AT_MOST }, { "==", OP_EQUAL }, { "!=", OP_OTHER }, { ">", OP_GREATER }, { "<", OP_LESS },
+		{ ">=", OP_AT_LEAST }, { "<=", OP_AT_MOST }, { "==", OP_EQUAL },
+		{ "!=", OP_OTHER },    { ">", OP_GREATER },  { "<", OP_LESS },
 	};
 
 	skip_spaces(parser);
@@ -331,7 +334,10 @@ static const struct compare_row *row_of(const struct compare *compare, const str
 bool compare_rule_check(const struct compare_rule *rule, const struct compare *compare, struct text *error)
 {
 	static const char *const kinds[] = {
-		[COMPARE_TOTAL] = "run", [COMPARE_TOOL] = "tool", [COMPARE_GROUP] = "group of tasks", [COMPARE_TASK] = "task",
+		[COMPARE_TOTAL] = "run",
+		[COMPARE_TOOL] = "tool",
+		[COMPARE_GROUP] = "group of tasks",
+		[COMPARE_TASK] = "task",
 	};
 
 	for (u32 i = 0; i < rule->count; i++) {
@@ -339,7 +345,8 @@ bool compare_rule_check(const struct compare_rule *rule, const struct compare *c
 
 		if (row_of(compare, term))
 			continue;
-		text_add_format(error, "column %u: no %s in any of the runs is called ", term->column + 1, kinds[term->kind]);
+		text_add_format(error, "column %u: no %s in any of the runs is called ", term->column + 1,
+				kinds[term->kind]);
 		escape_terminal(error, term->name, strlen(term->name));
 		return false;
 	}
@@ -398,7 +405,8 @@ bool compare_rule_holds(const struct compare_rule *rule, const struct compare *c
 
 		for (next = first; next < rule->count && (next == first || !rule->terms[next].alternative); next++) {
 			const struct term *term = &rule->terms[next];
-			struct compare_change change = compare_change(compare, row_of(compare, term), side, term->metric);
+			struct compare_change change =
+				compare_change(compare, row_of(compare, term), side, term->metric);
 
 			all = all && holds(term, &change);
 		}

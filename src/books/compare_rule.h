@@ -6,7 +6,8 @@
  *	OP	> >= < <= == !=
  *	VALUE	1.1x, of before; 10%, more than before; +2s, the difference; 90s or 2GiB or 5, what is now
  *
- * A NAME with other characters than letters, digits and ._+- stands in quotes. Figures are medians of the runs of a side.
+ * A NAME with other characters than letters, digits and ._+- stands in quotes. Figures are medians of the runs of a
+ * side.
  */
 #ifndef BOOKS_COMPARE_RULE_H
 #define BOOKS_COMPARE_RULE_H

@@ -21,8 +21,9 @@ static struct compare *two_empty_runs(void)
 int main(int argc, char **argv)
 {
 	static const char *const pieces[] = {
-		"wall", "cpu", "memory", "failures", "tool:", "group:", "task:", "'", "\"", ".", "sort", " ", " and ", " or ", ",", ">", ">=",
-		"<", "<=", "==", "!=", "=", "!", "1", "1.1", "x", "%", "s", "GiB", "+", "-", "1e308", "0x10", "inf", "nan", "\xff", "\n",
+		"wall", "cpu", "memory", "failures", "tool:", "group:", "task:", "'", "\"", ".", "sort", " ", " and ",
+		" or ", ",", ">", ">=", "<", "<=", "==", "!=", "=", "!", "1", "1.1", "x", "%", "s", "GiB", "+", "-",
+		"1e308", "0x10", "inf", "nan", "\xff", "\n",
 	};
 	struct fuzz fuzz = fuzz_begin(argc, argv);
 	struct compare *compare = two_empty_runs();
@@ -38,7 +39,8 @@ int main(int argc, char **argv)
 		text_reset(&error);
 		rule = compare_rule_parse(buffer, &error);
 		if (!rule)
-			fuzz_check(sscanf(text_string(&error), "column %u: ", &column) == 1 && column >= 1 && column <= length + 1,
+			fuzz_check(sscanf(text_string(&error), "column %u: ", &column) == 1 && column >= 1 &&
+					   column <= length + 1,
 				   "the column lies outside the rule");
 		else if (compare_rule_check(rule, compare, &error))
 			compare_rule_holds(rule, compare, 1, &which);

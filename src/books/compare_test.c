@@ -23,8 +23,14 @@ static void add_tool(struct run *run, const char *name, double seconds)
 {
 	u32 tool = text(run, name), group = text(run, "g");
 	struct run_process process = {
-		.start = run->start, .end = run->start + (u64)(seconds * SECOND), .parent = RUN_NONE, .tool = run->tool_count,
-		.task = run->task_count, .container = RUN_NONE, .executable = RUN_NONE, .directory = RUN_NONE,
+		.start = run->start,
+		.end = run->start + (u64)(seconds * SECOND),
+		.parent = RUN_NONE,
+		.tool = run->tool_count,
+		.task = run->task_count,
+		.container = RUN_NONE,
+		.executable = RUN_NONE,
+		.directory = RUN_NONE,
 		.costs = { .cpu = seconds * SECOND, .memory = 100 << 20 },
 	};
 
@@ -106,6 +112,10 @@ static void three_runs_measure_the_noise(void **state)
 	assert_int_equal(change.verdict, COMPARE_NOISE);
 	assert_string_equal(compare_word(COMPARE_wall, &change), "within noise");
 	compare_free(compare);
+	/* no chance, and no matter */
+	compare = three_each(20, 20, 20, 20.1, 20.1, 20.1);
+	assert_int_equal(change_of(compare, "align.py", COMPARE_wall).verdict, COMPARE_NOISE);
+	compare_free(compare);
 	/* overlapping, though the medians are far apart */
 	compare = three_each(20, 20, 31, 30, 30, 30);
 	assert_int_equal(change_of(compare, "align.py", COMPARE_wall).verdict, COMPARE_NOISE);
@@ -170,16 +180,41 @@ static void rules_hold_or_not(void **state)
 		const char *rule;
 		bool holds;
 	} cases[] = {
-		{ "wall > 1.1x", true }, { "wall > 1.6x", false }, { "wall>=1.5x", true }, { "wall <= 1.5x", true }, { "wall < 1.5x", false },
-		{ "wall > 49%", true }, { "wall > 50%", false }, { "wall == 50%", true }, { "wall != 50%", false }, { "wall > +50%", false },
-		{ "wall > +9s", true }, { "wall > +10s", false }, { "wall < -1s", false }, { "wall > -1s", true },
-		{ "wall > 29s", true }, { "wall > 30s", false }, { "wall == 30s", true }, { "wall > 0.5m", false },
-		{ "memory > 99M", true }, { "memory > 100MiB", false }, { "processes == 2", true }, { "failures > 0", false },
-		{ "tool:align.py.cpu > 1.4x", true }, { "tool:'align.py'.cpu > 1.4x", true }, { "tool:\"align.py\".cpu > 1.6x", false },
-		{ "tool:sort.wall > 1x", false }, { "task:align.py.wall > 1x", true }, { "group:g.wall >= +10s", true },
-		{ "wall > 2x and cpu > 1x", false }, { "wall > 2x or cpu > 1x", true }, { "wall > 2x, cpu > 1x", true },
-		{ "wall > 1x and cpu > 1x", true }, { "wall > 2x and cpu > 1x or cpu > 1x", true },
-		{ "cpu > 1x or wall > 2x and cpu > 2x", true }, { "wall > 2x or cpu > 1x and cpu > 2x", false },
+		{ "wall > 1.1x", true },
+		{ "wall > 1.6x", false },
+		{ "wall>=1.5x", true },
+		{ "wall <= 1.5x", true },
+		{ "wall < 1.5x", false },
+		{ "wall > 49%", true },
+		{ "wall > 50%", false },
+		{ "wall == 50%", true },
+		{ "wall != 50%", false },
+		{ "wall > +50%", false },
+		{ "wall > +9s", true },
+		{ "wall > +10s", false },
+		{ "wall < -1s", false },
+		{ "wall > -1s", true },
+		{ "wall > 29s", true },
+		{ "wall > 30s", false },
+		{ "wall == 30s", true },
+		{ "wall > 0.5m", false },
+		{ "memory > 99M", true },
+		{ "memory > 100MiB", false },
+		{ "processes == 2", true },
+		{ "failures > 0", false },
+		{ "tool:align.py.cpu > 1.4x", true },
+		{ "tool:'align.py'.cpu > 1.4x", true },
+		{ "tool:\"align.py\".cpu > 1.6x", false },
+		{ "tool:sort.wall > 1x", false },
+		{ "task:align.py.wall > 1x", true },
+		{ "group:g.wall >= +10s", true },
+		{ "wall > 2x and cpu > 1x", false },
+		{ "wall > 2x or cpu > 1x", true },
+		{ "wall > 2x, cpu > 1x", true },
+		{ "wall > 1x and cpu > 1x", true },
+		{ "wall > 2x and cpu > 1x or cpu > 1x", true },
+		{ "cpu > 1x or wall > 2x and cpu > 2x", true },
+		{ "wall > 2x or cpu > 1x and cpu > 2x", false },
 	};
 	struct compare *compare = compare_new(2, true);
 
@@ -195,7 +230,8 @@ static void rules_hold_or_not(void **state)
 			fail_msg("%s: %s", cases[i].rule, text_string(&error));
 		assert_true(compare_rule_check(rule, compare, &error));
 		if (compare_rule_holds(rule, compare, 1, &which) != cases[i].holds)
-			fail_msg("%s: should %shold; %s", cases[i].rule, cases[i].holds ? "" : "not ", text_string(&which));
+			fail_msg("%s: should %shold; %s", cases[i].rule, cases[i].holds ? "" : "not ",
+				 text_string(&which));
 		assert_int_equal(which.length != 0, cases[i].holds);
 		compare_rule_free(rule);
 		text_free(&error);
@@ -208,7 +244,8 @@ static void what_was_nothing_before(void **state)
 {
 	struct compare *compare = compare_new(2, true);
 	struct text error = { 0 }, which = { 0 };
-	struct compare_rule *rule = compare_rule_parse("tool:new.cpu > 1000x and tool:old.cpu < 0.1x and failures <= 1x", &error);
+	struct compare_rule *rule =
+		compare_rule_parse("tool:new.cpu > 1000x and tool:old.cpu < 0.1x and failures <= 1x", &error);
 
 	(void)state;
 	add_run(compare, 0, "old", 5);
@@ -230,16 +267,28 @@ static void mistakes_point_at_their_column(void **state)
 	static const struct {
 		const char *rule, *error;
 	} cases[] = {
-		{ "", "column 1: what is compared?" }, { "  ", "column 3: what is compared?" }, { "wal > 1x", "column 1: no figure is called wal, did you mean wall?" },
-		{ "xyzzy > 1x", "column 1: no figure is called xyzzy; there are" }, { "wall 1x", "column 6: one of > >=" },
-		{ "wall >", "column 7: a number is missing" }, { "wall > x", "column 8: a number is missing" },
-		{ "wall > 5", "column 8: wall is a time: 90s" }, { "memory > 5s", "column 10: memory is a size" },
-		{ "processes > 5s", "column 13: processes is a count" }, { "wall > 1x wall > 2x", "column 11: `and`, `or` or a comma" },
-		{ "wall > 1x and", "column 14: what is compared?" }, { "wall > 1x,", "column 11: what is compared?" },
-		{ "wall > +1x", "column 8: how many times has no sign" }, { "tool:sort > 1x", "column 10: the figure is missing" },
-		{ "tool:.cpu > 1x", "column 6: the name is missing" }, { "tool:'sort.cpu > 1x", "column 6: the quote does not end" },
-		{ "tool:'sort' > 1x", "column 12: the figure is missing" }, { "tool:a.b > 1x", "column 8: no figure is called b" },
-		{ "wall > 1e999x", "column 8: 1e999x is too large" }, { "wall => 1x", "column 6: one of > >=" }, { "wall > 1.5 x", "column 8: wall is a time" },
+		{ "", "column 1: what is compared?" },
+		{ "  ", "column 3: what is compared?" },
+		{ "wal > 1x", "column 1: no figure is called wal, did you mean wall?" },
+		{ "xyzzy > 1x", "column 1: no figure is called xyzzy; there are" },
+		{ "wall 1x", "column 6: one of > >=" },
+		{ "wall >", "column 7: a number is missing" },
+		{ "wall > x", "column 8: a number is missing" },
+		{ "wall > 5", "column 8: wall is a time: 90s" },
+		{ "memory > 5s", "column 10: memory is a size" },
+		{ "processes > 5s", "column 13: processes is a count" },
+		{ "wall > 1x wall > 2x", "column 11: `and`, `or` or a comma" },
+		{ "wall > 1x and", "column 14: what is compared?" },
+		{ "wall > 1x,", "column 11: what is compared?" },
+		{ "wall > +1x", "column 8: how many times has no sign" },
+		{ "tool:sort > 1x", "column 10: the figure is missing" },
+		{ "tool:.cpu > 1x", "column 6: the name is missing" },
+		{ "tool:'sort.cpu > 1x", "column 6: the quote does not end" },
+		{ "tool:'sort' > 1x", "column 12: the figure is missing" },
+		{ "tool:a.b > 1x", "column 8: no figure is called b" },
+		{ "wall > 1e999x", "column 8: 1e999x is too large" },
+		{ "wall => 1x", "column 6: one of > >=" },
+		{ "wall > 1.5 x", "column 8: wall is a time" },
 	};
 
 	(void)state;

@@ -1,4 +1,7 @@
-/* A comparison for a person: what each side is, the totals, and what changed in tools and tasks, what matters most first. */
+/*
+ * A comparison for a person: what each side is, the totals, and what changed in tools and tasks, what matters most
+ * first.
+ */
 #include "books/compare.h"
 
 #include <math.h>
@@ -149,8 +152,12 @@ static void add_rows(struct text *out, const struct compare *compare, enum compa
 	static const char *const titles[] = {
 		[COMPARE_TOOL] = "Tools", [COMPARE_GROUP] = "Tasks, by group", [COMPARE_TASK] = "Tasks",
 	};
-	static const char *const what[] = { [COMPARE_TOOL] = "tool", [COMPARE_GROUP] = "group", [COMPARE_TASK] = "task" };
-	struct grid_column columns[] = { { .head = "", .left = true, .rest = 16 }, { .head = "", .left = true }, SPREAD_COLUMNS };
+	static const char *const what[] = {
+		[COMPARE_TOOL] = "tool", [COMPARE_GROUP] = "group", [COMPARE_TASK] = "task"
+	};
+	struct grid_column columns[] = { { .head = "", .left = true, .rest = 16 },
+					 { .head = "", .left = true },
+					 SPREAD_COLUMNS };
 	u32 count, quiet, shown;
 	struct compare_item *items = compare_items(compare, kind, side, &count, &quiet);
 	struct grid grid;
@@ -168,7 +175,8 @@ static void add_rows(struct text *out, const struct compare *compare, enum compa
 	if (shown < count)
 		text_add_format(out, "  %u more changes (--all shows them)\n", count - shown);
 	if (quiet)
-		text_add_format(out, "  %u %s%s without a difference that is more than noise\n", quiet, what[kind], quiet == 1 ? "" : "s");
+		text_add_format(out, "  %u %s%s without a difference that is more than noise\n", quiet, what[kind],
+				quiet == 1 ? "" : "s");
 	grid_free(&grid);
 	free(items);
 }
@@ -191,8 +199,9 @@ void compare_text(struct text *out, const struct compare *compare, u32 limit, co
 		for (enum compare_kind kind = COMPARE_TOOL; kind < COMPARE_KINDS; kind++)
 			add_rows(out, compare, kind, side, &label, limit, style);
 		if (!noise_known(compare, side))
-			text_add(out, "\n  With fewer than three runs of each side nobody knows how much they differ by chance: only differences of "
-				      "10 %,\n  and of 100 ms or 1 MiB, are told. `sonde compare A1,A2,A3 vs B1,B2,B3` measures the noise.\n");
+			text_add(out, "\n  With fewer than three runs of each side nobody knows how much they differ "
+				      "by chance: only differences of 10 %,\n  and of 100 ms or 1 MiB, are told. "
+				      "`sonde compare A1,A2,A3 vs B1,B2,B3` measures the noise.\n");
 		text_free(&label);
 	}
 }

@@ -1,10 +1,12 @@
 /*
- * The path is walked backwards from the end of the run. It is in a process until the latest end, before now, of one that this process
- * waited for: a child, or the one before it in a pipeline. Then it is in that one. When it comes to the start of a process it goes on in the
- * parent, which had its reason to start it just then: in a shell the command before, in make the recipe that made room.
+ * The path is walked backwards from the end of the run. It is in a process until the latest end, before now, of one
+ * that this process waited for: a child, or the one before it in a pipeline. Then it is in that one. When it comes to
+ * the start of a process it goes on in the parent, which had its reason to start it just then: in a shell the command
+ * before, in make the recipe that made room.
  *
- * Whether a process waited for a child is not told by anyone. It did not if it was busy itself meanwhile. The samples show
- * that of long children; short ones are believed as long as all of them together fit into the time the process left unused.
+ * Whether a process waited for a child is not told by anyone. It did not if it was busy itself meanwhile. The samples
+ * show that of long children; short ones are believed as long as all of them together fit into the time the process
+ * left unused.
  *
  * Each process is entered once and each child looked at once, so the walk takes as many steps as there are processes.
  */
@@ -17,7 +19,9 @@
 #include "books/spend.h"
 
 #define MS 1000000ULL
-/* The members of a pipeline are started together, by a shell that does nothing else; looked for among that many rows. */
+/*
+ * The members of a pipeline are started together, by a shell that does nothing else; looked for among that many rows.
+ */
 #define PIPELINE_START (100 * MS)
 #define PIPELINE_NEAR 32
 /* A member that has had the end of its input ends this soon, but for what it still has to do. */
@@ -158,7 +162,8 @@ static u32 last_child(struct walk *walk, u32 process, u64 now)
 	for (; walk->last[process] > walk->first[process]; walk->last[process]--) {
 		u32 child = walk->children[walk->last[process] - 1];
 
-		if (end_of(walk, child) > now || walk->state[child] & ENTERED || (lives(walk, child) && !lives(walk, process)))
+		if (end_of(walk, child) > now || walk->state[child] & ENTERED ||
+		    (lives(walk, child) && !lives(walk, process)))
 			continue;
 		if (end_of(walk, child) < start_of(walk, process))
 			return RUN_NONE;
@@ -178,8 +183,8 @@ static bool in_one_pipeline(const struct walk *walk, u32 a, u32 b)
 }
 
 /*
- * Did a process wait for the end of another member of its pipeline? Then neither it nor its children did much before that end, and all they
- * did until now was work that this end had left to them.
+ * Did a process wait for the end of another member of its pipeline? Then neither it nor its children did much before
+ * that end, and all they did until now was work that this end had left to them.
  */
 static bool waited_for_member(struct walk *walk, u32 process, u32 member, u64 now)
 {
@@ -188,7 +193,8 @@ static bool waited_for_member(struct walk *walk, u32 process, u32 member, u64 no
 	u64 own = own_time(p) + walk->children_time[process], idle_after;
 
 	if (spend_is_sampled(walk->spend, process, start, end)) {
-		if (spend_busy(walk->spend, process, start, end) + minus(walk->children_time[process], after) >= before / 2)
+		if (spend_busy(walk->spend, process, start, end) + minus(walk->children_time[process], after) >=
+		    before / 2)
 			return false;
 	} else if (minus(own, after) >= before / 2) {
 		return false;
@@ -209,8 +215,8 @@ static u32 last_member(struct walk *walk, u32 process, u64 now)
 		if (!in_one_pipeline(walk, process, i))
 			continue;
 		alone = false;
-		if (end_of(walk, i) <= now && end_of(walk, i) > start_of(walk, process) && !(walk->state[i] & ENTERED) &&
-		    (best == RUN_NONE || end_of(walk, i) > end_of(walk, best)))
+		if (end_of(walk, i) <= now && end_of(walk, i) > start_of(walk, process) &&
+		    !(walk->state[i] & ENTERED) && (best == RUN_NONE || end_of(walk, i) > end_of(walk, best)))
 			best = i;
 	}
 	if (alone)
@@ -227,7 +233,9 @@ static u32 waited_for(struct walk *walk, u32 process, u64 now)
 	return child;
 }
 
-/* Where no parent is known: whoever ended last. What lives on was not waited for, unless the recording just broke off. */
+/*
+ * Where no parent is known: whoever ended last. What lives on was not waited for, unless the recording just broke off.
+ */
 static u32 last_of_all(struct walk *walk, u64 now)
 {
 	for (; walk->left; walk->left--) {
@@ -256,8 +264,12 @@ static void walk_back(struct walk *walk)
 	u32 process = RUN_NONE, next = last_of_run(walk);
 
 	while (now > start) {
-		u64 until = next != RUN_NONE ? end_of(walk, next) : process != RUN_NONE ? start_of(walk, process) : start;
+		u64 until = start;
 
+		if (next != RUN_NONE)
+			until = end_of(walk, next);
+		else if (process != RUN_NONE)
+			until = start_of(walk, process);
 		until = until < start ? start : until > now ? now : until;
 		add_link(walk, process, until, now);
 		now = until;

@@ -1,6 +1,6 @@
 /*
- * The critical path: the chain of processes that made a run as long as it was. It is found from its end: at each instant it is in one process,
- * the one whose end the next was waiting for.
+ * The critical path: the chain of processes that made a run as long as it was. It is found from its end: at each
+ * instant it is in one process, the one whose end the next was waiting for.
  */
 #ifndef BOOKS_CRITICAL_H
 #define BOOKS_CRITICAL_H

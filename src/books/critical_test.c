@@ -21,8 +21,15 @@ static u32 add(struct run *run, u32 parent, u64 start, u64 end, u64 cpu)
 	struct run_process *process = run_process_add(run);
 
 	*process = (struct run_process){
-		.parent = parent, .task = RUN_NONE, .container = RUN_NONE, .executable = RUN_NONE, .directory = RUN_NONE,
-		.group = 1, .start = run->start + start * MS, .end = run->start + end * MS, .costs = { .cpu = cpu * MS },
+		.parent = parent,
+		.task = RUN_NONE,
+		.container = RUN_NONE,
+		.executable = RUN_NONE,
+		.directory = RUN_NONE,
+		.group = 1,
+		.start = run->start + start * MS,
+		.end = run->start + end * MS,
+		.costs = { .cpu = cpu * MS },
 	};
 	return run->process_count - 1;
 }
@@ -64,7 +71,8 @@ static void path_is(struct run *run, const char *want)
 
 		assert_int_equal(link->from, at);
 		assert_true(link->to > link->from);
-		assert_int_equal(link->cpu + link->cpu_wait + link->disk + link->network + link->other, link->to - link->from);
+		assert_int_equal(link->cpu + link->cpu_wait + link->disk + link->network + link->other,
+				 link->to - link->from);
 		at = link->to;
 		if (i)
 			text_add_char(&got, ' ');
@@ -160,7 +168,8 @@ static void shells_beside_each_other(void **state)
 static void nested_shells(void **state)
 {
 	struct run *run = new(100);
-	u32 outer = add(run, RUN_NONE, 0, 100, 1), inner = add(run, outer, 5, 95, 1), third = add(run, inner, 10, 90, 1);
+	u32 outer = add(run, RUN_NONE, 0, 100, 1), inner = add(run, outer, 5, 95, 1),
+	    third = add(run, inner, 10, 90, 1);
 
 	(void)state;
 	add(run, third, 20, 80, 55);
@@ -385,7 +394,8 @@ static void rows_that_make_no_sense(void **state)
 		u32 count;
 
 		for (u32 i = 0; i < 40; i++) {
-			u32 index = add(run, rand() % 3 ? (u32)rand() % (i + 2) : RUN_NONE, rand() % 120, rand() % 120, rand() % 100);
+			u32 index = add(run, rand() % 3 ? (u32)rand() % (i + 2) : RUN_NONE, rand() % 120, rand() % 120,
+					rand() % 100);
 
 			run->processes[index].flags = rand() % 4 ? 0 : rand() & 0x7f;
 			run->processes[index].costs.disk_wait = rand() % 2 * 1000 * MS;

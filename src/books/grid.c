@@ -140,7 +140,8 @@ static void fit(const struct grid *grid, struct layout *layout, size_t width)
 				drop = column;
 		if (drop == grid->column_count) {
 			if (rest < grid->column_count && layout->width[rest] > 1)
-				layout->width[rest] = sum - width < layout->width[rest] ? layout->width[rest] - (sum - width) : 1;
+				layout->width[rest] =
+					sum - width < layout->width[rest] ? layout->width[rest] - (sum - width) : 1;
 			return;
 		}
 		layout->width[drop] = 0;

@@ -1,6 +1,6 @@
 /*
- * A table for a terminal: columns as wide as what is in them, numbers to the right, the least important dropped when the
- * terminal is narrow, and one column that takes what is left.
+ * A table for a terminal: columns as wide as what is in them, numbers to the right, the least important dropped when
+ * the terminal is narrow, and one column that takes what is left.
  */
 #ifndef BOOKS_GRID_H
 #define BOOKS_GRID_H
@@ -11,7 +11,7 @@ struct grid_column {
 	const char *head;
 	unsigned int drop;	/* dropped first: the largest; 0: never */
 	bool left;		/* text, not a number */
-	unsigned int rest;	/* takes the room that is left, and is cut to it, but not below this; at most one column has it */
+	unsigned int rest;	/* takes the room that is left, but not less than this; at most one column has it */
 };
 
 struct grid {

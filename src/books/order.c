@@ -1,4 +1,7 @@
-/* Keys are copied beside the indices: sorting 100,000 of them then touches no process, and needs no comparison with context. */
+/*
+ * Keys are copied beside the indices: sorting 100,000 of them then touches no process, and needs no comparison with
+ * context.
+ */
 #include "books/order.h"
 
 #include <stdlib.h>

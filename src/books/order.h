@@ -1,4 +1,6 @@
-/* The processes of a run in an order of time; those that are equal in it keep the order they are in. The caller frees. */
+/*
+ * The processes of a run in an order of time; those that are equal in it keep the order they are in. The caller frees.
+ */
 #ifndef BOOKS_ORDER_H
 #define BOOKS_ORDER_H
 

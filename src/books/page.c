@@ -1,7 +1,8 @@
 /*
- * The page is page/page.html with its @MARKS@ filled in: style, scripts, and the run as JSON in a block that no browser executes. The policy in
- * its head lets only what carries the nonce run, and loads nothing from anywhere. The nonce is drawn as the page is written, so no
- * name in a run can know it; and '<' never stands in the data, so no name can end its block.
+ * The page is page/page.html with its @MARKS@ filled in: style, scripts, and the run as JSON in a block that no browser
+ * executes. The policy in its head lets only what carries the nonce run, and loads nothing from anywhere. The nonce is
+ * drawn as the page is written, so no name in a run can know it; and '<' never stands in the data, so no name can end
+ * its block.
  */
 #include "books/page.h"
 
@@ -68,9 +69,9 @@ static void add_script(struct page *page)
 {
 	static const struct { const char *from, *to; } parts[] = {
 		{ page_data_js, page_data_js_end }, { page_layout_js, page_layout_js_end },
-		{ page_charts_js, page_charts_js_end }, { page_share_js, page_share_js_end }, { page_timeline_js, page_timeline_js_end },
-		{ page_input_js, page_input_js_end }, { page_tables_js, page_tables_js_end },
-		{ page_main_js, page_main_js_end },
+		{ page_charts_js, page_charts_js_end }, { page_share_js, page_share_js_end },
+		{ page_timeline_js, page_timeline_js_end }, { page_input_js, page_input_js_end },
+		{ page_tables_js, page_tables_js_end }, { page_main_js, page_main_js_end },
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -123,7 +124,8 @@ static int draw_nonce(struct page *page)
 	return 0;
 }
 
-int page_write(const struct run *run, const struct findings *findings, const struct size_prices *prices, const char *path)
+int page_write(const struct run *run, const struct findings *findings, const struct size_prices *prices,
+	       const char *path)
 {
 	struct export export;
 	struct page page = { .export = &export, .prices = prices };

@@ -7,8 +7,12 @@
 
 void page_data(struct file *file, const struct export *export, const struct size_prices *prices);
 
-/* Processes, the bulk of it: by start, each number as a difference where that is shorter. place[i] is where process i stands. */
-void page_processes(struct file *file, struct jot *jot, const struct export *export, const u32 *order, const u32 *place);
+/*
+ * Processes, the bulk of it: by start, each number as a difference where that is shorter. place[i] is where process i
+ * stands.
+ */
+void page_processes(struct file *file, struct jot *jot, const struct export *export, const u32 *order,
+		    const u32 *place);
 
 void page_samples(struct file *file, struct jot *jot, const struct export *export, const u32 *order);
 

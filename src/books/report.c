@@ -144,12 +144,14 @@ void report_summary(struct text *out, const struct run *run, const struct findin
 	report.findings = findings;
 	report.style = *style;
 	default_sections(&report, SUMMARY_ROWS);
-	text_add_format(out, "\n`sonde report %llu` says more: --by task, --tree, --critical, --html FILE\n", (unsigned long long)run->id);
+	text_add_format(out, "\n`sonde report %llu` says more: --by task, --tree, --critical, --html FILE\n",
+			(unsigned long long)run->id);
 	report_end(&report);
 }
 
 void report_text(const struct report_sink *sink, const struct run *run, const struct findings *findings,
-		 const struct size_prices *prices, const struct report_request *request, const struct report_style *style)
+		 const struct size_prices *prices, const struct report_request *request,
+		 const struct report_style *style)
 {
 	bool chosen = request->by_given || request->tree || request->critical || request->files || request->peers ||
 		      request->failures;

@@ -34,13 +34,14 @@ struct report_sink {
 };
 
 /*
- * What is said when a recording ends: a few lines of totals, the costliest tools, the findings. `findings` may be NULL, and so may `prices`
- * below: then nothing is said of them.
+ * What is said when a recording ends: a few lines of totals, the costliest tools, the findings. `findings` may be NULL,
+ * and so may `prices` below: then nothing is said of them.
  */
 void report_summary(struct text *out, const struct run *run, const struct findings *findings,
 		    const struct report_style *style);
 void report_text(const struct report_sink *sink, const struct run *run, const struct findings *findings,
-		 const struct size_prices *prices, const struct report_request *request, const struct report_style *style);
+		 const struct size_prices *prices, const struct report_request *request,
+		 const struct report_style *style);
 /* One object on one line. */
 void report_json(const struct report_sink *sink, const struct run *run, const struct findings *findings,
 		 const struct size_prices *prices, const struct report_request *request);

@@ -211,7 +211,8 @@ static void add_processes(struct report *report)
 	struct text *out = report->out;
 
 	begin(report, "processes");
-	text_add_format(out, "%u of %u tool%s", report->total.processes, run->tool_count, run->tool_count == 1 ? "" : "s");
+	text_add_format(out, "%u of %u tool%s", report->total.processes, run->tool_count,
+			run->tool_count == 1 ? "" : "s");
 	if (run->task_count)
 		text_add_format(out, ", in %u task%s", run->task_count, run->task_count == 1 ? "" : "s");
 	if (run->container_count)

@@ -1,6 +1,6 @@
 /*
- * A report as one JSON object on one line (docs/report.md). Fields of a process are called what the field table calls them; a
- * member that is not known is absent. Times are ns since the run's start.
+ * A report as one JSON object on one line (docs/report.md). Fields of a process are called what the field table calls
+ * them; a member that is not known is absent. Times are ns since the run's start.
  */
 #include <stdlib.h>
 
@@ -449,6 +449,13 @@ static void add_files(struct writer *writer)
 	jot_close(jot, ']');
 }
 
+static const char *transport_name(u8 transport)
+{
+	if (transport == NET_TCP)
+		return "tcp";
+	return transport == NET_UDP ? "udp" : "unix";
+}
+
 static void add_peers(struct writer *writer)
 {
 	const struct run *run = writer->report.run;
@@ -466,7 +473,7 @@ static void add_peers(struct writer *writer)
 		}
 		jot_text(writer, "address", peer->address);
 		jot_unsigned(jot, "port", peer->port);
-		jot_string(jot, "transport", peer->transport == NET_TCP ? "tcp" : peer->transport == NET_UDP ? "udp" : "unix");
+		jot_string(jot, "transport", transport_name(peer->transport));
 		jot_string(jot, "direction", peer->direction == NET_IN ? "in" : "out");
 		jot_unsigned(jot, "connections", peer->connections);
 		jot_unsigned(jot, "failures", peer->failures);

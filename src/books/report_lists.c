@@ -224,7 +224,9 @@ static const char *if_set(u32 number, const char *word)
 	return number ? word : "";
 }
 
-/* Libraries and locales are what is opened most and asked for least: what was written comes first, then what is large. */
+/*
+ * Libraries and locales are what is opened most and asked for least: what was written comes first, then what is large.
+ */
 static u64 file_rank(const struct run_file *file)
 {
 	u64 opens = (u64)file->reads + file->writes + file->failures;
@@ -247,7 +249,8 @@ void report_files(struct report *report)
 		{ .head = "file", .left = true, .rest = 24 },
 	};
 	const struct run *run = report->run;
-	u32 limit = report_limit(report, ROWS_SHOWN), shown = limit && limit < run->file_count ? limit : run->file_count;
+	u32 limit = report_limit(report, ROWS_SHOWN),
+	    shown = limit && limit < run->file_count ? limit : run->file_count;
 	struct ranked *ranked = xmalloc(((size_t)run->file_count + 1) * sizeof(*ranked));
 	struct grid grid;
 
@@ -324,7 +327,8 @@ void report_peers(struct report *report)
 		{ .head = "handshake", .drop = 3 },
 	};
 	const struct run *run = report->run;
-	u32 limit = report_limit(report, ROWS_SHOWN), shown = limit && limit < run->peer_count ? limit : run->peer_count;
+	u32 limit = report_limit(report, ROWS_SHOWN),
+	    shown = limit && limit < run->peer_count ? limit : run->peer_count;
 	struct ranked *ranked = xmalloc(((size_t)run->peer_count + 1) * sizeof(*ranked));
 	struct grid grid;
 

@@ -125,7 +125,8 @@ static u64 least_length(const struct critical_link *links, u32 count, u32 most)
 	return least;
 }
 
-static void add_stay(struct grid *grid, const struct report *report, const struct critical_link *link, const struct stay *stay)
+static void add_stay(struct grid *grid, const struct report *report, const struct critical_link *link,
+		     const struct stay *stay)
 {
 	const struct run *run = report->run;
 
@@ -168,7 +169,8 @@ static void by_link(struct report *report, const struct critical_link *links, u3
 		u32 first = i;
 
 		stay_add(&stay, &links[i]);
-		while (links[first].to - links[first].from <= least && i + 1 < count && links[i + 1].to - links[i + 1].from <= least)
+		while (links[first].to - links[first].from <= least && i + 1 < count &&
+		       links[i + 1].to - links[i + 1].from <= least)
 			stay_add(&stay, &links[++i]);
 		add_stay(&grid, report, &links[first], &stay);
 	}

@@ -108,7 +108,8 @@ static void add_failed(struct grid *grid, const struct report *report, enum sum_
 }
 
 /* tasks: how many there are, of a group. */
-static void add_row(struct grid *grid, const struct report *report, enum sum_by by, const struct sum_row *row, u32 tasks)
+static void add_row(struct grid *grid, const struct report *report, enum sum_by by, const struct sum_row *row,
+		    u32 tasks)
 {
 	const struct run *run = report->run;
 

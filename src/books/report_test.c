@@ -1,4 +1,7 @@
-/* Reports of a made-up run: they fit the terminal, show nothing of what hostile names ask for, and are JSON where they say so. */
+/*
+ * Reports of a made-up run: they fit the terminal, show nothing of what hostile names ask for, and are JSON where they
+ * say so.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +19,13 @@
 #include "tests/synthetic.h"
 
 static const struct report_request everything = {
-	.by = SUM_PROCESS, .by_given = true, .tree = true, .critical = true, .files = true, .peers = true, .failures = true,
+	.by = SUM_PROCESS,
+	.by_given = true,
+	.tree = true,
+	.critical = true,
+	.files = true,
+	.peers = true,
+	.failures = true,
 	.sort = -1,
 };
 
@@ -173,7 +182,8 @@ static void json_is_one_line_handed_on_in_pieces(void **state)
 static void branches_go_down_before_they_go_on(void **state)
 {
 	static const u32 parents[] = { RUN_NONE, 0, 0, 1, RUN_NONE, 4, 3 };
-	static const u32 order[] = { 0, 2, 1, 3, 6, 4, 5 }, depths[] = { 0, 1, 1, 2, 3, 0, 1 }, below[] = { 4, 0, 2, 1, 0, 1, 0 };
+	static const u32 order[] = { 0, 2, 1, 3, 6, 4, 5 }, depths[] = { 0, 1, 1, 2, 3, 0, 1 },
+			 below[] = { 4, 0, 2, 1, 0, 1, 0 };
 	struct run *run = run_new();
 	struct report_branch *branches;
 
@@ -205,7 +215,8 @@ static void rows_come_as_sorted(void **state)
 
 		assert_int_equal(count, run->process_count);
 		for (u32 i = 1; i < count; i++)
-			assert_true(report_sorted_by(&rows[i - 1], request.sort) >= report_sorted_by(&rows[i], request.sort));
+			assert_true(report_sorted_by(&rows[i - 1], request.sort) >=
+				    report_sorted_by(&rows[i], request.sort));
 		free(rows);
 	}
 	run_free(run);

@@ -1,6 +1,6 @@
 /*
- * The tree of a run: each process below the one that started it, with what it and all below it cost. Leaves of one tool that follow
- * each other are one line, or the tree of a build would be as long as its log.
+ * The tree of a run: each process below the one that started it, with what it and all below it cost. Leaves of one tool
+ * that follow each other are one line, or the tree of a build would be as long as its log.
  */
 #include "books/report_part.h"
 
@@ -28,7 +28,8 @@ struct report_branch *report_branches(const struct run *run)
 	u32 count = run->process_count, *order = order_by_start(run), at = 0;
 	struct report_branch *branches = xcalloc((size_t)count + 1, sizeof(*branches));
 	struct report_branch *sums = xcalloc((size_t)count + 1, sizeof(*sums));
-	u32 *first = xmalloc(((size_t)count + 2) * sizeof(*first)), *next = xmalloc(((size_t)count + 1) * sizeof(*next));
+	u32 *first = xmalloc(((size_t)count + 2) * sizeof(*first)),
+	    *next = xmalloc(((size_t)count + 1) * sizeof(*next));
 	u32 now;
 
 	for (u32 i = 0; i <= count; i++)
@@ -83,7 +84,8 @@ static const struct grid_column columns[] = {
 	{ .head = "process", .left = true, .rest = 40 },
 };
 
-static void add_what(struct grid *grid, const struct run *run, const struct report_branch *branch, u32 alike, u32 failures)
+static void add_what(struct grid *grid, const struct run *run, const struct report_branch *branch, u32 alike,
+		     u32 failures)
 {
 	const struct run_process *process = &run->processes[branch->process];
 	struct text outcome = { 0 };

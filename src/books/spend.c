@@ -1,7 +1,7 @@
 /*
- * The samples of a process and its ledger are cut into brackets: between two samples it spent so much, evenly as far as anyone knows. A
- * process that did nothing has no new sample, so when two samples are far apart, what lies between them was spent in the last round
- * and the time before was quiet. A process without a sample is one bracket.
+ * The samples of a process and its ledger are cut into brackets: between two samples it spent so much, evenly as far as
+ * anyone knows. A process that did nothing has no new sample, so when two samples are far apart, what lies between them
+ * was spent in the last round and the time before was quiet. A process without a sample is one bracket.
  */
 #include "books/spend.h"
 
@@ -129,7 +129,8 @@ static u64 since(u64 now, u64 before)
 }
 
 /*
- * When samples were taken before that time: each round left a sample of the machine. On a busy machine that can be more than an interval ago.
+ * When samples were taken before that time: each round left a sample of the machine. On a busy machine that can be more
+ * than an interval ago.
  */
 static u64 round_before(const struct run *run, u64 time)
 {
@@ -245,9 +246,9 @@ static double counted_until(const struct spend *spend, u32 index, u64 time)
 		to = run->samples[rows[low]].time;
 		after = run->samples[rows[low]].cpu + run->samples[rows[low]].cpu_wait;
 	}
-	/* quiet until an interval before the next row */
-	if (low && run->interval && to > from + run->interval)
-		from = to - run->interval;
+	/* quiet until the round before the next row */
+	if (low && run->interval && round_before(run, to) > from)
+		from = round_before(run, to);
 	if (time <= from || after < before)
 		return before;
 	return time >= to ? after : before + (after - before) * (time - from) / (to - from);
@@ -323,7 +324,8 @@ static void spend_chain(struct spend *spend, struct critical_link *links, const 
 		while (at < spend->count && spend->brackets[at].to <= links[i].from)
 			at++;
 		for (u32 j = at; j < spend->count && spend->brackets[j].from < links[i].to; j++)
-			spend->brackets[j].links += overlap(links[i].from, links[i].to, spend->brackets[j].from, spend->brackets[j].to);
+			spend->brackets[j].links +=
+				overlap(links[i].from, links[i].to, spend->brackets[j].from, spend->brackets[j].to);
 	}
 	at = 0;
 	for (u32 i = head; i != RUN_NONE; i = next[i]) {
@@ -334,7 +336,8 @@ static void spend_chain(struct spend *spend, struct critical_link *links, const 
 			at++;
 		for (u32 j = at; j < spend->count && spend->brackets[j].from < links[i].to; j++) {
 			const struct spend_bracket *bracket = &spend->brackets[j];
-			double part = overlap(links[i].from, links[i].to, bracket->from, bracket->to) / (double)bracket->links;
+			double part = overlap(links[i].from, links[i].to, bracket->from, bracket->to) /
+				      (double)bracket->links;
 
 			cpu += bracket->cpu * part;
 			cpu_wait += bracket->cpu_wait * part;

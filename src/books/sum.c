@@ -1,7 +1,7 @@
 /*
- * One pass over the processes adds up; a second, in the order of their starts, measures the time that was covered; one over
- * the samples finds how much memory was seen in use at once. A process whose memory did not change has no new sample, so the
- * last one holds until its end.
+ * One pass over the processes adds up; a second, in the order of their starts, measures the time that was covered; one
+ * over the samples finds how much memory was seen in use at once. A process whose memory did not change has no new
+ * sample, so the last one holds until its end.
  */
 #include "books/sum.h"
 
@@ -130,7 +130,10 @@ static void cover(struct sum *sum, const u32 *row_of_process)
 	free(until);
 }
 
-/* Samples of one look at the machine differ by less than this; only when all of them are in is a level one that was there. */
+/*
+ * Samples of one look at the machine differ by less than this; only when all of them are in is a level one that was
+ * there.
+ */
 static bool same_look(const struct run *run, const struct run_sample *first, const struct run_sample *next)
 {
 	return next->time - first->time < (run->interval ? run->interval / 4 : 1000000);

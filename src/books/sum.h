@@ -1,4 +1,7 @@
-/* A run's costs added up by tool, task, process, container or user. The rows of one table add up to the total, to the unit. */
+/*
+ * A run's costs added up by tool, task, process, container or user. The rows of one table add up to the total, to the
+ * unit.
+ */
 #ifndef BOOKS_SUM_H
 #define BOOKS_SUM_H
 
@@ -15,7 +18,7 @@ enum sum_by {
 };
 
 struct sum_row {
-	u32 index;		/* of the tool, task, ...; the uid; of a group its first task; RUN_NONE: what is in none */
+	u32 index; /* of the tool, task, ...; the uid; of a group its first task; RUN_NONE: what is in none */
 	u32 processes, failures;	/* failures: as sum_failed says */
 	u64 first, last;	/* begin of the first, end of the last */
 	u64 lifetime;		/* of all within the run, added up */

@@ -1,4 +1,7 @@
-/* Sums: every way to cut a run adds up to the same total; covered time and memory seen together are those of a run by hand. */
+/*
+ * Sums: every way to cut a run adds up to the same total; covered time and memory seen together are those of a run by
+ * hand.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +19,15 @@ static struct run_process *add(struct run *run, u32 tool, u64 start, u64 end, u6
 	struct run_process *process = run_process_add(run);
 
 	*process = (struct run_process){
-		.parent = RUN_NONE, .tool = tool, .task = RUN_NONE, .container = RUN_NONE, .executable = RUN_NONE,
-		.directory = RUN_NONE, .start = start * SECOND, .end = end * SECOND, .costs = { .cpu = cpu, .memory = cpu },
+		.parent = RUN_NONE,
+		.tool = tool,
+		.task = RUN_NONE,
+		.container = RUN_NONE,
+		.executable = RUN_NONE,
+		.directory = RUN_NONE,
+		.start = start * SECOND,
+		.end = end * SECOND,
+		.costs = { .cpu = cpu, .memory = cpu },
 	};
 	if (end > run->end / SECOND)
 		run->end = end * SECOND;

@@ -73,15 +73,15 @@ static bool load_all(struct compare *compare, struct store *store, const struct 
 	return true;
 }
 
-static void print(const struct compare_settings *settings, const struct compare *compare, const struct compare_rule *rule,
-		  bool failed, const struct text *which, struct output *output)
+static void print(const struct compare_settings *settings, const struct compare *compare,
+		  const struct compare_rule *rule, bool failed, const struct text *which, struct output *output)
 {
 	const struct report_style style = terminal_style(STDOUT_FILENO);
+	u32 limit = settings->limit < UINT32_MAX ? settings->limit : UINT32_MAX;
 	struct jot jot = { .out = &output->text };
 
 	if (!settings->json) {
-		compare_text(&output->text, compare, settings->all ? 0 : settings->limit < UINT32_MAX ? settings->limit : UINT32_MAX,
-			     &style);
+		compare_text(&output->text, compare, settings->all ? 0 : limit, &style);
 		return;
 	}
 	jot_open(&jot, NULL, '{');
@@ -98,7 +98,8 @@ static void print(const struct compare_settings *settings, const struct compare 
 	text_add_char(&output->text, '\n');
 }
 
-static int judge(const struct compare_settings *settings, const struct compare *compare, const struct compare_rule *rule)
+static int judge(const struct compare_settings *settings, const struct compare *compare,
+		 const struct compare_rule *rule)
 {
 	struct output output = { 0 };
 	struct text which = { 0 };
@@ -120,7 +121,8 @@ static int judge(const struct compare_settings *settings, const struct compare *
 	return status;
 }
 
-static int compare(const struct compare_settings *settings, const struct named_runs *runs, const struct compare_rule *rule)
+static int compare(const struct compare_settings *settings, const struct named_runs *runs,
+		   const struct compare_rule *rule)
 {
 	struct store *store = store_open(settings->store, false);
 	struct compare *compare;
@@ -153,7 +155,8 @@ static int run_compare(const struct command *command, int argc, char **argv)
 		goto out;
 	}
 	if (!name_runs(&runs, rest.words, rest.count)) {
-		status = option_mistake(command, "a name of a run is empty; runs of one side are parted by one comma: 12,13,14");
+		status = option_mistake(command, "a name of a run is empty; runs of one side are parted by one comma: "
+					 "12,13,14");
 		goto out;
 	}
 	if (runs.sides < 2) {
@@ -177,25 +180,32 @@ out:
 
 static const struct option options[] = {
 	{ .name = "fail-if", .letter = 'f', .type = OPTION_STRING, .offset = AT(fail_if), .argument = "RULE",
-	  .help = "exit with status 1 if this holds: wall > 1.1x, memory > +100M, tool:sort.cpu > 10%, failures > 0; joined by and, or" },
-	{ .name = "tasks", .type = OPTION_FLAG, .offset = AT(tasks), .help = "tasks one by one too, not only by group" },
-	{ .name = "limit", .letter = 'n', .type = OPTION_INTEGER, .offset = AT(limit), .min = 1, .max = INT64_MAX, .argument = "N",
+	  .help = "exit with status 1 if this holds: wall > 1.1x, memory > +100M, tool:sort.cpu > 10%, failures > 0; "
+		  "joined by and, or" },
+	{ .name = "tasks", .type = OPTION_FLAG, .offset = AT(tasks),
+	  .help = "tasks one by one too, not only by group" },
+	{ .name = "limit", .letter = 'n', .type = OPTION_INTEGER, .offset = AT(limit),
+	  .min = 1, .max = INT64_MAX, .argument = "N",
 	  .initial = "30", .help = "rows of a table" },
 	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all), .help = "all rows" },
-	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object on one line" },
-	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "where runs are kept" },
+	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json),
+	  .help = "one JSON object on one line" },
+	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE",
+	  .help = "where runs are kept" },
 	{ 0 }
 };
 
 static const struct positional positionals[] = {
-	{ .name = "SIDE...", .help = "runs of one side, parted by commas; the word vs between sides may stand there or not" },
+	{ .name = "SIDE...",
+	  .help = "runs of one side, parted by commas; the word vs between sides may stand there or not" },
 	{ 0 }
 };
 
 static const struct example examples[] = {
 	{ "sonde compare last~1 last", "what changed since the run before" },
 	{ "sonde compare 12,13,14 vs 17,18,19", "three runs of each side, so that noise is known" },
-	{ "sonde compare baseline last --fail-if 'wall > 1.1x or failures > 0'", "for CI: status 1 if it got slower or anything failed" },
+	{ "sonde compare baseline last --fail-if 'wall > 1.1x or failures > 0'",
+	  "for CI: status 1 if it got slower or anything failed" },
 	{ 0 }
 };
 
@@ -203,10 +213,10 @@ const struct command compare_command = {
 	.name = "compare",
 	.summary = "show what changed between runs of the same thing",
 	.usage = "A B [C]... [OPTION]...",
-	.description = "Compares runs by tool and by task: what got slower, faster, bigger, new, gone; what matters most comes first. More than two "
-		       "sides are each compared with the first.\n\n"
-		       "With three runs or more of each side the noise is known, and what lies within it is not told. With fewer only differences "
-		       "of 10 % are.\n\n"
+	.description = "Compares runs by tool and by task: what got slower, faster, bigger, new, gone; what matters "
+		       "most comes first. More than two sides are each compared with the first.\n\n"
+		       "With three runs or more of each side the noise is known, and what lies within it is not told. "
+		       "With fewer only differences of 10 % are.\n\n"
 		       "The exit status is 0, or 1 if --fail-if holds, or 2 if there was no comparison.",
 	.examples = examples,
 	.options = options,

@@ -97,24 +97,30 @@ static const char *const by_names[] = { "tool", "task", "process", "container", 
 static const struct option options[] = {
 	{ .name = "by", .letter = 'b', .type = OPTION_CHOICE, .offset = AT(by), .argument = "WHAT", .choices = by_names,
 	  .help = "a table of these" },
-	{ .name = "tree", .letter = 't', .type = OPTION_FLAG, .offset = AT(tree), .help = "who started whom, and what it cost together" },
+	{ .name = "tree", .letter = 't', .type = OPTION_FLAG, .offset = AT(tree),
+	  .help = "who started whom, and what it cost together" },
 	{ .name = "critical", .letter = 'c', .type = OPTION_FLAG, .offset = AT(critical),
 	  .help = "what the run was waiting for, link by link" },
 	{ .name = "failures", .type = OPTION_FLAG, .offset = AT(failures),
 	  .help = "each process that failed, failed execs, signals, kills for want of memory" },
 	{ .name = "files", .type = OPTION_FLAG, .offset = AT(files), .help = "files by tool, if they were recorded" },
 	{ .name = "peers", .type = OPTION_FLAG, .offset = AT(peers), .help = "whom it talked to" },
-	{ .name = "sort", .letter = 's', .type = OPTION_CHOICE, .offset = AT(sort), .argument = "COST", .choices = report_sorts,
+	{ .name = "sort", .letter = 's', .type = OPTION_CHOICE, .offset = AT(sort), .argument = "COST",
+	  .choices = report_sorts,
 	  .help = "what comes first, cpu if not given" },
-	{ .name = "limit", .letter = 'n', .type = OPTION_INTEGER, .offset = AT(limit), .min = 1, .max = INT64_MAX, .argument = "N",
+	{ .name = "limit", .letter = 'n', .type = OPTION_INTEGER, .offset = AT(limit),
+	  .min = 1, .max = INT64_MAX, .argument = "N",
 	  .help = "rows of a table; if not given, 30, and all with --json" },
-	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all), .help = "all rows; a tree with each process" },
-	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object on one line" },
+	{ .name = "all", .letter = 'a', .type = OPTION_FLAG, .offset = AT(all),
+	  .help = "all rows; a tree with each process" },
+	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json),
+	  .help = "one JSON object on one line" },
 	{ .name = "html", .type = OPTION_STRING, .offset = AT(html), .argument = "FILE",
 	  .help = "write the run as one page for a browser, and nothing else" },
 	{ .name = "prices", .type = OPTION_STRING, .offset = AT(prices), .argument = "FILE",
 	  .help = "prices of machines to choose from, instead of the built-in table" },
-	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "where runs are kept" },
+	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE",
+	  .help = "where runs are kept" },
 	{ 0 }
 };
 
@@ -125,10 +131,12 @@ static const struct positional positionals[] = {
 
 static const struct example examples[] = {
 	{ "sonde report", "the last run: totals, tools, critical path, failures" },
-	{ "sonde report nightly --by task --sort memory", "the tasks of the latest run of that name, the largest first" },
+	{ "sonde report nightly --by task --sort memory",
+	  "the tasks of the latest run of that name, the largest first" },
 	{ "sonde report 17 --tree --all", "every process of run 17 below the one that started it" },
 	{ "sonde report --html run.html", "the last run as a page: timeline, charts, tables, findings" },
-	{ "sonde report --json --critical | jq '.critical[] | select(.disk_ns > 1e9)'", "where the last run waited for disks" },
+	{ "sonde report --json --critical | jq '.critical[] | select(.disk_ns > 1e9)'",
+	  "where the last run waited for disks" },
 	{ 0 }
 };
 
@@ -136,10 +144,10 @@ const struct command report_command = {
 	.name = "report",
 	.summary = "show what a recorded run was and what it cost",
 	.usage = "[RUN] [OPTION]...",
-	.description = "Shows a run that was recorded: what it cost in all, which tools took it, what the run was waiting for (the critical "
-		       "path), what failed, and what the figures do not cover.\n\n"
-		       "Memory is that of the largest process, or of all together at the moment it was seen highest, whichever is more. Wall "
-		       "is the time in which at least one process of the row was there.",
+	.description = "Shows a run that was recorded: what it cost in all, which tools took it, what the run was "
+		       "waiting for (the critical path), what failed, and what the figures do not cover.\n\n"
+		       "Memory is that of the largest process, or of all together at the moment it was seen highest, "
+		       "whichever is more. Wall is the time in which at least one process of the row was there.",
 	.examples = examples,
 	.options = options,
 	.positionals = positionals,

@@ -52,8 +52,8 @@ COSTS = ("cpu.", "disk.", "io.", "network.")
 
 def test_rows_add_up(case):
     """However a run is cut, the rows are the total, and the total is what stands in the store."""
-    script = "for i in 1 2 3; do %s leaf $i; done; seq 200000 | sort -r | tail -1; false; dd if=/dev/zero of=%s bs=1M count=3" % (
-        program("burst"), case.path("zeros"))
+    script = ("for i in 1 2 3; do %s leaf $i; done; seq 200000 | sort -r | tail -1; false; "
+              "dd if=/dev/zero of=%s bs=1M count=3" % (program("burst"), case.path("zeros")))
     _, run = recorded.run(case, SHELL, "-c", script)
     for by in ("tool", "task", "process", "container", "user", "group"):
         report = document(case, "--by", by)
@@ -64,7 +64,8 @@ def test_rows_add_up(case):
                 equal(sum(dict(flat(row))[name] for row in report["rows"]), total, "%s of rows by %s" % (name, by))
         equal(report["row_count"], len(report["rows"]), "row_count by " + by)
         equal(totals["processes"], len(run.processes), "processes")
-        for name, column in (("cpu.time_ns", "cpu"), ("io.read", "read"), ("io.write", "write"), ("disk.write", "disk_write")):
+        for name, column in (("cpu.time_ns", "cpu"), ("io.read", "read"), ("io.write", "write"),
+                             ("disk.write", "disk_write")):
             equal(totals[name], sum(row[column] for row in run.processes), name)
         equal(totals["memory.peak"], max(row["memory"] for row in run.processes), "memory.peak")
     tools = {row["name"]: row for row in document(case)["rows"]}
@@ -75,7 +76,8 @@ def test_rows_add_up(case):
 
 def test_tree_and_failures(case):
     """Who started whom, in order, and what failed."""
-    recorded.run(case, SHELL, "-c", "%s leaf 1; %s -c '%s leaf 2; exit 3'; exit 4" % (program("burst"), SHELL, program("burst")))
+    recorded.run(case, SHELL, "-c", "%s leaf 1; %s -c '%s leaf 2; exit 3'; exit 4" % (
+        program("burst"), SHELL, program("burst")))
     report = document(case, "--tree", "--failures")
     tree = [(row["depth"], row["process"]["command_args"][-1].split()[-1]) for row in report["tree"]]
     equal(tree, [(0, "4"), (1, "1"), (1, "3"), (2, "2")], "the tree")
@@ -112,7 +114,8 @@ def test_critical_path(case):
     recorded.run(case, SHELL, "-c", "sleep 0.11 & sleep 0.5 & sleep 0.12 & wait; sleep 0.21; sleep 0.22")
     path = links(case)
     for argument, least in (("0.5", 450), ("0.21", 200), ("0.22", 200)):
-        expect(on_path(path, argument) >= least * MS, "sleep %s is on the path for %d" % (argument, on_path(path, argument)))
+        there = on_path(path, argument)
+        expect(there >= least * MS, "sleep %s is on the path for %d" % (argument, there))
     for argument in ("0.11", "0.12"):
         expect(on_path(path, argument) < 100 * MS, "sleep %s is on the path: %s" % (argument, path))
 
@@ -132,7 +135,8 @@ def test_hostile_names(case):
     name = b"evil\n\x1b[31m\xff\xe2\x80\xae\"<script>"
     path = os.path.join(case.tmp.encode(), name)
     os.symlink(program("burst"), path)
-    recorded.run(case, SHELL, "-c", b'for i in 1 2; do "$0" leaf "$0"; done; "$0" x', path, options=("--name", b"run\n\x1b]0;x\x07\xfe"))
+    recorded.run(case, SHELL, "-c", b'for i in 1 2; do "$0" leaf "$0"; done; "$0" x', path,
+                 options=("--name", b"run\n\x1b]0;x\x07\xfe"))
     everything = ("--by", "process", "--tree", "--critical", "--failures", "--peers", "--files")
     report = document(case, *everything)
     expect(any("evil\n\x1b[31m\ufffd\u202e\"<script>" in (row.get("tool") or "") for row in report["rows"]),
@@ -140,12 +144,14 @@ def test_hostile_names(case):
     for out in (sonde(case, *everything).stdout, sonde(case).stdout):
         expect(not re.search(rb"[\x00-\x09\x0b-\x1f\x7f\xff]|\xe2\x80\xae", out), "raw bytes in the text: %r" % out)
         out.decode("utf-8")
-    equal(text(case, b"run\n\x1b]0;x\x07\xfe").split("\n")[0].startswith("run 1 (run\\n\\x1b]0;x\\x07\\xfe): "), True, "the first line")
+    first = text(case, b"run\n\x1b]0;x\x07\xfe").split("\n")[0]
+    expect(first.startswith("run 1 (run\\n\\x1b]0;x\\x07\\xfe): "), "the first line: " + first)
 
 
 def test_files(case):
     """What was written comes before what everything opens."""
-    recorded.run(case, SHELL, "-c", "echo hello > %s; rm %s; sort /dev/null" % ((case.path("made"),) * 2), options=("--files",))
+    recorded.run(case, SHELL, "-c", "echo hello > %s; rm %s; sort /dev/null" % ((case.path("made"),) * 2),
+                 options=("--files",))
     files = {(row["tool"], row["path"]): row for row in document(case, "--files")["files"]}
     made = files["sh", case.path("made")]
     equal((made["writes"], made["creates"], made["failures"]), (1, 1, 0), "opens by the shell: %s" % made)
@@ -230,7 +236,7 @@ def on_terminal(case, columns, *args):
 
 
 def test_hundred_thousand(case):
-    """A report of 100,000 processes takes less than a second and 100 MB; CPU time, because others use this machine too."""
+    """A report of 100,000 processes takes less than a second of CPU and 100 MB."""
     subprocess.run([SYNTHETIC, case.path("store.db"), "100000"], check=True, stdout=subprocess.DEVNULL)
     for options in ((), ("--by", "process"), ("--tree",), ("--critical",)):
         with open(case.path("out"), "wb") as out:
@@ -279,7 +285,8 @@ def test_compare_fail_if(case):
     judge("tool:sleep.wall > +400ms", 1)
     expect("column 8" in judge("wall > fast", 2), "a mistake has a column")
     expect("is called slep" in judge("tool:slep.wall > 1x", 2), "no such tool")
-    equal(document(case, "1", "2", "--fail-if", "failures > 0", command="compare", status=1)["fail_if"]["holds"], True, "in JSON")
+    report = document(case, "1", "2", "--fail-if", "failures > 0", command="compare", status=1)
+    equal(report["fail_if"]["holds"], True, "in JSON")
     sonde(case, "1", command="compare", status=2)
     sonde(case, "1", "2,,3", command="compare", status=2)
     sonde(case, "1", "7", command="compare", status=2)
