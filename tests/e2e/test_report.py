@@ -194,6 +194,7 @@ def test_what_is_not_there(case):
     sonde(case, "last~5", status=1)
     sonde(case, "1", "nightly", status=2)
     sonde(case, "--by", "colour", status=2)
+    sonde(case, "--html", case.path("page"), "--json", status=2)
     sonde(case, "--prices", case.path("none"), status=1)
     expect(text(case, "nightly").startswith("run 1 (nightly): true\n"), "by its name")
 
