@@ -85,6 +85,8 @@ static int run_report(const struct command *command, int argc, char **argv)
 		return status;
 	if (rest.count > 1 || rest.after)
 		return option_mistake(command, "one run at a time; `sonde compare` takes several");
+	if (settings.html && settings.json)
+		return option_mistake(command, "--html writes a page and nothing else: leave --json away");
 	signal(SIGPIPE, SIG_IGN);
 	return report(&settings, rest.count ? rest.words[0] : NULL);
 }
