@@ -1,4 +1,7 @@
-/* One place writes quotes, commas and brackets; `more` is all the state there is, since a closed bracket is itself something before. */
+/*
+ * One place writes quotes, commas and brackets; `more` is all the state there is, since a closed bracket is itself
+ * something before.
+ */
 #include "base/jot.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /*
- * Writes JSON: keys, commas and escapes, so that whoever writes it thinks of what to say only. Within an array the key is NULL. Names
- * and texts may hold any bytes (escape.h).
+ * Writes JSON: keys, commas and escapes, so that whoever writes it thinks of what to say only. Within an array the key
+ * is NULL. Names and texts may hold any bytes (escape.h).
  */
 #ifndef BASE_JOT_H
 #define BASE_JOT_H

@@ -30,16 +30,19 @@ static void commas_stand_between(void **state)
 	jot_words(&jot, "e", NULL, 0);
 	jot_string(&jot, "f", "");
 	jot_close(&jot, '}');
-	assert_string_equal(text_string(&out), "{\"a\":18446744073709551615,\"b\":[],\"c\":[-9223372036854775808,true,{}],"
-					       "\"d\":[\"x\",\"\",\"y\"],\"e\":[],\"f\":\"\"}");
+	assert_string_equal(text_string(&out),
+			    "{\"a\":18446744073709551615,\"b\":[],\"c\":[-9223372036854775808,true,{}],"
+			    "\"d\":[\"x\",\"\",\"y\"],\"e\":[],\"f\":\"\"}");
 	text_free(&out);
 }
 
 static void reals_are_short_and_never_nan(void **state)
 {
 	static const struct { double value; unsigned int digits; const char *text; } cases[] = {
-		{ 1.5, 3, "[1.5]" }, { 2, 3, "[2]" }, { 100, 0, "[100]" }, { 0.0004, 3, "[0]" }, { -12.3456, 3, "[-12.346]" },
-		{ NAN, 3, "[null]" }, { INFINITY, 3, "[null]" }, { 1e15, 2, "[1000000000000000]" },
+		{ 1.5, 3, "[1.5]" }, { 2, 3, "[2]" },
+		{ 100, 0, "[100]" }, { 0.0004, 3, "[0]" },
+		{ -12.3456, 3, "[-12.346]" }, { NAN, 3, "[null]" },
+		{ INFINITY, 3, "[null]" }, { 1e15, 2, "[1000000000000000]" },
 	};
 
 	(void)state;
@@ -68,8 +71,9 @@ static void nothing_ends_a_script(void **state)
 	assert_null(strchr(text_string(&out), '<'));
 	text_add_char(&out, 0x0a);
 	assert_null(json_line_wrong(text_string(&out), out.length));
-	assert_string_equal(text_string(&out), "{\"\\u003c/script>\":\"\\u003c/script>\\u003c!--\\u003c\\u0000\xef\xbf\xbd"
-					       "\\u202e\\\"\\\\\"}\n");
+	assert_string_equal(text_string(&out),
+			    "{\"\\u003c/script>\":\"\\u003c/script>\\u003c!--\\u003c\\u0000\xef\xbf\xbd"
+			    "\\u202e\\\"\\\\\"}\n");
 	text_free(&out);
 }
 

@@ -1,4 +1,6 @@
-/* A run in the formats that others read; docs/export.md describes each. All are written as they are made, row by row. */
+/*
+ * A run in the formats that others read; docs/export.md describes each. All are written as they are made, row by row.
+ */
 #ifndef BOOKS_EXPORT_H
 #define BOOKS_EXPORT_H
 

@@ -1,7 +1,7 @@
 /*
- * A run as CSV tables in a directory, for spreadsheets, R and pandas. Quoted as RFC 4180 says; a row is always one line (escape_terminal), lines
- * end in LF. Text that a spreadsheet would take for a formula gets an apostrophe in front: names in a run are chosen by others, and opening a
- * table must not run anything. The exact bytes are in the JSON.
+ * A run as CSV tables in a directory, for spreadsheets, R and pandas. Quoted as RFC 4180 says; a row is always one line
+ * (escape_terminal), lines end in LF. Text that a spreadsheet would take for a formula gets an apostrophe in front:
+ * names in a run are chosen by others, and opening a table must not run anything. The exact bytes are in the JSON.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -205,8 +205,9 @@ static void add_processes(struct csv *csv)
 	struct text text = { 0 };
 	bool good = true;
 
-	text_add(&csv->file.text, "process,pid,parent,started,start_ns,end_ns,tool,tool_name,task,task_name,container,"
-				  "container_name,user,user_name,executable,command,working_directory,threads,code,signal,critical");
+	text_add(&csv->file.text,
+		 "process,pid,parent,started,start_ns,end_ns,tool,tool_name,task,task_name,container,"
+		 "container_name,user,user_name,executable,command,working_directory,threads,code,signal,critical");
 	csv->more = true;
 	head_costs(csv);
 	end_line(csv);
@@ -253,8 +254,9 @@ static void add_samples(struct csv *csv)
 	const struct run *run = csv->run;
 	bool good = true;
 
-	text_add(&csv->file.text, "time_ns,process,pid,state,threads,cpu_time_ns,cpu_wait_ns,memory,disk_read,disk_write,io_read,"
-				  "io_write\n");
+	text_add(&csv->file.text,
+		 "time_ns,process,pid,state,threads,cpu_time_ns,cpu_wait_ns,memory,disk_read,disk_write,io_read,"
+		 "io_write\n");
 	for (u32 i = 0; i < run->sample_count && good; i++) {
 		const struct run_sample *sample = &run->samples[i];
 
@@ -279,9 +281,10 @@ static void add_host(struct csv *csv)
 	const struct run *run = csv->run;
 	bool good = true;
 
-	text_add(&csv->file.text, "time_ns,cpu_busy_ns,cpu_iowait_ns,cpu_steal_ns,memory_used,memory_available,swap_used,disk_read,"
-				  "disk_write,disk_busy_ns,network_received,network_sent,pressure_cpu_ns,pressure_memory_ns,"
-				  "pressure_io_ns,load,runnable\n");
+	text_add(&csv->file.text,
+		 "time_ns,cpu_busy_ns,cpu_iowait_ns,cpu_steal_ns,memory_used,memory_available,swap_used,disk_read,"
+		 "disk_write,disk_busy_ns,network_received,network_sent,pressure_cpu_ns,pressure_memory_ns,"
+		 "pressure_io_ns,load,runnable\n");
 	for (u32 i = 0; i < run->host_sample_count && good; i++) {
 		const struct run_host_sample *sample = &run->host_samples[i];
 		char load[32];
@@ -330,8 +333,9 @@ static void add_peers(struct csv *csv)
 	const struct run *run = csv->run;
 	bool good = true;
 
-	text_add(&csv->file.text, "process,address,port,transport,direction,connections,failures,error,sent,received,retransmits,"
-				  "latency_ns,first_ns,last_ns\n");
+	text_add(&csv->file.text,
+		 "process,address,port,transport,direction,connections,failures,error,sent,received,retransmits,"
+		 "latency_ns,first_ns,last_ns\n");
 	for (u32 i = 0; i < run->peer_count && good; i++) {
 		const struct run_peer *peer = &run->peers[i];
 
@@ -394,8 +398,9 @@ static int add_table(struct csv *csv, const char *directory, const char *name, v
 int export_csv(const struct export *export, const char *directory)
 {
 	static const struct { const char *name; void (*add)(struct csv *csv); } tables[] = {
-		{ "processes", add_processes }, { "tools", add_tools }, { "tasks", add_tasks }, { "samples", add_samples },
-		{ "host", add_host }, { "facts", add_facts }, { "peers", add_peers }, { "files", add_files },
+		{ "processes", add_processes }, { "tools", add_tools }, { "tasks", add_tasks },
+		{ "samples", add_samples }, { "host", add_host }, { "facts", add_facts },
+		{ "peers", add_peers }, { "files", add_files },
 	};
 	struct csv csv = { .export = export, .run = export->run };
 	int status = 0;

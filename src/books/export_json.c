@@ -1,6 +1,6 @@
 /*
- * All of a run as one JSON object, a row a line. Rows refer to each other by their place in their array, as in run.h; a member
- * that does not apply is absent.
+ * All of a run as one JSON object, a row a line. Rows refer to each other by their place in their array, as in run.h; a
+ * member that does not apply is absent.
  */
 #include <stdlib.h>
 
@@ -263,7 +263,8 @@ static void add_exit(struct jot *jot, const struct run_process *process)
 
 static void add_flags(struct jot *jot, u16 flags)
 {
-	static const char *const names[] = { "earlier", "living", "core_dumped", "oom_killed", "left", "no_ledger", "threaded" };
+	static const char *const names[] = { "earlier", "living", "core_dumped", "oom_killed",
+					     "left", "no_ledger", "threaded" };
 
 	jot_open(jot, "flags", '[');
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -1,7 +1,8 @@
 /*
- * A run as a trace of OpenTelemetry, in the JSON encoding of OTLP: the run is the root span, each process a span below that of its parent. A line is one
- * whole message of at most SPANS_A_LINE spans (the protocol's file form), so that a collector reads a file of any size, and a small run can be
- * posted as it is. Ids follow from the machine, the time and the place in the run: exporting twice gives the same trace.
+ * A run as a trace of OpenTelemetry, in the JSON encoding of OTLP: the run is the root span, each process a span below
+ * that of its parent. A line is one whole message of at most SPANS_A_LINE spans (the protocol's file form), so that a
+ * collector reads a file of any size, and a small run can be posted as it is. Ids follow from the machine, the time and
+ * the place in the run: exporting twice gives the same trace.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -205,7 +206,8 @@ static void begin_span(struct otlp *otlp, u32 process, const char *name, size_t 
 		otlp->spans = 1;
 	}
 	jot_open(jot, NULL, '{');
-	snprintf(digits, sizeof(digits), "%016llx%016llx", (unsigned long long)otlp->trace[0], (unsigned long long)otlp->trace[1]);
+	snprintf(digits, sizeof(digits), "%016llx%016llx", (unsigned long long)otlp->trace[0],
+		 (unsigned long long)otlp->trace[1]);
 	jot_string(jot, "traceId", digits);
 	jot_span_id(otlp, "spanId", process);
 	if (process != RUN_NONE)
@@ -242,7 +244,9 @@ static void end_event(struct otlp *otlp)
 	jot_close(&otlp->jot, '}');
 }
 
-/* All facts and findings lie on the root: facts come by time, not by process, and whom they are about is an attribute. */
+/*
+ * All facts and findings lie on the root: facts come by time, not by process, and whom they are about is an attribute.
+ */
 static void add_run_events(struct otlp *otlp)
 {
 	const struct run *run = otlp->run;
@@ -256,7 +260,8 @@ static void add_run_events(struct otlp *otlp)
 		attribute_string(otlp, "sonde.finding.kind", finding->kind);
 		attribute_string(otlp, "sonde.finding.sureness", finding_sureness_name(finding->sureness));
 		attribute_bytes(otlp, "sonde.finding.title", text_string(&finding->title), finding->title.length);
-		attribute_bytes(otlp, "sonde.finding.evidence", text_string(&finding->evidence), finding->evidence.length);
+		attribute_bytes(otlp, "sonde.finding.evidence", text_string(&finding->evidence),
+				finding->evidence.length);
 		attribute_bytes(otlp, "sonde.finding.advice", text_string(&finding->advice), finding->advice.length);
 		end_event(otlp);
 	}
@@ -283,7 +288,8 @@ static void add_run(struct otlp *otlp)
 	struct run_bytes command = run_text(run, run->command);
 
 	label_title(&title, run);
-	begin_span(otlp, RUN_NONE, title.length ? title.data : "run", title.length ? title.length : strlen("run"), run->start, run->end);
+	begin_span(otlp, RUN_NONE, title.length ? title.data : "run", title.length ? title.length : strlen("run"),
+		   run->start, run->end);
 	attribute_number(otlp, "sonde.run.id", run->id);
 	attribute_text(otlp, "sonde.run.name", run->name);
 	attribute_words(otlp, "process.command_args", command);

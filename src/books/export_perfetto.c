@@ -1,7 +1,8 @@
 /*
- * A run as a trace that ui.perfetto.dev opens: Trace Event Format, the JSON object form. A "process" of the trace is a tool, its "threads" are rows in
- * which its processes lie without overlap: thousands of short processes each with a track of their own could not be read. Tasks and the
- * critical path have tracks of their own, CPU, memory, disks and network are counters. Times are microseconds since the run's start.
+ * A run as a trace that ui.perfetto.dev opens: Trace Event Format, the JSON object form. A "process" of the trace is a
+ * tool, its "threads" are rows in which its processes lie without overlap: thousands of short processes each with a
+ * track of their own could not be read. Tasks and the critical path have tracks of their own, CPU, memory, disks and
+ * network are counters. Times are microseconds since the run's start.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +15,10 @@
 #include "books/series.h"
 #include "books/tracks.h"
 
-/* Process ids of the trace; tools count on from the last. Thread ids are never used twice in a trace, nor equal to a process id. */
+/*
+ * Process ids of the trace; tools count on from the last. Thread ids are never used twice in a trace, nor equal to a
+ * process id.
+ */
 enum { PID_CRITICAL = 1, PID_RUN, PID_HOST, PID_TASKS, PID_TOOLS };
 
 #define COUNTER_STEPS 10000
@@ -294,7 +298,8 @@ static void add_series(struct trace *trace, struct series *series, u32 pid)
 			double value = *(double *)((char *)&series->steps[i] + columns[c].offset);
 
 			if (value != before)	/* a counter keeps its value */
-				add_counter(trace, pid, columns[c].name, columns[c].unit, series->from + i * series->step, value);
+				add_counter(trace, pid, columns[c].name, columns[c].unit,
+					    series->from + i * series->step, value);
 			before = value;
 		}
 	}

@@ -1,6 +1,6 @@
 /*
- * Whatever bytes a run holds, each format stays what it is: JSON stays JSON in UTF-8, a table has as many columns in each row, and nothing in
- * the page's data can end its block.
+ * Whatever bytes a run holds, each format stays what it is: JSON stays JSON in UTF-8, a table has as many columns in
+ * each row, and nothing in the page's data can end its block.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,9 @@ static int make_directory(void **state)
 
 static int remove_directory(void **state)
 {
-	static const char *const names[] = { "processes", "tools", "tasks", "samples", "host", "facts", "peers", "files" };
+	static const char *const names[] = {
+		"processes", "tools", "tasks", "samples", "host", "facts", "peers", "files"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -195,7 +197,8 @@ static void an_empty_run(void **state)
 static u32 random_text(struct run *run)
 {
 	static const char *const parts[] = {
-		"</script>", "<!--", "]]>", "\"", "\\", "\xe2\x80\xae", "\xff", "\xc3", "\n", "\r", "\x1b[0m", "=1+1", ",", "é", "\xf0\x9f\x92\xa3", "a", "'",
+		"</script>", "<!--", "]]>", "\"", "\\", "\xe2\x80\xae", "\xff", "\xc3", "\n",
+		"\r", "\x1b[0m", "=1+1", ",", "é", "\xf0\x9f\x92\xa3", "a", "'",
 	};
 	char text[64];
 	size_t length = 0;
@@ -241,8 +244,12 @@ static struct run *hostile_run(void)
 	}
 	for (u32 kind = 0; kind < RUN_FACTS; kind++)
 		*run_fact_add(run) = (struct run_fact){
-			.time = run->start + kind, .number = random() - RAND_MAX / 2, .kind = kind,
-			.process = random() % 2 ? 0 : RUN_NONE, .other = RUN_NONE, .text = random() % 2 ? random_text(run) : RUN_NONE,
+			.time = run->start + kind,
+			.number = random() - RAND_MAX / 2,
+			.kind = kind,
+			.process = random() % 2 ? 0 : RUN_NONE,
+			.other = RUN_NONE,
+			.text = random() % 2 ? random_text(run) : RUN_NONE,
 		};
 	return run;
 }

@@ -169,13 +169,13 @@ static void little_was_read(void **state)
 	process->costs.connections = 3;
 	first_is(run, "", NULL);
 	/* asleep in every sample, whatever the bytes say */
-	run = new(18000, 2);
-	process = add(run, "load", RUN_NONE, 0, 18000, 10000);
-	process->costs.cpu_system = 9900 * MS;
+	run = new(36000, 2);
+	process = add(run, "load", RUN_NONE, 0, 36000, 20000);
+	process->costs.cpu_system = 19900 * MS;
 	process->costs.cpu_user = 100 * MS;
 	process->costs.disk_read = process->costs.read = 900 * MIB;
 	process->costs.voluntary_switches = 9000;
-	for (u64 t = 1000; t < 18000; t += 1000)
+	for (u64 t = 1000; t < 36000; t += 1000)
 		*run_sample_add(run) = (struct run_sample){
 			.process = 0, .time = run->start + t * MS, .cpu = t * 5 / 9 * MS, .threads = 1, .memory = MIB,
 		};

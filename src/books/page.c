@@ -1,7 +1,8 @@
 /*
- * The page is page/page.html with its @MARKS@ filled in: style, scripts, and the run as JSON in a block that no browser executes. The policy in
- * its head lets only what carries the nonce run, and loads nothing from anywhere. The nonce is drawn as the page is written, so no
- * name in a run can know it; and '<' never stands in the data, so no name can end its block.
+ * The page is page/page.html with its @MARKS@ filled in: style, scripts, and the run as JSON in a block that no browser
+ * executes. The policy in its head lets only what carries the nonce run, and loads nothing from anywhere. The nonce is
+ * drawn as the page is written, so no name in a run can know it; and '<' never stands in the data, so no name can end
+ * its block.
  */
 #include "books/page.h"
 
@@ -25,6 +26,8 @@ EMBED(page_timeline_js, "src/books/page/timeline.js");
 EMBED(page_input_js, "src/books/page/input.js");
 EMBED(page_tables_js, "src/books/page/tables.js");
 EMBED(page_main_js, "src/books/page/main.js");
+
+#define TITLE_LONGEST 1000	/* bytes; a command can be a whole script */
 
 struct page {
 	struct export *export;
@@ -58,9 +61,13 @@ static void add_html(struct text *out, const char *bytes, size_t length)
 static void add_title(struct page *page)
 {
 	struct text title = { 0 };
+	size_t length;
 
 	label_title(&title, page->export->run);
-	add_html(&page->file.text, text_string(&title), title.length);
+	length = page_cut(text_string(&title), title.length, TITLE_LONGEST);
+	add_html(&page->file.text, text_string(&title), length);
+	if (length < title.length)
+		text_add(&page->file.text, "\xe2\x80\xa6");
 	text_free(&title);
 }
 
@@ -68,9 +75,9 @@ static void add_script(struct page *page)
 {
 	static const struct { const char *from, *to; } parts[] = {
 		{ page_data_js, page_data_js_end }, { page_layout_js, page_layout_js_end },
-		{ page_charts_js, page_charts_js_end }, { page_share_js, page_share_js_end }, { page_timeline_js, page_timeline_js_end },
-		{ page_input_js, page_input_js_end }, { page_tables_js, page_tables_js_end },
-		{ page_main_js, page_main_js_end },
+		{ page_charts_js, page_charts_js_end }, { page_share_js, page_share_js_end },
+		{ page_timeline_js, page_timeline_js_end }, { page_input_js, page_input_js_end },
+		{ page_tables_js, page_tables_js_end }, { page_main_js, page_main_js_end },
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -123,7 +130,8 @@ static int draw_nonce(struct page *page)
 	return 0;
 }
 
-int page_write(const struct run *run, const struct findings *findings, const struct size_prices *prices, const char *path)
+int page_write(const struct run *run, const struct findings *findings, const struct size_prices *prices,
+	       const char *path)
 {
 	struct export export;
 	struct page page = { .export = &export, .prices = prices };

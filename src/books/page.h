@@ -1,4 +1,6 @@
-/* A run as one page of HTML: a timeline, charts, tables and findings; nothing is loaded from anywhere (docs/page.md). */
+/*
+ * A run as one page of HTML: a timeline, charts, tables and findings; nothing is loaded from anywhere (docs/page.md).
+ */
 #ifndef BOOKS_PAGE_H
 #define BOOKS_PAGE_H
 
@@ -6,7 +8,10 @@
 #include "books/run.h"
 #include "books/size.h"
 
-/* Put in place when it is whole. `findings` and `prices` may be NULL: then nothing is said of them. 0 or -errno, said. */
-int page_write(const struct run *run, const struct findings *findings, const struct size_prices *prices, const char *path);
+/*
+ * Put in place when it is whole. `findings` and `prices` may be NULL: then nothing is said of them. 0 or -errno, said.
+ */
+int page_write(const struct run *run, const struct findings *findings, const struct size_prices *prices,
+	       const char *path);
 
 #endif

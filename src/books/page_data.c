@@ -1,6 +1,6 @@
 /*
- * What the page shows beside processes. Times are microseconds since the run's start, memory and rates whole numbers; sums are exact, in the units
- * of costs.def, so that a table of the page says what the report says.
+ * What the page shows beside processes. Times are microseconds since the run's start, memory and rates whole numbers;
+ * sums are exact, in the units of costs.def, so that a table of the page says what the report says.
  */
 #include "books/page_data.h"
 
@@ -70,7 +70,7 @@ static void add_run(struct data *data)
 	jot_open(jot, "run", '{');
 	jot_unsigned(jot, "id", run->id);
 	jot_text(data, "name", run->name);
-	jot_bytes(jot, "title", text_string(&title), title.length);
+	jot_bytes(jot, "title", text_string(&title), page_cut(text_string(&title), title.length, 200));
 	jot_string(jot, "kind", run->kind == RUN_COMMAND ? "command" : "scope");
 	jot_string(jot, "state", states[run->state]);
 	jot_signed(jot, "exit", run->exit_status);
@@ -210,7 +210,7 @@ static void add_findings(struct data *data)
 	jot_close(jot, ']');
 }
 
-/* Seven numbers a link: process, begin, length, and what it was spent on. */
+/* Six numbers a link: process, length, and what it was spent on. Each begins where the one before ends. */
 static void add_critical(struct data *data)
 {
 	struct jot *jot = &data->jot;
@@ -221,8 +221,8 @@ static void add_critical(struct data *data)
 
 		jot_open(jot, NULL, '[');
 		jot_signed(jot, NULL, place_of(data, link->process));
-		jot_time(data, NULL, link->from);
-		jot_time(data, NULL, link->to);
+		jot_signed(jot, NULL,
+			   export_time(data->export, link->to) / 1000 - export_time(data->export, link->from) / 1000);
 		jot_unsigned(jot, NULL, link->cpu / 1000);
 		jot_unsigned(jot, NULL, link->cpu_wait / 1000);
 		jot_unsigned(jot, NULL, link->disk / 1000);
@@ -236,10 +236,13 @@ static void add_critical(struct data *data)
 static void add_series(struct data *data, const char *key, struct series *series)
 {
 	static const struct { const char *name; size_t offset; unsigned int digits; } columns[] = {
-		{ "cpu", offsetof(struct series_step, cpu), 3 }, { "wait", offsetof(struct series_step, cpu_wait), 3 },
-		{ "memory", offsetof(struct series_step, memory), 0 }, { "read", offsetof(struct series_step, disk_read), 0 },
+		{ "cpu", offsetof(struct series_step, cpu), 3 },
+		{ "wait", offsetof(struct series_step, cpu_wait), 3 },
+		{ "memory", offsetof(struct series_step, memory), 0 },
+		{ "read", offsetof(struct series_step, disk_read), 0 },
 		{ "write", offsetof(struct series_step, disk_write), 0 },
-		{ "received", offsetof(struct series_step, received), 0 }, { "sent", offsetof(struct series_step, sent), 0 },
+		{ "received", offsetof(struct series_step, received), 0 },
+		{ "sent", offsetof(struct series_step, sent), 0 },
 	};
 
 	jot_open(&data->jot, key, '{');
@@ -248,7 +251,8 @@ static void add_series(struct data *data, const char *key, struct series *series
 	for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++) {
 		jot_open(&data->jot, columns[c].name, '[');
 		for (u32 i = 0; i < series->count; i++)
-			jot_real(&data->jot, NULL, *(double *)((char *)&series->steps[i] + columns[c].offset), columns[c].digits);
+			jot_real(&data->jot, NULL, *(double *)((char *)&series->steps[i] + columns[c].offset),
+				 columns[c].digits);
 		jot_close(&data->jot, ']');
 		file_some(data->file);
 	}
@@ -419,7 +423,9 @@ static void add_size(struct data *data, const struct size_prices *prices)
 
 void page_data(struct file *file, const struct export *export, const struct size_prices *prices)
 {
-	struct data data = { .file = file, .jot = { .out = &file->text, .in_html = true }, .export = export, .run = export->run };
+	struct data data = {
+		.file = file, .jot = { .out = &file->text, .in_html = true }, .export = export, .run = export->run
+	};
 	u32 *order = order_by_start(export->run);
 	u32 *place = xcalloc((size_t)export->run->process_count + 1, sizeof(*place));
 

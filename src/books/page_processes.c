@@ -1,7 +1,7 @@
 /*
- * A hundred thousand processes have to fit into a few megabytes. Times are microseconds since the process before, memory is in KiB, a column that is
- * the same for all is one number, and a command line is told by how much of it is the same as that of the tool's process before.
- * Command lines have a budget: when it runs short they are cut shorter.
+ * A hundred thousand processes have to fit into a few megabytes. Times are microseconds since the process before,
+ * memory is in KiB, a column that is the same for all is one number, and a command line is told by how much of it is
+ * the same as that of the tool's process before. Command lines have a budget: when it runs short they are cut shorter.
  */
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 #include "books/order.h"
 #include "books/page_data.h"
 
-#define COMMAND_BUDGET (7 << 20)	/* bytes of command lines in a page */
+#define COMMAND_BUDGET (9 << 19)	/* bytes of command lines in a page */
 #define COMMAND_LONGEST 400
 #define COMMAND_SHORTEST 40
 
@@ -38,7 +38,8 @@ static s64 microseconds(const struct rows *rows, u64 time)
 
 static s64 get_start(const struct rows *rows, u32 position)
 {
-	return microseconds(rows, at(rows, position)->start) - (position ? microseconds(rows, at(rows, position - 1)->start) : 0);
+	return microseconds(rows, at(rows, position)->start) -
+	       (position ? microseconds(rows, at(rows, position - 1)->start) : 0);
 }
 
 static s64 get_length(const struct rows *rows, u32 position)
@@ -102,13 +103,13 @@ static void add_column(struct rows *rows, const char *key, row_value get, const 
 	}
 	jot_open(rows->jot, key, '[');
 	for (u32 i = 0; i < count; i++)
-		jot_signed(rows->jot, NULL, cost ? shorten(cost_value(&at(rows, i)->costs, cost), cost->unit) : get(rows, i));
+		jot_signed(rows->jot, NULL,
+			   cost ? shorten(cost_value(&at(rows, i)->costs, cost), cost->unit) : get(rows, i));
 	jot_close(rows->jot, ']');
 	file_some(rows->file);
 }
 
-/* Cuts between characters of UTF-8. */
-static size_t cut(const char *bytes, size_t length, size_t most)
+size_t page_cut(const char *bytes, size_t length, size_t most)
 {
 	if (length <= most)
 		return length;
@@ -143,7 +144,7 @@ static void add_commands(struct rows *rows)
 		label_command(&now, rows->run, rows->order[i]);
 		most = most > COMMAND_LONGEST ? COMMAND_LONGEST : most < COMMAND_SHORTEST ? COMMAND_SHORTEST : most;
 		common[i] = common_length(last, &now);
-		length = cut(text_string(&now), now.length, common[i] < (u32)most ? (size_t)most : common[i]);
+		length = page_cut(text_string(&now), now.length, common[i] < (u32)most ? (size_t)most : common[i]);
 		if (length < now.length) {
 			now.length = length;
 			text_add(&now, "\xe2\x80\xa6");
@@ -169,8 +170,8 @@ static void add_commands(struct rows *rows)
 static bool is_shown(const struct cost *cost)
 {
 	static const char *const names[] = {
-		"cpu", "cpu_system", "cpu_wait", "disk_wait", "memory", "disk_read", "disk_write", "read", "write", "sent",
-		"received",
+		"cpu", "cpu_system", "cpu_wait", "disk_wait", "memory", "disk_read",
+		"disk_write", "read", "write", "sent", "received",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -182,8 +183,9 @@ static bool is_shown(const struct cost *cost)
 void page_processes(struct file *file, struct jot *jot, const struct export *export, const u32 *order, const u32 *place)
 {
 	static const struct { const char *key; row_value get; } columns[] = {
-		{ "start", get_start }, { "length", get_length }, { "pid", get_pid }, { "parent", get_parent }, { "tool", get_tool },
-		{ "task", get_task }, { "container", get_container }, { "user", get_user }, { "code", get_code },
+		{ "start", get_start }, { "length", get_length }, { "pid", get_pid },
+		{ "parent", get_parent }, { "tool", get_tool }, { "task", get_task },
+		{ "container", get_container }, { "user", get_user }, { "code", get_code },
 		{ "signal", get_signal }, { "flags", get_flags }, { "threads", get_threads },
 	};
 	struct rows rows = { export->run, export, file, jot, order, place };

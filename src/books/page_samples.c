@@ -1,6 +1,6 @@
 /*
- * Samples, so that the page can draw what a part of the run used. They stand by process, each number as the difference to the sample before it; when
- * there are very many, every second or third of a process is left out, the last never.
+ * Samples, so that the page can draw what a part of the run used. They stand by process, each number as the difference
+ * to the sample before it; when there are very many, every second or third of a process is left out, the last never.
  */
 #include <stdlib.h>
 
@@ -48,8 +48,10 @@ static s64 difference(const struct chosen *chosen, size_t offset, u64 unit)
 void page_samples(struct file *file, struct jot *jot, const struct export *export, const u32 *order)
 {
 	static const struct { const char *key; size_t offset; u64 unit; } columns[] = {
-		{ "cpu", offsetof(struct run_sample, cpu), 1000 }, { "wait", offsetof(struct run_sample, cpu_wait), 1000 },
-		{ "memory", offsetof(struct run_sample, memory), 1024 }, { "read", offsetof(struct run_sample, disk_read), 1024 },
+		{ "cpu", offsetof(struct run_sample, cpu), 1000 },
+		{ "wait", offsetof(struct run_sample, cpu_wait), 1000 },
+		{ "memory", offsetof(struct run_sample, memory), 1024 },
+		{ "read", offsetof(struct run_sample, disk_read), 1024 },
 		{ "write", offsetof(struct run_sample, disk_write), 1024 },
 	};
 	const struct run *run = export->run;

@@ -1,6 +1,7 @@
 /*
- * An amount spread over a stretch touches many steps, but all steps between the first and the last get the same: those are kept as a slope that
- * begins and ends, and summed up once. So a stretch costs the same whether it is short or as long as the run.
+ * An amount spread over a stretch touches many steps, but all steps between the first and the last get the same: those
+ * are kept as a slope that begins and ends, and summed up once. So a stretch costs the same whether it is short or as
+ * long as the run.
  */
 #include "books/series.h"
 
@@ -132,7 +133,10 @@ struct series_samples series_samples(const struct run *run)
 	return by;
 }
 
-/* What a counter gained since the reading before; it can seem to fall when the ledger and the sampler disagree by a tick. */
+/*
+ * What a counter gained since the reading before; it can seem to fall when the ledger and the sampler disagree by a
+ * tick.
+ */
 static double gained(u64 before, u64 now)
 {
 	return now > before ? (double)(now - before) : 0;
@@ -161,7 +165,8 @@ static void spread_process(struct spread *spread, const struct run *run, const s
 		}
 		spread_amount(spread, CPU, before.time, sample->time, gained(before.cpu, sample->cpu));
 		spread_amount(spread, CPU_WAIT, before.time, sample->time, gained(before.cpu_wait, sample->cpu_wait));
-		spread_amount(spread, DISK_READ, before.time, sample->time, gained(before.disk_read, sample->disk_read));
+		spread_amount(spread, DISK_READ, before.time, sample->time,
+			      gained(before.disk_read, sample->disk_read));
 		spread_amount(spread, DISK_WRITE, before.time, sample->time,
 			      gained(before.disk_write, sample->disk_write));
 		spread_level(spread, MEMORY, before.time, sample->time, i ? before.memory : sample->memory);
@@ -233,7 +238,8 @@ static u64 host_value(const struct run_host_sample *sample, size_t index)
 /* Of what was counted between two readings, the part that lies within the run. */
 static void spread_within(struct spread *spread, enum column column, u64 from, u64 to, double amount)
 {
-	u64 first = from > spread->series->from ? from : spread->series->from, last = to < spread->end ? to : spread->end;
+	u64 first = from > spread->series->from ? from : spread->series->from,
+	    last = to < spread->end ? to : spread->end;
 
 	if (last > first)
 		spread_amount(spread, column, first, last, amount * (last - first) / (to - from));

@@ -1,6 +1,6 @@
 /*
- * A run, or its machine, over time: equal steps, each with what happened in it. What lies between two readings is spread evenly over the time
- * between them, so the steps add up to the totals.
+ * A run, or its machine, over time: equal steps, each with what happened in it. What lies between two readings is
+ * spread evenly over the time between them, so the steps add up to the totals.
  */
 #ifndef BOOKS_SERIES_H
 #define BOOKS_SERIES_H
@@ -23,15 +23,17 @@ struct series {
 };
 
 /*
- * Of all its processes together; at most `most` steps, none shorter than a millisecond. The memory of a process that was too short for a sample is
- * its peak. Free with series_free.
+ * Of all its processes together; at most `most` steps, none shorter than a millisecond. The memory of a process that
+ * was too short for a sample is its peak. Free with series_free.
  */
 struct series *series_of_run(const struct run *run, u32 most);
 /* The machine, with the same steps. cpu_wait is time idle while a disk was waited for; processes is not known. */
 struct series *series_of_host(const struct run *run, u32 most);
 void series_free(struct series *series);
 
-/* The samples of each process, by time: run->samples[items[i]] for first[process] <= i < first[process + 1]. Free both. */
+/*
+ * The samples of each process, by time: run->samples[items[i]] for first[process] <= i < first[process + 1]. Free both.
+ */
 struct series_samples {
 	u32 *first, *items;
 };

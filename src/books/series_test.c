@@ -130,7 +130,8 @@ static void totals_stay_whatever_the_times(void **state)
 	(void)state;
 	srandom(2);
 	for (u32 i = 0; i < 1000; i++) {
-		double from = random() % 45000 / 1000.0 - 4, length = random() % 4 ? random() % 100 / 1000.0 : random() % 9;
+		double from = random() % 45000 / 1000.0 - 4,
+		       length = random() % 4 ? random() % 100 / 1000.0 : random() % 9;
 		struct run_process *process = add_process(run, from, from + length);
 
 		/* what samples saw the ledger has too */

@@ -96,9 +96,10 @@ const struct command export_command = {
 	.name = "export",
 	.summary = "write a recorded run in a format that others read",
 	.usage = "[RUN] --format FORMAT [OPTION]...",
-	.description = "Writes a run as a trace for ui.perfetto.dev, as one JSON object with everything in it, as CSV tables, or as "
-		       "OpenTelemetry spans (OTLP/JSON: a run is a trace, a process is a span).\n\n"
-		       "A file is put in place when it is whole; one that was there stays until then.",
+	.description =
+		"Writes a run as a trace for ui.perfetto.dev, as one JSON object with everything in it, as CSV tables, or as "
+		"OpenTelemetry spans (OTLP/JSON: a run is a trace, a process is a span).\n\n"
+		"A file is put in place when it is whole; one that was there stays until then.",
 	.examples = examples,
 	.options = options,
 	.positionals = positionals,

@@ -28,10 +28,12 @@ class Browser:
         log = os.path.join(home, "log")
         with open(log, "wb") as file:
             self.process = case.start([driver, "--port=0"], stdout=file, stderr=subprocess.STDOUT)
-        port = until(lambda: re.search(rb"started successfully on port (\d+)", open(log, "rb").read()), "chromedriver's port").group(1)
+        port = until(lambda: re.search(rb"started successfully on port (\d+)", open(log, "rb").read()),
+                     "chromedriver's port").group(1)
         self.base = "http://127.0.0.1:%d" % int(port)
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                     "--window-size=%d,%d" % (width, height), "--user-data-dir=" + os.path.join(home, "profile"), "--no-first-run"]
+                     "--window-size=%d,%d" % (width, height), "--no-first-run",
+                     "--user-data-dir=" + os.path.join(home, "profile")]
         if dark:
             arguments.append("--force-dark-mode")
         options = {"binary": chromium, "args": arguments}
@@ -59,7 +61,8 @@ class Browser:
 
     def open(self, path):
         self.ask("POST", "/url", {"url": "file://" + path})
-        until(lambda: self.run("return document.documentElement.dataset.ready"), "the page is drawn: %s" % self.problems())
+        until(lambda: self.run("return document.documentElement.dataset.ready"),
+              "the page is drawn: %s" % self.problems())
 
     def run(self, script, *arguments):
         return self.ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
@@ -84,14 +87,19 @@ class Browser:
         """Moves the pointer there, then: "down", "up", or a place to move on to."""
         actions = [{"type": "pointerMove", "duration": 0, "x": int(x), "y": int(y)}]
         for one in then:
-            actions.append({"type": "pointerMove", "duration": 60, "x": int(one[0]), "y": int(one[1])} if isinstance(one, tuple)
+            actions.append({"type": "pointerMove", "duration": 60, "x": int(one[0]), "y": int(one[1])}
+                           if isinstance(one, tuple)
                            else {"type": "pointerDown" if one == "down" else "pointerUp", "button": 0})
         self.ask("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]})
 
     def wheel(self, x, y, down, control=False):
-        keys = [{"type": "keyDown", "value": KEYS["Control"]}, {"type": "pause"}, {"type": "keyUp", "value": KEYS["Control"]}]
-        turn = [{"type": "pause"}, {"type": "scroll", "x": int(x), "y": int(y), "deltaX": 0, "deltaY": down, "duration": 0}, {"type": "pause"}]
-        self.ask("POST", "/actions", {"actions": ([{"type": "key", "id": "keys", "actions": keys}] if control else []) + [
+        keys = [{"type": "keyDown", "value": KEYS["Control"]}, {"type": "pause"},
+                {"type": "keyUp", "value": KEYS["Control"]}]
+        turn = [{"type": "pause"},
+                {"type": "scroll", "x": int(x), "y": int(y), "deltaX": 0, "deltaY": down, "duration": 0},
+                {"type": "pause"}]
+        self.ask("POST", "/actions",
+                 {"actions": ([{"type": "key", "id": "keys", "actions": keys}] if control else []) + [
             {"type": "wheel", "id": "wheel", "actions": turn}]})
 
     def box(self, selector):
@@ -101,7 +109,8 @@ class Browser:
 
     def problems(self):
         """What the console said that is not a mere note."""
-        return [entry["message"] for entry in self.ask("POST", "/se/log", {"type": "browser"}) if entry["level"] in ("WARNING", "SEVERE")]
+        return [entry["message"] for entry in self.ask("POST", "/se/log", {"type": "browser"})
+                if entry["level"] in ("WARNING", "SEVERE")]
 
     def requests(self):
         """The address of everything that was asked for since the last time."""

@@ -1,4 +1,4 @@
-"""sonde export: every format is what its readers expect, says the same sums as the report, and survives hostile names."""
+"""sonde export: every format is what its readers expect, says the sums of the report, and survives hostile names."""
 
 import csv
 import json
@@ -10,13 +10,15 @@ import subprocess
 from harness import ROOT, SONDE, brief, equal, expect
 
 SYNTHETIC = os.path.join(ROOT, "build", "tests", "synthetic")
-# What others may put into a name: an end of a script, markup, control bytes, a change of direction, a formula, no UTF-8.
-HOSTILE = ["</script><script>window.pwned=1</script>", "<img src=x onerror=\"window.pwned=1\">", "a\n\r\t\x1b[31m\x00b", "x\u202egpj.exe",
+# What others may put into a name: an end of a script, markup, control bytes, a change of direction, a formula, bytes
+# that are no UTF-8.
+HOSTILE = ["</script><script>window.pwned=1</script>", "<img src=x onerror=\"window.pwned=1\">", "a\n\r\t\x1b[31m\x00b",
+           "x\u202egpj.exe",
            "=cmd|'/C calc'!A0", b"\xff\xfe broken \xc3"]
 
 
 def make_store(case, processes=500):
-    """A store with one made-up run, some of whose names are hostile: tools, tasks, executables, directories, an address."""
+    """A store with one made-up run, some of whose names are hostile: a tool, tasks, an executable, an address."""
     store = case.path("store.db")
     subprocess.run([SYNTHETIC, store, str(processes)], check=True, stdout=subprocess.DEVNULL)
     with sqlite3.connect(store) as base:
@@ -31,7 +33,8 @@ def make_store(case, processes=500):
 
 def sonde(*arguments, status=0):
     done = subprocess.run([SONDE, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    equal(done.returncode, status, "exit status of sonde %s (%s)" % (" ".join(arguments), done.stderr.decode(errors="replace")))
+    equal(done.returncode, status,
+          "exit status of sonde %s (%s)" % (" ".join(arguments), done.stderr.decode(errors="replace")))
     return done
 
 
@@ -49,7 +52,8 @@ def report(store, *options):
 
 def costs_of(row):
     """Costs as one flat dictionary: cpu.time_ns and so on."""
-    return {group + "." + key: value for group in ("cpu", "disk", "memory", "io", "network") for key, value in row[group].items()}
+    return {group + "." + key: value for group in ("cpu", "disk", "memory", "io", "network") for key,
+            value in row[group].items()}
 
 
 def add_up(rows):
@@ -73,7 +77,8 @@ def test_json_has_everything_and_adds_up(case):
     rows = {row["name"]: costs_of(row) for row in report(store, "--by", "tool")["rows"]}
     equal({row["name"]: costs_of(row) for row in run["tools"]}.get("cc1"), rows["cc1"], "costs of cc1")
     equal(run["run"]["wall_ns"], said["run"]["wall_ns"], "wall time")
-    equal([finding["kind"] for finding in run["findings"]], [finding["kind"] for finding in said["findings"]], "findings")
+    equal([finding["kind"] for finding in run["findings"]], [finding["kind"] for finding in said["findings"]],
+          "findings")
     for index, process in enumerate(run["processes"]):
         expect(process.get("parent", -1) < index, "a parent after its child")
         expect(run["tools"][process["tool"]]["name"], "a tool without a name")
@@ -82,7 +87,8 @@ def test_json_has_everything_and_adds_up(case):
     equal((links[0]["from_ns"], links[-1]["to_ns"]), (0, run["run"]["wall_ns"]), "ends of the critical path")
     expect(all(a["to_ns"] == b["from_ns"] for a, b in zip(links, links[1:])), "gaps in the critical path")
     for name in HOSTILE[:5]:
-        expect(any(name in row.get("name", "") or name in row.get("executable", "") for row in run["tools"] + run["tasks"]),
+        expect(any(name in row.get("name", "") or name in row.get("executable", "") for row in run["tools"]
+                   + run["tasks"]),
                "%r is not in the JSON as it was" % name)
     equal(run["peers"][0]["address"], "\ufffd\ufffd broken \ufffd", "an address that is no UTF-8")
     equal(len(run["samples"]) > 0 and len(run["host_samples"]) > 0, True, "samples")
@@ -101,8 +107,10 @@ def test_csv_is_rfc_4180_and_harmless(case):
         expect(all(len(row) == len(rows[0]) for row in rows), "rows of %s differ in length" % name)
         for row in rows[1:]:
             for cell in row:
-                expect(not re.match(r"[=+@\t\r]|-(?![0-9]+$)", cell), "a cell of %s that a spreadsheet runs: %r" % (name, cell))
-                expect(not re.search(r"[\x00-\x1f\x7f\u202a-\u202e]", cell), "a control character in %s: %r" % (name, cell))
+                expect(not re.match(r"[=+@\t\r]|-(?![0-9]+$)", cell),
+                       "a cell of %s that a spreadsheet runs: %r" % (name, cell))
+                expect(not re.search(r"[\x00-\x1f\x7f\u202a-\u202e]", cell),
+                       "a control character in %s: %r" % (name, cell))
         tables[name] = [dict(zip(rows[0], row)) for row in rows[1:]]
     said = costs_of(report(store)["totals"])
     for name in ("processes", "tools", "tasks"):
@@ -113,8 +121,12 @@ def test_csv_is_rfc_4180_and_harmless(case):
 
 
 # The Trace Event Format: what each phase must have, and of what type.
-TRACE = {"M": {"name": str, "pid": int, "args": dict}, "X": {"name": str, "pid": int, "tid": int, "ts": (int, float), "dur": (int, float), "args": dict},
-         "C": {"name": str, "pid": int, "ts": (int, float), "args": dict}, "i": {"name": str, "pid": int, "tid": int, "ts": (int, float), "s": str}}
+TRACE = {
+    "M": {"name": str, "pid": int, "args": dict},
+    "X": {"name": str, "pid": int, "tid": int, "ts": (int, float), "dur": (int, float), "args": dict},
+    "C": {"name": str, "pid": int, "ts": (int, float), "args": dict},
+    "i": {"name": str, "pid": int, "tid": int, "ts": (int, float), "s": str},
+}
 
 
 def test_perfetto_is_a_trace(case):
@@ -126,7 +138,8 @@ def test_perfetto_is_a_trace(case):
         shape = TRACE.get(event["ph"])
         expect(shape, "a phase that is not in the format: %s" % event["ph"])
         for key, kind in shape.items():
-            expect(isinstance(event.get(key), kind) and not isinstance(event.get(key), bool), "%s of %s" % (key, brief(event)))
+            expect(isinstance(event.get(key), kind) and not isinstance(event.get(key), bool),
+                   "%s of %s" % (key, brief(event)))
         if event["ph"] == "M" and event["name"] == "process_name":
             processes[event["pid"]] = event["args"]["name"]
         elif event["ph"] == "M" and event["name"] == "thread_name":
@@ -136,7 +149,8 @@ def test_perfetto_is_a_trace(case):
             slices.append(event)
             rows.setdefault((event["pid"], event["tid"]), []).append(event)
         elif event["ph"] == "C":
-            expect(all(isinstance(value, (int, float)) for value in event["args"].values()), "a counter that is no number")
+            expect(all(isinstance(value, (int, float)) for value in event["args"].values()),
+                   "a counter that is no number")
     for (pid, tid), row in rows.items():
         equal(threads.get(tid), pid, "process of the thread %d" % tid)
         end = 0
@@ -146,9 +160,11 @@ def test_perfetto_is_a_trace(case):
     expect(not set(threads) & set(processes), "a thread id that is a process id")
     of_processes = [event for event in slices if event["cat"] == "process"]
     equal(len(of_processes), said["totals"]["processes"], "slices of processes")
-    equal(add_up({key: value for key, value in costs_of(event["args"]).items()} for event in of_processes), costs_of(said["totals"]),
+    equal(add_up({key: value for key, value in costs_of(event["args"]).items()} for event in of_processes),
+          costs_of(said["totals"]),
           "sum of the slices against the report")
-    expect(all(event["name"] == processes[event["pid"]] for event in of_processes), "a slice in the track of another tool")
+    expect(all(event["name"] == processes[event["pid"]] for event in of_processes),
+           "a slice in the track of another tool")
     names = set(processes.values())
     expect({"Critical path", "Run", "Host builder", "Tasks", "cc1", HOSTILE[0]} <= names, "tracks are %s" % names)
     wall = said["run"]["wall_ns"] / 1e3
@@ -167,13 +183,16 @@ OTLP = {
     "Resource": {"attributes": ["KeyValue"], "droppedAttributesCount": int},
     "ScopeSpans": {"scope": "Scope", "spans": ["Span"], "schemaUrl": str},
     "Scope": {"name": str, "version": str, "attributes": ["KeyValue"], "droppedAttributesCount": int},
-    "Span": {"traceId": "id32", "spanId": "id16", "traceState": str, "parentSpanId": "id16", "flags": int, "name": str, "kind": int,
-             "startTimeUnixNano": "u64", "endTimeUnixNano": "u64", "attributes": ["KeyValue"], "droppedAttributesCount": int,
-             "events": ["Event"], "droppedEventsCount": int, "links": ["Link"], "droppedLinksCount": int, "status": "Status"},
+    "Span": {"traceId": "id32", "spanId": "id16", "traceState": str, "parentSpanId": "id16", "flags": int, "name": str,
+             "kind": int,
+             "startTimeUnixNano": "u64", "endTimeUnixNano": "u64", "attributes": ["KeyValue"],
+             "droppedAttributesCount": int, "events": ["Event"], "droppedEventsCount": int,
+             "links": ["Link"], "droppedLinksCount": int, "status": "Status"},
     "Event": {"timeUnixNano": "u64", "name": str, "attributes": ["KeyValue"], "droppedAttributesCount": int},
     "Status": {"message": str, "code": int},
     "KeyValue": {"key": str, "value": "AnyValue"},
-    "AnyValue": {"stringValue": str, "boolValue": bool, "intValue": "s64", "doubleValue": float, "arrayValue": "ArrayValue"},
+    "AnyValue": {"stringValue": str, "boolValue": bool, "intValue": "s64", "doubleValue": float,
+                 "arrayValue": "ArrayValue"},
     "ArrayValue": {"values": ["AnyValue"]},
 }
 PATTERNS = {"id32": r"(?!0{32})[0-9a-f]{32}", "id16": r"(?!0{16})[0-9a-f]{16}", "u64": r"[0-9]+", "s64": r"-?[0-9]+"}
@@ -216,14 +235,16 @@ def test_otlp_is_a_trace(case):
     equal(len(ids), len(spans), "span ids that are used once")
     equal({span["traceId"] for span in spans}, {spans[0]["traceId"]}, "traces")
     root = spans[0]
-    expect("parentSpanId" not in root and root["status"] == {"code": 2, "message": "exit 2"}, "the root is %s" % brief(root["status"]))
+    expect("parentSpanId" not in root and root["status"] == {"code": 2, "message": "exit 2"},
+           "the root is %s" % brief(root["status"]))
     equal(root["name"], "make -j4 all", "name of the root")
     for span in spans[1:]:
         parent, own = ids.get(span["parentSpanId"]), attributes(span)
         expect(parent is not None, "a parent that is not there")
         expect(parent is root or attributes(parent)["process.pid"] == own["process.parent_pid"], "the parent's pid")
         expect(int(span["startTimeUnixNano"]) <= int(span["endTimeUnixNano"]), "an end before the start")
-        equal(span["status"].get("code", 0) == 2, own["process.exit.code"] != "0" or "sonde.exit.signal" in own, "status of %s" % own)
+        equal(span["status"].get("code", 0) == 2, own["process.exit.code"] != "0" or "sonde.exit.signal" in own,
+              "status of %s" % own)
     equal(len(spans) - 1, said["totals"]["processes"], "spans")
     for key, total in costs_of(said["totals"]).items():
         values = [int(attributes(span)["sonde." + key]) for span in spans[1:]]
@@ -237,21 +258,25 @@ def test_standard_output_and_mistakes(case):
     store = make_store(case)
     whole = sonde("export", "last", "--store", store, "-f", "json").stdout
     equal(json.loads(whole)["run"]["name"], "synthetic", "name of the run")
-    for arguments, word in ((["export", "--store", store], "format"), (["export", "-f", "csv", "--store", store], "directory"),
-                            (["export", "a", "b", "-f", "json"], "one word too many"), (["export", "-f", "xml"], "xml")):
+    for arguments, word in ((["export", "--store", store], "format"),
+                            (["export", "-f", "csv", "--store", store], "directory"),
+                            (["export", "a", "b", "-f", "json"], "one word too many"),
+                            (["export", "-f", "xml"], "xml")):
         expect(word in sonde(*arguments, status=2).stderr.decode(), "the message of %s" % arguments)
     gone = sonde("export", "--store", store, "-f", "json", "-o", case.path("no", "such", "place"), status=1)
     expect(case.path("no", "such", "place") in gone.stderr.decode(), "the place is not named")
     full = sonde("export", "--store", store, "-f", "json", "-o", "/dev/full", status=1)
     expect("/dev/full" in full.stderr.decode(), "the full device is not named")
-    expect("nothere" in sonde("export", "nothere", "--store", store, "-f", "json", status=1).stderr.decode(), "the run is not named")
+    expect("nothere" in sonde("export", "nothere", "--store", store, "-f", "json", status=1).stderr.decode(),
+           "the run is not named")
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(case):
     store = make_store(case)
     with open(case.path("out.json"), "w") as file:
         file.write("old")
-    with subprocess.Popen(["sh", "-c", "ulimit -f 200; trap '' XFSZ; exec \"$@\"", "sh", SONDE, "export", "--store", store, "-f", "json", "-o",
+    with subprocess.Popen(["sh", "-c", "ulimit -f 200; trap '' XFSZ; exec \"$@\"", "sh", SONDE, "export", "--store",
+                           store, "-f", "json", "-o",
                            case.path("out.json")], stderr=subprocess.PIPE) as process:
         message = process.stderr.read().decode()
     equal(process.returncode, 1, "exit status when the file may not grow")

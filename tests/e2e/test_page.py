@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from browser import Browser
-from harness import equal, expect, seconds, until
+from harness import SONDE, equal, expect, seconds, until
 from test_export import HOSTILE, make_store, sonde
 
 
@@ -42,12 +42,14 @@ class Page:
         return until(condition, what, 10)
 
     def focus(self):
-        self.browser.run("document.getElementById('timeline').focus(); document.getElementById('timeline').scrollIntoView()")
+        self.browser.run("const timeline = document.getElementById('timeline');"
+                         "timeline.focus(); timeline.scrollIntoView()")
 
     def ink(self):
         """How many pixels of the bars are drawn, by colour."""
         return self.browser.run("""
-            const canvas = document.getElementById("bars"), data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            const canvas = document.getElementById("bars");
+            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
             const seen = {};
             for (let i = 0; i < data.length; i += 4)
                 if (data[i + 3] > 250) {
@@ -58,11 +60,14 @@ class Page:
 
     def quiet(self):
         """Nothing went wrong in the console, nothing was fetched, nothing hostile ran."""
-        said = [one for one in self.browser.problems() if "willReadFrequently" not in one]  # a hint about how ink() reads
+        said = [one for one in self.browser.problems()
+                if "willReadFrequently" not in one]  # a hint about how ink() reads
         equal(said, [], "what the console says")
-        asked = [url for url in self.browser.requests() if not url.startswith(("data:", "chrome:", "chrome-untrusted:"))]
+        asked = [url for url in self.browser.requests()
+                 if not url.startswith(("data:", "chrome:", "chrome-untrusted:"))]
         equal(set(asked), {"file://" + self.path}, "what was fetched")
-        equal(self.browser.run("return [window.pwned === undefined, document.querySelectorAll('main img, main script, body > img').length]"),
+        equal(self.browser.run("return [window.pwned === undefined,"
+                               "document.querySelectorAll('main img, main script, body > img').length]"),
               [True, 0], "whether a name ran as script")
 
 
@@ -78,9 +83,11 @@ def test_loads_without_network_or_errors(case):
     for row in ("#path-table tr", "#panel tr"):
         expect(browser.run("return document.querySelectorAll(arguments[0]).length", row) > 4, "rows of " + row)
     # the policy holds: not even a script of the page's own may fetch or be added
-    browser.run("const made = document.createElement('script'); made.textContent = 'window.added = 1'; document.body.append(made)")
+    browser.run("const made = document.createElement('script');"
+                "made.textContent = 'window.added = 1'; document.body.append(made)")
     equal(browser.run("return window.added === undefined"), True, "a script without the nonce does not run")
-    expect(browser.run("return fetch('file:///etc/hostname').then(() => 'fetched', () => 'refused')") == "refused", "a fetch was let through")
+    expect(browser.run("return fetch('file:///etc/hostname').then(() => 'fetched', () => 'refused')") == "refused",
+           "a fetch was let through")
     expect(any("Content Security Policy" in one for one in browser.problems()), "the policy said nothing")
     page.quiet()
 
@@ -155,14 +162,16 @@ def test_search_and_step(case):
     page.becomes(lambda: browser.text("#details h3") != first, "the next")
     browser.type("p")
     page.becomes(lambda: browser.text("#details h3") == first, "the one before")
-    expect("part7.c" in browser.text("#details") and first.split()[0] in browser.text("#spoken"), "what is said to a screen reader")
+    expect("part7.c" in browser.text("#details") and first.split()[0] in browser.text("#spoken"),
+           "what is said to a screen reader")
     browser.type("Enter")
     page.becomes(lambda: page.span() < 20e6, "zoomed to it")
     browser.click("#tab-processes")
     equal(browser.run("return document.querySelectorAll('#panel tbody tr').length"), 3, "rows of those found")
     page.focus()
     browser.type("Escape")
-    page.becomes(lambda: browser.run("return document.querySelectorAll('#panel tbody tr').length") > 3, "all rows again")
+    page.becomes(lambda: browser.run("return document.querySelectorAll('#panel tbody tr').length") > 3,
+                 "all rows again")
     equal(browser.run("return document.getElementById('search').value"), "", "the search is cleared")
     page.quiet()
 
@@ -171,25 +180,28 @@ def test_tables_sort_and_lead_to_bars(case):
     page = Page(case)
     browser = page.browser
     browser.click("#tab-processes")
-    read = "return [...document.querySelectorAll('#panel tbody tr:not(.filler) td:nth-child(2)')].map((cell) => Number(cell.textContent))"
+    read = ("return [...document.querySelectorAll('#panel tbody tr:not(.filler) td:nth-child(2)')]"
+            ".map((cell) => Number(cell.textContent))")
     browser.run("document.querySelectorAll('#panel th button')[1].click()")
     pids = browser.run(read)
     equal((pids[0], pids == sorted(pids, reverse=True)), (1496, True), "sorted by pid, the highest first")
     browser.run("document.querySelectorAll('#panel th button')[1].click()")
     pids = browser.run(read)
     equal((pids[0], pids == sorted(pids)), (1000, True), "and the other way round")
-    equal(browser.run("return document.querySelectorAll('#panel th')[1].getAttribute('aria-sort')"), "ascending", "aria-sort")
+    equal(browser.run("return document.querySelectorAll('#panel th')[1].getAttribute('aria-sort')"), "ascending",
+          "aria-sort")
     expect(len(pids) < 200, "%d rows of a long table are there at once" % len(pids))
     browser.run("document.querySelector('#panel .table').scrollTop = 1e6")
     page.becomes(lambda: 1496 in browser.run(read), "the last row, after scrolling")
-    browser.run("document.querySelector('#panel .table').scrollTop = 0; document.querySelector('#panel .table').focus()")
+    browser.run("const table = document.querySelector('#panel .table'); table.scrollTop = 0; table.focus()")
     browser.type("ArrowDown", "ArrowDown", "Enter")
     page.becomes(lambda: "pid 1001" in browser.text("#details"), "the row chosen by keys: " + browser.text("#details"))
     browser.run("document.getElementById('tab-processes').focus()")
     browser.type("ArrowLeft")
     equal(browser.run("return document.activeElement.id"), "tab-tasks", "tabs move by arrow keys")
     browser.click("#panel tbody tr")
-    expect(browser.run("return document.querySelector('[data-mode=tasks]').getAttribute('aria-pressed')") == "true", "a task leads to tasks")
+    expect(browser.run("return document.querySelector('[data-mode=tasks]').getAttribute('aria-pressed')") == "true",
+           "a task leads to tasks")
     page.quiet()
 
 
@@ -207,7 +219,8 @@ def test_pointing_and_choosing(case):
     browser.run("[...document.querySelectorAll('#details .link')].find((one) => /^sh /.test(one.textContent)).click()")
     page.becomes(lambda: "part0.o" in browser.text("#details"), "a child, by its link: " + browser.text("#details"))
     browser.point(left + width * 0.5, top - 12)
-    page.becomes(lambda: "On the path for" in browser.text("#tip"), "a tip of the critical path: " + browser.text("#tip"))
+    page.becomes(lambda: "On the path for" in browser.text("#tip"),
+                 "a tip of the critical path: " + browser.text("#tip"))
     page.quiet()
 
 
@@ -215,11 +228,13 @@ def test_findings_lead_to_their_bars(case):
     page = Page(case)
     browser = page.browser
     before, ink = page.axis(), page.ink()
-    found = browser.run("return [...document.querySelectorAll('.finding')].findIndex((one) => one.textContent.includes('crashed'))")
+    found = browser.run("return [...document.querySelectorAll('.finding')]"
+                        ".findIndex((one) => one.textContent.includes('crashed'))")
     expect(found >= 0, "no finding about the crash: " + browser.text("#findings"))
     browser.run("document.querySelectorAll('.finding')[arguments[0]].click()", found)
     page.becomes(lambda: page.axis() != before, "zoomed to what the finding speaks of")
-    equal(browser.run("return document.querySelectorAll('.finding')[arguments[0]].getAttribute('aria-pressed')", found), "true", "pressed")
+    equal(browser.run("return document.querySelectorAll('.finding')[arguments[0]].getAttribute('aria-pressed')", found),
+          "true", "pressed")
     page.becomes(lambda: page.ink() != ink, "other bars are faded")
     browser.run("document.querySelectorAll('.finding')[arguments[0]].click()", found)
     equal(browser.run("return document.querySelectorAll('.finding[aria-pressed=true]').length"), 0, "let go of")
@@ -241,14 +256,18 @@ def test_light_dark_keys_and_names(case):
     browser.type("Escape")
     expect(not browser.run("return document.getElementById('help').open"), "help stays")
     page.focus()
-    equal(browser.run("return getComputedStyle(document.activeElement).outlineStyle") != "none", True, "a visible focus")
+    equal(browser.run("return getComputedStyle(document.activeElement).outlineStyle") != "none", True,
+          "a visible focus")
     browser.type("c")
-    equal(browser.run("return document.getElementById('path').getAttribute('aria-pressed')"), "true", "the critical path by key")
+    equal(browser.run("return document.getElementById('path').getAttribute('aria-pressed')"), "true",
+          "the critical path by key")
     browser.type("g")
-    equal(browser.run("return document.querySelector('[data-mode=tools]').getAttribute('aria-pressed')"), "true", "grouped by key")
+    equal(browser.run("return document.querySelector('[data-mode=tools]').getAttribute('aria-pressed')"), "true",
+          "grouped by key")
     nameless = browser.run("""
         return [...document.querySelectorAll("button, input, [role], [tabindex='0']")].filter((one) =>
-            !one.textContent.trim() && !one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby") && one.role !== "status" &&
+            !one.textContent.trim() && !one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby") &&
+            one.role !== "status" &&
             one.checkVisibility()).map((one) => one.outerHTML.slice(0, 100))""")
     equal(nameless, [], "what can be used and has no name")
     page.quiet()
@@ -260,7 +279,8 @@ def test_narrow_and_printed(case):
     equal(browser.run("return document.documentElement.scrollWidth <= window.innerWidth"), True, "fits a narrow window")
     pdf = browser.ask("POST", "/print", {"shrinkToFit": True})
     expect(len(pdf) > 20000, "nothing is printed")
-    expect(browser.run("return document.getElementById('printed').children.length") == 0, "what was for paper stays on the screen")
+    expect(browser.run("return document.getElementById('printed').children.length") == 0,
+           "what was for paper stays on the screen")
     page.quiet()
 
 
@@ -280,7 +300,8 @@ def test_many_processes_stay_small_and_fluid(case):
                 const begun = performance.now();
                 let frames = 0;
                 const next = () => {
-                    timeline.dispatchEvent(new KeyboardEvent("keydown", {key: frames % 20 < 10 ? "+" : "-", bubbles: true}));
+                    const key = frames % 20 < 10 ? "+" : "-";
+                    timeline.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
                     if (++frames < 20)
                         requestAnimationFrame(next);
                     else
@@ -298,9 +319,8 @@ def test_file_is_written_whole(case):
     path = case.path("run.html")
     with open(path, "w") as file:
         file.write("old")
-    done = subprocess.run(["sh", "-c", "ulimit -f 200; trap '' XFSZ; exec \"$@\"", "sh", os.environ.get("SONDE", "build/sonde"), "report",
-                           "--store", store, "--html", path], stderr=subprocess.PIPE, cwd=os.path.dirname(os.path.dirname(os.path.dirname(
-                               os.path.abspath(__file__)))))
+    done = subprocess.run(["sh", "-c", "ulimit -f 200; trap '' XFSZ; exec \"$@\"", "sh", SONDE, "report", "--store", store,
+                           "--html", path], stderr=subprocess.PIPE)
     equal(done.returncode, 1, "exit status when the file may not grow (%s)" % done.stderr)
     with open(path) as file:
         equal(file.read(), "old", "what was there")

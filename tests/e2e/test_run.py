@@ -14,7 +14,7 @@ import time
 
 import recorded
 from harness import Failure, SONDE, equal, expect, program, seconds, until
-from recorded import LEFT, LIVING, THREADED, Run
+from recorded import CORE, LEFT, LIVING, THREADED, Run
 
 SHELL = "/bin/sh"
 
@@ -63,6 +63,34 @@ def test_truth(case):
                "start or end of %s: %s" % (name, (member, line)))
         equal(bool(member["flags"] & THREADED), name in ("burn-2", "burn-4"), "threads of " + name)
     equal(run.one(pid=lines["burn-4"]["pid"])["threads"], 4, "threads of burn-4")
+
+
+def test_every_way_to_live_and_die(case):
+    """Hundreds of processes by fork, vfork and double fork, with threads, by signals: each is there, once, with its own."""
+    os.mkdir(case.path("homes"))
+    done, run = recorded.run(case, program("family"), "400", "11", case.path("homes"))
+    equal((done.returncode, run.row["lost"]), (0, 0), "exit status and losses; %r" % done.stderr)
+    members = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = {row["pid"]: row for row in run.processes}
+    equal(len(run.processes), len(members) + 1, "processes, the family itself among them")
+    wrong = []
+    for member in members:
+        row = rows[member["pid"]]
+        parent = run.processes[row["parent"]]
+        cpu = (member["utime"] + member["stime"]) * 1000
+        if (row["code"], row["signal"], bool(row["flags"] & CORE)) != (member["status"], member["killed"], bool(member["core"])):
+            wrong.append(("code, signal", member["way"], row["code"], row["signal"], member))
+        if parent["pid"] != member["parent"]:
+            wrong.append(("parent", member["way"], parent["pid"], member))
+        if (row["read"], row["write"]) != (member["rchar"], member["wchar"]):
+            wrong.append(("bytes", member["way"], row["read"], row["write"], member))
+        if row["memory"] != member["maxrss"] * 1024 or abs(row["cpu"] - cpu) > max(cpu // 100, 10000000):
+            wrong.append(("memory, CPU", member["way"], row["memory"], row["cpu"], member))
+        if bool(row["flags"] & LEFT) != (member["way"] == "double" and not member["middle"]):
+            wrong.append(("left", member["way"], row["flags"], member))
+        if (row["exec_after"] is not None) != bool(member["executed"]):
+            wrong.append(("executed", member["way"], row["exec_after"], member))
+    equal(wrong[:3], [], "%d of %d differ" % (len(wrong), len(members)))
 
 
 def test_daemons(case):
@@ -275,14 +303,15 @@ def test_interactive_shell_inside(case):
     terminal.type(b"%s run --quiet --store %s -- env PS1='IN'NER'> ' bash --norc --noprofile -i\n" % (
         SONDE.encode(), case.path("store.db").encode()))
     terminal.expect(b"INNER> ")
+    shell = os.tcgetpgrp(terminal.fd)
     terminal.type(b"sleep 77\n")
-    time.sleep(0.2)
+    until(lambda: os.tcgetpgrp(terminal.fd) != shell, "sleep in front")
     terminal.type(b"\x1a")
     terminal.expect(b"Stopped")
     terminal.expect(b"INNER> ")
     terminal.type(b"fg\n")
     terminal.expect(b"sleep 77")
-    time.sleep(0.2)
+    until(lambda: os.tcgetpgrp(terminal.fd) != shell, "sleep in front again")
     terminal.type(b"\x03")
     terminal.expect(b"INNER> ")
     terminal.type(b"suspend\n")

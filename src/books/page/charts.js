@@ -1,12 +1,13 @@
-// CPU, memory, disks and network over time, above the bars and with their scale. A step of the data is drawn as a level; where several fall on
-// one pixel, the highest is drawn, so that peaks never vanish.
+// CPU, memory, disks and network over time, above the bars and with their scale. A step of the data is drawn as a
+// level; where several fall on one pixel, the highest is drawn, so that peaks never vanish.
 
 const colors = {};
 
 // The style sheet is the one place that knows colours.
 function readColors() {
 	const style = getComputedStyle(document.documentElement);
-	for (const key of ["ink", "soft", "faint", "line", "surface", "sunk", "accent", "fail", "path", "area", "second", "machine", "share", "limit"])
+	for (const key of ["ink", "soft", "faint", "line", "surface", "sunk", "accent", "fail", "path", "area",
+		"second", "machine", "share", "limit"])
 		colors[key] = style.getPropertyValue("--" + key).trim();
 	colors.tools = [];
 	colors.onTools = [];
@@ -39,7 +40,8 @@ function chart(label, say, lines, limit, least, share) {
 const CHARTS = [
 	chart("CPU", (value) => cores(value) + (value === 1 ? " core" : " cores"), [
 		{name: "run", values: load.cpu, color: "area", filled: true},
-		{name: "waiting", values: together(load.cpu, load.wait), told: load.wait, color: "second", filled: true},
+		{name: "waiting", values: together(load.cpu, load.wait), told: load.wait, color: "second",
+			filled: true},
 		{name: "machine", values: machine.cpu, color: "machine"},
 	], cpuLimit, 0.1, (part) => part.cpu),
 	chart("Memory", bytes, [
@@ -66,7 +68,8 @@ const TICKS = (() => {
 	const out = [];
 	for (let power = 1; power <= 1e6; power *= 10)
 		out.push(power, 2 * power, 5 * power);
-	for (const seconds of [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800])
+	for (const seconds of [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800,
+		604800])
 		out.push(seconds * 1e6);
 	return out;
 })();
@@ -137,7 +140,8 @@ function drawLine(context, view, one, line, top) {
 	if (open)
 		area.lineTo(lastX, bottom);
 	if (line.filled) {
-		context.globalAlpha = line.color === "second" ? 0.3 : line.color === "share" ? 0.7 : view.share ? 0.18 : 0.45;
+		context.globalAlpha = line.color === "second" ? 0.3 : line.color === "share" ? 0.7 : view.share ? 0.18 :
+			0.45;
 		context.fillStyle = colors[line.color];
 		context.fill(area);
 		context.globalAlpha = 1;
@@ -155,7 +159,8 @@ function shareLine(view, one) {
 		return null;
 	if (!view.share.lines.has(one)) {
 		const values = Array.from(one.share(view.share.values));
-		view.share.lines.set(one, {name: view.share.name, values, peak: highest(values), color: "share", filled: true});
+		view.share.lines.set(one,
+			{name: view.share.name, values, peak: highest(values), color: "share", filled: true});
 	}
 	return view.share.lines.get(one);
 }
@@ -181,7 +186,8 @@ function drawGutter(context, view, one, top) {
 		context.fillStyle = colors.faint;
 		context.fillText("peak", view.left - 14, top + 11);
 	}
-	const share = shareLine(view, one), lines = share ? [share, ...one.lines.filter((line) => line.color !== "second").slice(-2)] : one.lines;
+	const share = shareLine(view, one),
+		lines = share ? [share, ...one.lines.filter((line) => line.color !== "second").slice(-2)] : one.lines;
 	lines.forEach((line, i) => {
 		const y = top + 25 + i * 13, value = view.cursor === null ? line.peak : valueAt(line, view.cursor);
 		context.fillStyle = colors[line.color];

@@ -1,5 +1,5 @@
-// Reads the run out of its block and undoes what made it short. Times are microseconds since the run's start. A process is a place in
-// the columns, by start; nothing below makes an object for each.
+// Reads the run out of its block and undoes what made it short. Times are microseconds since the run's start. A
+// process is a place in the columns, by start; nothing below makes an object for each.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const run = data.run;
@@ -50,8 +50,9 @@ for (const [name, values] of Object.entries(data.processes.costs))
 	costs[name] = column(values, Float64Array);
 
 const FLAGS = {earlier: 1, living: 2, core: 4, oom: 8, left: 16, noLedger: 32};
-const SIGNALS = ["", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-	"STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS"];
+const SIGNALS = ["", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+	"ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+	"WINCH", "IO", "PWR", "SYS"];
 
 // A command line shares its begin with that of the process of the same tool before it.
 const commands = (() => {
@@ -65,6 +66,13 @@ const commands = (() => {
 	return out;
 })();
 data.processes = null;
+
+// The critical path: process, begin, end, CPU, waiting for one, disk, network. Its links follow each other without
+// gaps.
+{
+	let at = 0;
+	data.critical = data.critical.map(([process, length, ...spent]) => [process, at, at += length, ...spent]);
+}
 
 // Tools and the like come as rows of sums, by CPU time; toolNames finds them by index.
 const toolNames = [];
@@ -93,10 +101,12 @@ function outcome(i) {
 // --- tasks: added up from their processes ---
 
 const tasks = (() => {
-	const sums = {start: new Float64Array(taskCount).fill(Infinity), end: new Float64Array(taskCount), processes: new Int32Array(taskCount),
+	const sums = {start: new Float64Array(taskCount).fill(Infinity), end: new Float64Array(taskCount),
+		processes: new Int32Array(taskCount),
 		failures: new Int32Array(taskCount)};
 	for (const name of Object.keys(costs))
 		sums[name] = new Float64Array(taskCount);
+	const largest = new Float64Array(taskCount);
 	for (let i = 0; i < count; i++) {
 		const t = taskOf[i];
 		if (t < 0)
@@ -107,8 +117,10 @@ const tasks = (() => {
 		if (failed(i))
 			sums.failures[t]++;
 		for (const name of Object.keys(costs))
-			sums[name][t] = name === "memory" ? Math.max(sums[name][t], costs[name][i]) : sums[name][t] + costs[name][i];
+			sums[name][t] += costs[name][i];
+		largest[t] = Math.max(largest[t], costs.memory[i]);
 	}
+	sums.memory = largest;	// peaks do not add up
 	return sums;
 })();
 
@@ -128,7 +140,8 @@ function duration(us) {
 		return digits(us / 1e3) + " ms";
 	if (us < 60e6)
 		return digits(us / 1e6) + " s";
-	const seconds = Math.round(us / 1e6), days = Math.floor(seconds / 86400), hours = Math.floor(seconds / 3600) % 24,
+	const seconds = Math.round(us / 1e6), days = Math.floor(seconds / 86400),
+		hours = Math.floor(seconds / 3600) % 24,
 		minutes = Math.floor(seconds / 60) % 60;
 	if (days)
 		return days + " d " + hours + " h";
@@ -152,8 +165,10 @@ const percent = (value) => (value * 100).toFixed(value < 0.1 ? 1 : 0) + " %";
 function moment(us, step) {
 	const seconds = us / 1e6, decimals = Math.max(0, Math.min(6, -Math.floor(Math.log10(step / 1e6) + 1e-9)));
 	if (run.wall < 60e6 || step < 1e6 && seconds < 60)
-		return run.wall < 1e6 && step < 1e5 ? (us / 1e3).toFixed(Math.max(0, decimals - 3)) + " ms" : seconds.toFixed(decimals) + " s";
-	const sign = seconds < 0 ? "−" : "", total = Math.abs(seconds), hours = Math.floor(total / 3600), minutes = Math.floor(total / 60) % 60;
+		return run.wall < 1e6 && step < 1e5 ? (us / 1e3).toFixed(Math.max(0, decimals - 3)) + " ms" :
+			seconds.toFixed(decimals) + " s";
+	const sign = seconds < 0 ? "−" : "", total = Math.abs(seconds), hours = Math.floor(total / 3600),
+		minutes = Math.floor(total / 60) % 60;
 	const rest = (total % 60).toFixed(decimals).padStart(decimals ? 3 + decimals : 2, "0");
 	return sign + (hours ? hours + ":" + String(minutes).padStart(2, "0") : minutes) + ":" + rest;
 }

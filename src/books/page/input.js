@@ -11,7 +11,8 @@ timeline.addEventListener("wheel", (event) => {
 		pan((event.deltaX || event.deltaY) * view.scale);
 	} else if (event.ctrlKey || event.metaKey || event.altKey || inTimeline()) {
 		const amount = Math.max(-120, Math.min(120, event.deltaY * (event.deltaMode ? 30 : 1)));
-		zoom(Math.exp(amount * (event.ctrlKey && Math.abs(event.deltaY) < 30 ? 0.012 : 0.003)), view.time(Math.max(view.left, x)));
+		zoom(Math.exp(amount * (event.ctrlKey && Math.abs(event.deltaY) < 30 ? 0.012 : 0.003)),
+			view.time(Math.max(view.left, x)));
 	} else {
 		return;
 	}
@@ -93,8 +94,10 @@ function showTip(event, parts) {
 	tip.replaceChildren(...parts);
 	tip.hidden = false;
 	const box = tip.getBoundingClientRect();
-	const x = event.clientX + 14 + box.width > window.innerWidth - 8 ? event.clientX - 14 - box.width : event.clientX + 14;
-	const y = event.clientY + 16 + box.height > window.innerHeight - 8 ? event.clientY - 12 - box.height : event.clientY + 16;
+	const x = event.clientX + 14 + box.width > window.innerWidth - 8 ? event.clientX - 14 - box.width :
+		event.clientX + 14;
+	const y = event.clientY + 16 + box.height > window.innerHeight - 8 ? event.clientY - 12 - box.height :
+		event.clientY + 16;
 	tip.style.left = Math.max(8, x) + "px";
 	tip.style.top = Math.max(8, y) + "px";
 }
@@ -115,9 +118,10 @@ const used = (value, say) => value ? say(value) : null;
 const ofBytes = (kib) => bytes(kib * 1024);
 
 function costPairs(cost, i, life) {
-	const cpu = cost.cpu[i], io = cost.disk_read[i] + cost.disk_write[i], network = cost.sent[i] + cost.received[i];
+	const cpu = cost.cpu[i], busy = cpu / life >= 1.995 ? " cores" : " of a core";
+	const io = cost.disk_read[i] + cost.disk_write[i], network = cost.sent[i] + cost.received[i];
 	return [
-		["CPU", cpu ? duration(cpu) + (life > 1000 ? " (" + cores(cpu / life) + (cpu / life >= 1.995 ? " cores" : " of a core") + ")" : "") : "0 s"],
+		["CPU", duration(cpu) + (cpu && life > 1000 ? " (" + cores(cpu / life) + busy + ")" : "")],
 		["Waited for a CPU", used(cost.cpu_wait[i], duration)],
 		["Waited for a disk", used(cost.disk_wait[i], duration)],
 		["Peak memory", used(cost.memory[i], ofBytes)],
@@ -144,8 +148,10 @@ function tellTask(t) {
 	const life = tasks.end[t] - tasks.start[t];
 	return [
 		element("p", {class: "tip-title"}, name(data.tasks.name[t]),
-			tasks.failures[t] ? element("span", {class: "bad"}, whole(tasks.failures[t]) + " failed") : null),
-		pairs([["Lasted", duration(life)], ["From", moment(tasks.start[t], 1000)], ["Processes", whole(tasks.processes[t])],
+			tasks.failures[t] ? element("span", {class: "bad"}, whole(tasks.failures[t]) + " failed") :
+				null),
+		pairs([["Lasted", duration(life)], ["From", moment(tasks.start[t], 1000)],
+			["Processes", whole(tasks.processes[t])],
 			...costPairs(tasks, t, life)]),
 	];
 }
@@ -159,7 +165,8 @@ function spentOf(link) {
 }
 
 function tellLink(link) {
-	const rows = spentOf(link).map((value, i) => [SPENT[i][0].toUpperCase() + SPENT[i].slice(1), used(value, duration)]);
+	const rows = spentOf(link).map((value, i) => [SPENT[i][0].toUpperCase() + SPENT[i].slice(1),
+		used(value, duration)]);
 	return [
 		element("p", {class: "tip-title"}, link[0] < 0 ? "Nothing ran" : name(toolNames[toolOf[link[0]]]),
 			link[0] < 0 ? null : element("span", {}, " " + pids[link[0]])),
@@ -189,7 +196,8 @@ function bring(item) {
 	if (length < 3 * view.scale || length > view.to - view.from)
 		showItem(item);
 	else if (made.begins[item] < view.from || made.ends[item] > view.to)
-		show((made.begins[item] + made.ends[item]) / 2 - (view.to - view.from) / 2, (made.begins[item] + made.ends[item]) / 2 + (view.to - view.from) / 2);
+		show((made.begins[item] + made.ends[item]) / 2 - (view.to - view.from) / 2,
+			(made.begins[item] + made.ends[item]) / 2 + (view.to - view.from) / 2);
 	scrollTo(item);
 }
 
@@ -210,12 +218,20 @@ function children(i) {
 	return out;
 }
 
+function noted(flags) {
+	if (flags & FLAGS.earlier)
+		return "ran before the recording";
+	return flags & FLAGS.left ? "left the tree of the command" : null;
+}
+
 function processDetails(i) {
 	const life = end[i] - start[i], below = children(i), t = taskOf[i];
-	const parent = parents[i] < 0 ? null : link(toolNames[toolOf[parents[i]]] + " " + pids[parents[i]], () => chooseProcess(parents[i]));
+	const parent = parents[i] < 0 ? null : link(toolNames[toolOf[parents[i]]] + " " + pids[parents[i]],
+		() => chooseProcess(parents[i]));
 	return [
 		element("div", {class: "details-head"},
-			element("h3", {}, name(toolNames[toolOf[i]]), element("span", {class: "soft"}, " pid " + pids[i])),
+			element("h3", {}, name(toolNames[toolOf[i]]),
+				element("span", {class: "soft"}, " pid " + pids[i])),
 			element("span", {class: failed(i) ? "chip bad" : "chip"}, outcome(i)),
 			onPath[i] ? element("span", {class: "chip"}, "on the critical path") : null,
 			element("span", {class: "spring"}),
@@ -230,10 +246,12 @@ function processDetails(i) {
 			["Task", t < 0 ? null : link(data.tasks.name[t], () => { setMode("tasks"); choose(t, true); })],
 			["Container", containerOf[i] < 0 ? null : containerNames[containerOf[i]]],
 			["Started by", parent],
-			["Started", below.length ? element("span", {}, whole(below.length) + (below.length === 1000 ? " or more: " : ": "),
-				...below.slice(0, 12).flatMap((j, at) => [at ? ", " : "", link(toolNames[toolOf[j]] + " " + pids[j], () => chooseProcess(j))]),
+			["Started", below.length ?
+				element("span", {}, whole(below.length) + (below.length === 1000 ? " or more: " : ": "),
+				...below.slice(0, 12).flatMap((j, at) => [at ? ", " : "",
+					link(toolNames[toolOf[j]] + " " + pids[j], () => chooseProcess(j))]),
 				below.length > 12 ? ", …" : "") : null],
-			["Noted", flagsOf[i] & FLAGS.earlier ? "ran before the recording" : flagsOf[i] & FLAGS.left ? "left the tree of the command" : null],
+			["Noted", noted(flagsOf[i])],
 		]),
 	];
 }
@@ -246,17 +264,20 @@ function taskDetails(t) {
 	return [
 		element("div", {class: "details-head"},
 			element("h3", {}, name(data.tasks.name[t])),
-			tasks.failures[t] ? element("span", {class: "chip bad"}, whole(tasks.failures[t]) + " failed") : null,
+			tasks.failures[t] ? element("span", {class: "chip bad"}, whole(tasks.failures[t]) + " failed") :
+				null,
 			element("span", {class: "spring"}),
 			link("Zoom to it", () => showItem(view.selected)),
 			link("Close", () => choose(-1))),
 		pairs([
-			["Lasted", duration(life)], ["From", moment(tasks.start[t], 1000) + " to " + moment(tasks.end[t], 1000)],
+			["Lasted", duration(life)],
+			["From", moment(tasks.start[t], 1000) + " to " + moment(tasks.end[t], 1000)],
 			...costPairs(tasks, t, life),
-			["Given", [data.tasks.cpus[t] ? data.tasks.cpus[t] + " CPUs" : "", data.tasks.memory[t] ? bytes(data.tasks.memory[t]) : ""].filter((one) => one).join(", ")],
+			["CPUs given", used(data.tasks.cpus[t], whole)], ["Memory given", used(data.tasks.memory[t], bytes)],
 			["Found by", data.tasks.rule[t]],
 			["Processes", element("span", {}, whole(tasks.processes[t]) + ": ",
-				...within.slice(0, 12).flatMap((i, at) => [at ? ", " : "", link(toolNames[toolOf[i]] + " " + pids[i], () => chooseProcess(i))]),
+				...within.slice(0, 12).flatMap((i, at) => [at ? ", " : "",
+					link(toolNames[toolOf[i]] + " " + pids[i], () => chooseProcess(i))]),
 				within.length > 12 ? ", …" : "")],
 		]),
 	];
@@ -299,11 +320,14 @@ function step(by) {
 }
 
 const KEYS = [
-	["← →", "move in time", {ArrowLeft: () => pan((view.from - view.to) / 8), ArrowRight: () => pan((view.to - view.from) / 8)}],
-	["↑ ↓", "move through the rows", {ArrowUp: () => { lanes.scrollTop -= 60; }, ArrowDown: () => { lanes.scrollTop += 60; }}],
+	["← →", "move in time",
+		{ArrowLeft: () => pan((view.from - view.to) / 8), ArrowRight: () => pan((view.to - view.from) / 8)}],
+	["↑ ↓", "move through the rows",
+		{ArrowUp: () => { lanes.scrollTop -= 60; }, ArrowDown: () => { lanes.scrollTop += 60; }}],
 	["+ −", "zoom", {"+": () => zoom(0.6), "=": () => zoom(0.6), "-": () => zoom(1 / 0.6), _: () => zoom(1 / 0.6)}],
 	["0", "the whole run", {0: fit, Home: fit}],
-	["n p", "next and previous bar; of those found, if something is searched", {n: () => step(1), p: () => step(-1)}],
+	["n p", "next and previous bar; of those found, if something is searched",
+		{n: () => step(1), p: () => step(-1)}],
 	["Enter", "zoom to the chosen bar", {Enter: () => { if (view.selected >= 0) showItem(view.selected); }}],
 	["Esc", "let go of what is chosen, found or marked", {Escape: letGo}],
 	["c", "mark the critical path", {c: () => togglePath()}],

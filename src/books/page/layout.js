@@ -1,8 +1,8 @@
-// Where bars lie: three ways to group them, each packed into as few rows as they fit in. Also which of them are meant by a search, a
-// finding or the critical path.
+// Where bars lie: three ways to group them, each packed into as few rows as they fit in. Also which of them are meant
+// by a search, a finding or the critical path.
 
-// Tools have colours of their own as far as there are colours: those that take most time choose first, each the one its name hashes to, so
-// that a tool keeps its colour from run to run.
+// Tools have colours of their own as far as there are colours: those that take most time choose first, each the one
+// its name hashes to, so that a tool keeps its colour from run to run.
 const PALETTE = 9;
 const colorOfTool = (() => {
 	const out = new Int8Array(Math.max(1, toolNames.length)).fill(PALETTE);
@@ -10,7 +10,8 @@ const colorOfTool = (() => {
 	const weight = new Float64Array(toolNames.length);
 	for (let i = 0; i < count; i++)
 		weight[toolOf[i]] += end[i] - start[i] + 4 * costs.cpu[i];
-	const ranked = [...weight.keys()].filter((tool) => toolNames[tool] !== undefined).sort((a, b) => weight[b] - weight[a]);
+	const ranked = [...weight.keys()].filter((tool) => toolNames[tool] !== undefined).sort((a, b) =>
+		weight[b] - weight[a]);
 	for (const tool of ranked.slice(0, PALETTE)) {
 		let hash = 2166136261;
 		for (const letter of toolNames[tool])
@@ -38,17 +39,18 @@ const groupNames = [], groupOf = new Int32Array(taskCount);
 	}
 }
 const colorOfGroup = (() => {
-	const out = groupNames.map((group) => {
-		const tool = toolNames.indexOf(group);
-		return tool >= 0 ? colorOfTool[tool] : PALETTE;
-	});
-	const left = [...Array(PALETTE).keys()].filter((slot) => !out.includes(slot));
-	return out.map((slot, g) => slot === PALETTE && !toolNames.includes(groupNames[g]) && left.length ? left.shift() : slot);
+	const tools = new Map();
+	toolNames.forEach((tool, index) => tools.set(tool, colorOfTool[index]));
+	const taken = new Set(groupNames.map((group) => tools.get(group)));
+	const left = [...Array(PALETTE).keys()].filter((slot) => !taken.has(slot));
+	return groupNames.map((group) => tools.has(group) ? tools.get(group) : left.length ? left.shift() : PALETTE);
 })();
 // Of a path, the end tells tasks apart.
-const shortNames = data.tasks.name.map((task) => /^\S*\/\S+$/.test(task) ? task.slice(task.lastIndexOf("/", task.length - 2) + 1) : task);
+const shortNames = data.tasks.name.map((task) => /^\S*\/\S+$/.test(task) ?
+	task.slice(task.lastIndexOf("/", task.length - 2) + 1) : task);
 
-// The uppermost row from `from` on whose last bar has ended: a tree over the ends of rows, each node the least below it.
+// The uppermost row from `from` on whose last bar has ended: a tree over the ends of rows, each node the least below
+// it.
 class FreeRows {
 	constructor() {
 		this.size = 1;
@@ -92,7 +94,8 @@ function pack(items, begins, ends, key, label, color) {
 		const k = key(item);
 		let group = groups.get(k);
 		if (!group)
-			groups.set(k, group = {label: label(k), color: color(k), free: new FreeRows(), rows: [], count: 0});
+			groups.set(k, group = {label: label(k), color: color(k), free: new FreeRows(), rows: [],
+				count: 0});
 		const row = group.free.take(0, begins[item], Math.max(ends[item], begins[item] + 1e-3));
 		(group.rows[row] = group.rows[row] || []).push(item);
 		group.count++;
@@ -103,7 +106,8 @@ function pack(items, begins, ends, key, label, color) {
 function packTree() {
 	const free = new FreeRows(), rowOf = new Int32Array(count), rows = [];
 	for (let i = 0; i < count; i++) {
-		const row = free.take(parents[i] >= 0 ? rowOf[parents[i]] + 1 : 0, start[i], Math.max(end[i], start[i] + 1e-3));
+		const row = free.take(parents[i] >= 0 ? rowOf[parents[i]] + 1 : 0, start[i],
+			Math.max(end[i], start[i] + 1e-3));
 		rowOf[i] = row;
 		(rows[row] = rows[row] || []).push(i);
 	}
@@ -113,18 +117,22 @@ function packTree() {
 const MODES = {
 	tasks: {
 		label: "Tasks", there: taskCount > 1, begins: tasks.start, ends: tasks.end,
-		items: () => [...tasks.start.keys()].filter((t) => tasks.processes[t]).sort((a, b) => tasks.start[a] - tasks.start[b]),
-		groups: (items) => pack(items, tasks.start, tasks.end, (t) => groupOf[t], (g) => groupNames[g], (g) => colorOfGroup[g]),
+		items: () => [...tasks.start.keys()].filter((t) => tasks.processes[t]).sort((a, b) =>
+			tasks.start[a] - tasks.start[b]),
+		groups: (items) => pack(items, tasks.start, tasks.end, (t) => groupOf[t], (g) => groupNames[g],
+			(g) => colorOfGroup[g]),
 		color: (t) => colorOfGroup[groupOf[t]], text: (t) => shortNames[t],
 		of: (i) => taskOf[i], failed: (t) => tasks.failures[t] > 0,
 	},
 	tools: {
 		label: "Tools", there: true, begins: start, ends: end, items: () => start.keys(),
-		groups: (items) => pack(items, start, end, (i) => toolOf[i], (tool) => toolNames[tool], (tool) => colorOfTool[tool]),
+		groups: (items) => pack(items, start, end, (i) => toolOf[i], (tool) => toolNames[tool],
+			(tool) => colorOfTool[tool]),
 		color: (i) => colorOfTool[toolOf[i]], text: (i) => toolNames[toolOf[i]], of: (i) => i, failed,
 	},
 	tree: {
-		label: "Process tree", there: true, begins: start, ends: end, items: () => start.keys(), groups: packTree,
+		label: "Process tree", there: true, begins: start, ends: end, items: () => start.keys(),
+		groups: packTree,
 		color: (i) => colorOfTool[toolOf[i]], text: (i) => toolNames[toolOf[i]], of: (i) => i, failed,
 	},
 };
@@ -201,10 +209,12 @@ function search(text) {
 	if (!words.length)
 		return null;
 	const marked = new Uint8Array(count);
-	const lowTools = toolNames.map((tool) => tool.toLowerCase()), lowTasks = data.tasks.name.map((task) => task.toLowerCase());
+	const lowTools = toolNames.map((tool) => tool.toLowerCase()),
+		lowTasks = data.tasks.name.map((task) => task.toLowerCase());
 	for (let i = 0; i < count; i++) {
 		const command = commands[i].toLowerCase();
-		marked[i] = words.every((word) => lowTools[toolOf[i]].includes(word) || command.includes(word) || String(pids[i]) === word ||
+		marked[i] = words.every((word) => lowTools[toolOf[i]].includes(word) || command.includes(word) ||
+			String(pids[i]) === word ||
 			taskOf[i] >= 0 && lowTasks[taskOf[i]].includes(word)) ? 1 : 0;
 	}
 	return marked;
@@ -213,8 +223,10 @@ function search(text) {
 function meant(finding) {
 	const marked = new Uint8Array(count);
 	for (let i = 0; i < count; i++)
-		marked[i] = end[i] >= finding.from && start[i] <= finding.to && (finding.process < 0 || i === finding.process) &&
-			(finding.tool < 0 || toolOf[i] === finding.tool) && (finding.task < 0 || taskOf[i] === finding.task) ? 1 : 0;
+		marked[i] = end[i] >= finding.from && start[i] <= finding.to &&
+			(finding.process < 0 || i === finding.process) &&
+			(finding.tool < 0 || toolOf[i] === finding.tool) &&
+				(finding.task < 0 || taskOf[i] === finding.task) ? 1 : 0;
 	return marked;
 }
 

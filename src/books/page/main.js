@@ -5,17 +5,20 @@
 function makeHead() {
 	const when = new Date(run.started);
 	const parts = [run.name && run.name !== run.title ? run.name : null, run.host ? "on " + run.host : null,
-		when.toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"}), run.user ? "by " + run.user : null,
+		when.toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"}),
+		run.user ? "by " + run.user : null,
 		run.directory ? "in " + run.directory : null].filter((part) => part);
 	const about = byId("about");
 	const bad = run.exit > 0 || run.state === "interrupted";
 	if (run.exit >= 0 || run.state !== "finished")
-		about.append(element("span", {class: bad ? "chip bad" : "chip"}, run.state === "finished" ? "exit " + run.exit : run.state));
+		about.append(element("span", {class: bad ? "chip bad" : "chip"},
+			run.state === "finished" ? "exit " + run.exit : run.state));
 	for (const part of parts)
 		about.append(element("span", {}, name(part)));
 	const warnings = [];
 	if (run.lost)
-		warnings.push(whole(run.lost) + " of " + whole(run.produced) + " events were lost: totals cover what was seen, and some processes may have no costs.");
+		warnings.push(whole(run.lost) + " of " + whole(run.produced) +
+			" events were lost: totals cover what was seen, and some processes may have no costs.");
 	if (run.state === "interrupted")
 		warnings.push("The recording was interrupted: what follows ends with the last second that was written.");
 	if (run.state === "recording")
@@ -24,39 +27,54 @@ function makeHead() {
 	byId("warning").hidden = !warnings.length;
 	byId("footer").append("Made by sonde " + run.sonde + " from run " + run.id +
 		(run.kernel ? ", Linux " + run.kernel : "") + (run.model ? ", " + run.model : "") +
-		". Sampled every " + duration(run.interval) + "; sonde itself used " + duration(run.overhead / 1000) + " of CPU" +
+		". Sampled every " + duration(run.interval) + "; sonde itself used " + duration(run.overhead / 1000) +
+			" of CPU" +
 		(run.lost ? "." : ", and lost nothing."));
 }
 
-const waited = (ratio) => !ratio ? "" : ratio < 1 ? percent(ratio) + " on top of CPU time" : digits(ratio) + " times the CPU time";
+function waited(ratio) {
+	if (!ratio)
+		return "";
+	return ratio < 1 ? percent(ratio) + " on top of CPU time" : digits(ratio) + " times the CPU time";
+}
 
 function makeTotals() {
 	const total = data.total[0] || {}, wall = run.wall, cpu = (total.cpu || 0) / 1000;
-	const busy = wall ? cpu / wall : 0, peak = Math.max(total.together || 0, total.memory || 0, data.size.peak_memory);
+	const busy = wall ? cpu / wall : 0,
+		peak = Math.max(total.together || 0, total.memory || 0, data.size.peak_memory);
 	const limit = run.limit || run.memory;
-	const add = (label, value, more, bad) => byId("totals").append(element("div", {}, element("dt", {}, label), element("dd", {}, value),
+	const add = (label, value, more, bad) => byId("totals").append(element("div", {}, element("dt", {}, label),
+		element("dd", {}, value),
 		element("dd", {class: bad ? "more bad" : "more"}, more)));
 	add("Wall time", duration(wall), "");
 	add("CPU time", duration(cpu), cores(busy) + (cpuLimit ? " of " + cpuLimit : "") + " cores on average");
-	add("Waited for a CPU", duration((total.cpu_wait || 0) / 1000), waited(cpu ? (total.cpu_wait || 0) / 1000 / cpu : 0));
+	add("Waited for a CPU", duration((total.cpu_wait || 0) / 1000),
+		waited(cpu ? (total.cpu_wait || 0) / 1000 / cpu : 0));
 	add("Peak memory", bytes(peak), limit ? percent(peak / limit) + " of " + bytes(limit) : "");
 	add("Disk", bytes((total.disk_read || 0) + (total.disk_write || 0)),
 		bytes(total.disk_read || 0) + " read, " + bytes(total.disk_write || 0) + " written");
 	if (total.received || total.sent)
-		add("Network", bytes((total.received || 0) + (total.sent || 0)), bytes(total.received || 0) + " in, " + bytes(total.sent || 0) + " out");
-	add("Processes", whole(count), total.failures ? whole(total.failures) + " failed" : "none failed", total.failures);
+		add("Network", bytes((total.received || 0) + (total.sent || 0)),
+			bytes(total.received || 0) + " in, " + bytes(total.sent || 0) + " out");
+	add("Processes", whole(count), total.failures ? whole(total.failures) + " failed" : "none failed",
+		total.failures);
 }
 
 function makeFindings() {
 	const list = byId("findings");
 	for (const finding of data.findings)
-		list.append(element("li", {}, element("button", {type: "button", class: "finding " + finding.sureness, "aria-pressed": "false", onclick: (event) => openFinding(finding, event.currentTarget)},
+		list.append(element("li", {},
+			element("button", {type: "button", class: "finding " + finding.sureness,
+			"aria-pressed": "false", onclick: (event) => openFinding(finding, event.currentTarget)},
 			element("span", {class: "finding-title"}, name(finding.title)),
-			element("span", {class: "finding-more"}, [finding.sureness, finding.lost ? "about " + duration(finding.lost) : ""].filter((part) => part).join(" · ")),
+			element("span", {class: "finding-more"},
+				[finding.sureness, finding.lost ? "about " + duration(finding.lost) :
+				""].filter((part) => part).join(" · ")),
 			element("span", {class: "finding-evidence"}, name(finding.evidence)),
 			finding.advice ? element("span", {class: "finding-advice"}, name(finding.advice)) : null)));
 	if (!data.findings.length)
-		list.replaceWith(element("p", {class: "lead"}, "Nothing stood out: no waste, no waiting and no limit worth a word."));
+		list.replaceWith(element("p", {class: "lead"},
+			"Nothing stood out: no waste, no waiting and no limit worth a word."));
 }
 
 function unpress() {
@@ -86,7 +104,8 @@ function openFinding(finding, button) {
 		choose(made.of(finding.process), true);
 	else if (about && order().length)
 		scrollTo(order()[0]);
-	byId("timeline-section").scrollIntoView({behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start"});
+	byId("timeline-section").scrollIntoView({behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ?
+		"auto" : "smooth", block: "start"});
 	byId("spoken").textContent = "The timeline shows: " + finding.title;
 }
 
@@ -144,11 +163,15 @@ function makePath() {
 		part.style.backgroundColor = "var(--tool-" + (row.tool < 0 ? PALETTE : colorOfTool[row.tool]) + ")";
 		bar.append(part);
 	}
-	bar.setAttribute("aria-label", "Time on the critical path: " + rows.slice(0, 6).map((row) => label(row) + " " + percent(row.length / all)).join(", "));
+	bar.setAttribute("aria-label",
+		"Time on the critical path: " +
+		rows.slice(0, 6).map((row) => label(row) + " " + percent(row.length / all)).join(", "));
 	byId("path-table").append(new Table({label: "Tools on the critical path", rows: rows.keys(), sort: 1, columns: [
 		words("Tool", (i) => label(rows[i]), (i) => rows[i].tool < 0 ? PALETTE : colorOfTool[rows[i].tool]),
-		time("On the path", (i) => rows[i].length), {label: "Share", value: (i) => rows[i].length, say: (i) => percent(rows[i].length / all)},
-		number("Links", (i) => rows[i].links), ...SPENT.map((what, kind) => time(what[0].toUpperCase() + what.slice(1), (i) => rows[i].spent[kind])),
+		time("On the path", (i) => rows[i].length),
+		{label: "Share", value: (i) => rows[i].length, say: (i) => percent(rows[i].length / all)},
+		number("Links", (i) => rows[i].links),
+		...SPENT.map((what, kind) => time(what[0].toUpperCase() + what.slice(1), (i) => rows[i].spent[kind])),
 	], pick: (i) => {
 		const longest = rows[i].longest;
 		if (longest[0] >= 0)
@@ -172,9 +195,14 @@ function makeSize() {
 		byId("size-section").hidden = true;
 		return;
 	}
-	byId("size-lead").append(element("strong", {}, need.cpus + (need.cpus === 1 ? " CPU" : " CPUs") + " and " + bytes(need.memory)),
-		" would do: it used " + cores(need.mean_cpus) + " cores on average and " + cores(need.peak_cpus) + " at most, and " + bytes(need.peak_memory) +
-		" of memory; " + percent(need.headroom) + " of memory is headroom." + (need.duration && need.duration > run.wall * 1.02 ? " It would take about " + duration(need.duration) + "." : "") + (run.cpus ? " This machine has " + run.cpus + " CPUs and " + bytes(run.memory) + "." : ""));
+	byId("size-lead").append(element("strong", {},
+		need.cpus + (need.cpus === 1 ? " CPU" : " CPUs") + " and " + bytes(need.memory)),
+		" would do: it used " + cores(need.mean_cpus) + " cores on average and " + cores(need.peak_cpus) +
+			" at most, and " + bytes(need.peak_memory) +
+		" of memory; " + percent(need.headroom) + " of memory is headroom." +
+			(need.duration && need.duration > run.wall * 1.02 ? " It would take about " +
+			duration(need.duration) + "." : "") +
+			(run.cpus ? " This machine has " + run.cpus + " CPUs and " + bytes(run.memory) + "." : ""));
 	makeOffers(need);
 	makeGroups(need.groups);
 }
@@ -187,23 +215,31 @@ function makeOffers(need) {
 		return;
 	const money = (value, row) => (value < 0.01 ? value.toPrecision(2) : value.toFixed(2)) + " " + row.currency;
 	const hours = (row) => (row.here ? run.wall : need.duration || run.wall) / 3600e6;
-	byId("size-table").append(new Table({label: "Machines that fit", rows: rows.keys(), sort: 4, descending: false, columns: [
+	byId("size-table").append(new Table({label: "Machines that fit", rows: rows.keys(), sort: 4, descending: false,
+		columns: [
 		words("Machine", (i) => rows[i].name + (rows[i].here ? " (nearest to this one)" : "")),
 		words("Provider", (i) => [rows[i].provider, rows[i].region].filter((part) => part).join(", ")),
 		number("CPUs", (i) => rows[i].cpus), size("Memory", (i) => rows[i].memory),
 		{label: "An hour", value: (i) => rows[i].price, say: (i) => money(rows[i].price, rows[i])},
-		{label: "This run", value: (i) => rows[i].price * hours(rows[i]), say: (i) => money(rows[i].price * hours(rows[i]), rows[i])},
-	]}).element, element("p", {class: "hint"}, "Prices: " + need.source + (need.date ? ", " + need.date : "") + "."));
+		{label: "This run", value: (i) => rows[i].price * hours(rows[i]),
+			say: (i) => money(rows[i].price * hours(rows[i]), rows[i])},
+	]}).element, element("p", {class: "hint"},
+		"Prices: " + need.source + (need.date ? ", " + need.date : "") + "."));
 }
 
 function makeGroups(groups) {
 	if (!groups.length)
 		return;
-	byId("size-table").append(element("h3", {class: "within"}, "Each task"), new Table({label: "What each task needs", rows: groups.keys(), sort: 1, columns: [
-		words("Group", (i) => groups[i].name), number("CPUs", (i) => groups[i].cpus), size("Memory", (i) => groups[i].memory, "with headroom"),
-		size("Peak memory", (i) => groups[i].peak_memory), {label: "Mean CPUs", value: (i) => groups[i].mean_cpus, say: (i) => cores(groups[i].mean_cpus)},
-		{label: "Peak CPUs", value: (i) => groups[i].peak_cpus, say: (i) => cores(groups[i].peak_cpus)}, time("Takes", (i) => groups[i].duration, "on average"),
-	], pick: (i) => spotlight(groups[i].name, markOf((p) => taskOf[p] >= 0 && data.tasks.group[taskOf[p]] === groups[i].name), "tasks")}).element);
+	byId("size-table").append(element("h3", {class: "within"}, "Each task"),
+		new Table({label: "What each task needs", rows: groups.keys(), sort: 1, columns: [
+		words("Group", (i) => groups[i].name), number("CPUs", (i) => groups[i].cpus),
+		size("Memory", (i) => groups[i].memory, "with headroom"),
+		size("Peak memory", (i) => groups[i].peak_memory),
+		{label: "Mean CPUs", value: (i) => groups[i].mean_cpus, say: (i) => cores(groups[i].mean_cpus)},
+		{label: "Peak CPUs", value: (i) => groups[i].peak_cpus, say: (i) => cores(groups[i].peak_cpus)},
+		time("Takes", (i) => groups[i].duration, "on average"),
+	], pick: (i) => spotlight(groups[i].name,
+		markOf((p) => taskOf[p] >= 0 && data.tasks.group[taskOf[p]] === groups[i].name), "tasks")}).element);
 }
 
 // --- around the timeline ---
@@ -211,7 +247,9 @@ function makeGroups(groups) {
 function makeModes() {
 	for (const [key, mode] of Object.entries(MODES))
 		if (mode.there)
-			byId("modes").append(element("button", {type: "button", "data-mode": key, "aria-pressed": "false", onclick: () => setMode(key)}, mode.label));
+			byId("modes").append(element("button",
+				{type: "button", "data-mode": key, "aria-pressed": "false",
+				onclick: () => setMode(key)}, mode.label));
 }
 
 function nextMode() {
@@ -266,47 +304,37 @@ byId("zoom-out").addEventListener("click", () => zoom(2));
 byId("zoom-fit").addEventListener("click", fit);
 byId("path").addEventListener("click", togglePath);
 
-// --- light and dark ---
-
-const remember = (key, value) => {
-	try {
-		if (value === undefined)
-			return localStorage.getItem(key);
-		localStorage.setItem(key, value);
-	} catch {
-		// a file opened from a disk may have no storage
-	}
-	return null;
-};
-const prefersDark = matchMedia("(prefers-color-scheme: dark)");
-const isDark = () => (document.documentElement.dataset.theme || (prefersDark.matches ? "dark" : "light")) === "dark";
+// --- light and dark; the page's head chose one ---
 
 function setTheme(theme) {
-	if (theme)
-		document.documentElement.dataset.theme = theme;
-	else
-		delete document.documentElement.dataset.theme;
+	document.documentElement.dataset.theme = theme;
 	readColors();
 	draw();
 }
 
 function toggleTheme() {
-	const theme = isDark() ? "light" : "dark";
-	remember("sonde-theme", theme);
+	const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+	try {
+		localStorage.setItem("sonde-theme", theme);
+	} catch {
+		// a file opened from a disk may have no storage
+	}
 	setTheme(theme);
 }
 
 byId("theme").addEventListener("click", toggleTheme);
-prefersDark.addEventListener("change", () => setTheme(document.documentElement.dataset.theme));
 
 // --- help, print, start ---
 
 byId("help-open").addEventListener("click", () => byId("help").showModal());
-byId("help-keys").append(...[["In the timeline", KEYS], ["Anywhere", PAGE_KEYS]].map(([label, keys]) => element("div", {},
+byId("help-keys").append(...[["In the timeline", KEYS],
+	["Anywhere", PAGE_KEYS]].map(([label, keys]) => element("div", {},
 	element("h3", {}, label), element("dl", {class: "keys"}, ...keys.flatMap(([key, what]) =>
-		[element("dt", {}, ...key.split(" ").map((one) => element("kbd", {}, one))), element("dd", {}, what)])))));
+		[element("dt", {}, ...key.split(" ").map((one) => element("kbd", {}, one))),
+			element("dd", {}, what)])))));
 
-// On paper: light, the timeline as wide as is legible there, no more rows than are read, and the tables one below the other.
+// On paper: light, the timeline as wide as is legible there, no more rows than are read, and the tables one below the
+// other.
 let before = null;
 window.addEventListener("beforeprint", () => {
 	before = {theme: document.documentElement.dataset.theme, height: lanes.style.height};
@@ -335,11 +363,6 @@ window.addEventListener("afterprint", () => {
 	setTheme(before.theme);
 });
 
-{
-	const theme = remember("sonde-theme");
-	if (theme === "light" || theme === "dark")
-		document.documentElement.dataset.theme = theme;
-}
 makeHead();
 makeTotals();
 makeFindings();

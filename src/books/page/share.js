@@ -1,5 +1,6 @@
-// What a part of the run used over time, for the charts: its samples and ledgers laid over the same steps as those of the whole run. An
-// amount between two readings is spread evenly: whole steps get it as a slope that begins and ends, summed up once at the end.
+// What a part of the run used over time, for the charts: its samples and ledgers laid over the same steps as those of
+// the whole run. An amount between two readings is spread evenly: whole steps get it as a slope that begins and ends,
+// summed up once at the end.
 
 const sampled = (() => {
 	const from = data.samples, length = from.process.length, first = new Int32Array(count + 1), out = {first};
@@ -48,8 +49,10 @@ class Steps {
 }
 
 function addProcess(steps, i) {
-	const totals = {cpu: costs.cpu[i], wait: costs.cpu_wait[i], read: costs.disk_read[i], write: costs.disk_write[i]};
-	const earlier = flagsOf[i] & FLAGS.earlier, keys = Object.keys(totals), before = {cpu: 0, wait: 0, read: 0, write: 0};
+	const totals = {cpu: costs.cpu[i], wait: costs.cpu_wait[i], read: costs.disk_read[i],
+		write: costs.disk_write[i]};
+	const earlier = flagsOf[i] & FLAGS.earlier, keys = Object.keys(totals),
+		before = {cpu: 0, wait: 0, read: 0, write: 0};
 	const first = sampled.first[i], end_ = sampled.first[i + 1];
 	let at = start[i], memory = costs.memory[i];
 	for (let s = first; s < end_; s++) {
@@ -63,7 +66,8 @@ function addProcess(steps, i) {
 				steps[key].add(at, sampled.time[s], now - before[key]);
 			before[key] = now;
 		}
-		steps.memory.add(at, sampled.time[s], (s === first ? sampled.memory[s] : memory) * Math.max(0, sampled.time[s] - Math.max(0, at)));
+		steps.memory.add(at, sampled.time[s],
+			(s === first ? sampled.memory[s] : memory) * Math.max(0, sampled.time[s] - Math.max(0, at)));
 		memory = sampled.memory[s];
 		at = sampled.time[s];
 	}
@@ -87,6 +91,7 @@ function shareOf(marked) {
 			addProcess(steps, i);
 	const out = {};
 	for (const key of Object.keys(steps))
-		out[key] = steps[key].finish(key === "cpu" || key === "wait" ? 1 : key === "memory" ? 1024 : 1024 * 1e6);
+		out[key] = steps[key].finish(key === "cpu" || key === "wait" ? 1 : key === "memory" ? 1024 :
+			1024 * 1e6);
 	return out;
 }

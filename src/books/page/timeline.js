@@ -1,5 +1,6 @@
-// The bars. Only rows in sight are drawn, and of a row only bars in sight, found by halving; where many lie on one pixel, one is drawn
-// and the next is looked up behind that pixel. So drawing costs what the screen holds, not what the run holds.
+// The bars. Only rows in sight are drawn, and of a row only bars in sight, found by halving; where many lie on one
+// pixel, one is drawn and the next is looked up behind that pixel. So drawing costs what the screen holds, not what
+// the run holds.
 
 const chartsCanvas = byId("charts"), barsCanvas = byId("bars"), lanes = byId("lanes"), timeline = byId("timeline");
 
@@ -75,7 +76,8 @@ function share() {
 		for (let i = 0; i < count; i++)
 			marked[i] = made.of(i) === view.selected ? 1 : 0;
 	}
-	view.share = marked ? {values: shareOf(marked), lines: new Map(), name: view.selected >= 0 ? "chosen" : "marked"} : null;
+	view.share = marked ? {values: shareOf(marked), lines: new Map(),
+		name: view.selected >= 0 ? "chosen" : "marked"} : null;
 	redraw();
 }
 
@@ -109,7 +111,8 @@ const pan = (us) => show(view.from + us, view.to + us);
 
 function zoom(factor, around) {
 	const at = around === undefined ? (view.from + view.to) / 2 : around;
-	const length = Math.max(SHORTEST, (view.to - view.from) * factor), part = (at - view.from) / (view.to - view.from);
+	const length = Math.max(SHORTEST, (view.to - view.from) * factor),
+		part = (at - view.from) / (view.to - view.from);
 	show(at - part * length, at + (1 - part) * length);
 }
 
@@ -127,7 +130,8 @@ function firstAt(row, item) {
 	let low = 0, high = row.length;
 	while (low < high) {
 		const middle = (low + high) >> 1;
-		if (made.begins[row[middle]] < made.begins[item] || made.begins[row[middle]] === made.begins[item] && row[middle] < item)
+		if (made.begins[row[middle]] < made.begins[item] || made.begins[row[middle]] === made.begins[item] &&
+			row[middle] < item)
 			low = middle + 1;
 		else
 			high = middle;
@@ -172,7 +176,8 @@ function draw() {
 function drawBand(context, height) {
 	if (!view.finding)
 		return;
-	const from = Math.max(view.left, view.x(view.finding.from)), to = Math.min(view.left + view.width, view.x(view.finding.to));
+	const from = Math.max(view.left, view.x(view.finding.from)),
+		to = Math.min(view.left + view.width, view.x(view.finding.to));
 	context.globalAlpha = 0.1;
 	context.fillStyle = colors.accent;
 	context.fillRect(from, 0, Math.max(1, to - from), height);
@@ -283,14 +288,17 @@ function drawRow(context, row, y, alpha, labels) {
 				runColor = color;
 			}
 			runTo = pixel + 1;
-			i = ends[item] > view.time(pixel + 1) ? i + 1 : firstAfter(row, ends, view.time(pixel + 1), i + 1);
+			i = ends[item] > view.time(pixel + 1) ? i + 1 : firstAfter(row, ends, view.time(pixel + 1),
+				i + 1);
 			continue;
 		}
-		const left = Math.max(view.left - 2, x), width = Math.min(limit + 2, right) - left - (right - x > 4 ? 1 : 0);
+		const left = Math.max(view.left - 2, x),
+			width = Math.min(limit + 2, right) - left - (right - x > 4 ? 1 : 0);
 		context.fillStyle = colors.tools[color];
 		context.fillRect(left, y, width, high);
 		if (labels && made.height >= 16)
-			drawLabel(context, made.text(item), Math.max(left, view.left), width, y + high / 2 + 0.5, colors.onTools[color]);
+			drawLabel(context, made.text(item), Math.max(left, view.left), width, y + high / 2 + 0.5,
+				colors.onTools[color]);
 		i++;
 	}
 	flush();
@@ -320,7 +328,8 @@ function drawOutline(context, item, top, width) {
 	const x = view.x(made.begins[item]), y = made.rowTop[row] - top, right = view.x(made.ends[item]);
 	context.strokeStyle = colors.ink;
 	context.lineWidth = width;
-	context.strokeRect(x - width / 2, y - width / 2, Math.max(3, right - x) + width - 1, made.height - (made.height > 8 ? 2 : 1) + width);
+	context.strokeRect(x - width / 2, y - width / 2, Math.max(3, right - x) + width - 1,
+		made.height - (made.height > 8 ? 2 : 1) + width);
 }
 
 function drawGroups(context, top, height) {
@@ -373,7 +382,8 @@ function itemAt(x, y) {
 	const i = firstAfter(row, made.ends, time);
 	if (i < row.length && made.begins[row[i]] <= time)
 		return row[i];
-	const before = i > 0 ? time - made.ends[row[i - 1]] : Infinity, after = i < row.length ? made.begins[row[i]] - time : Infinity;
+	const before = i > 0 ? time - made.ends[row[i - 1]] : Infinity,
+		after = i < row.length ? made.begins[row[i]] - time : Infinity;
 	if (Math.min(before, after) > slack)
 		return -1;
 	return before < after ? row[i - 1] : row[i];
