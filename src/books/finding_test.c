@@ -299,6 +299,13 @@ static void the_cause_of_a_failure(void **state)
 	add(run, "samtools", 2, 1020, 2980, 1900)->code = 1;
 	add(run, "grep", 2, 1020, 1030, 2)->code = 1;
 	first_is(run, "failed:samtools", "The run failed: samtools ended with status 1");
+	run = new(10, 2);
+	run->exit_status = 127;
+	add(run, "env", RUN_NONE, 0, 10, 2)->code = 127;
+	*run_fact_add(run) = (struct run_fact){
+		.kind = RUN_FACT_FAILED_EXEC, .process = 0, .other = RUN_NONE, .number = 2, .text = run_text_add(run, "/opt/tool", 9),
+	};
+	first_is(run, "failed:env", "The run failed: /opt/tool could not be started");
 	/* by hand: no failure */
 	run = new(400, 2);
 	run->exit_status = 130;
