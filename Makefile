@@ -17,12 +17,14 @@ WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -I. -Isrc -I$(B)/gen -DSONDE_VERSION='"$(VERSION)"' -MMD -MP
 LDFLAGS ?=
+# See src/kernel/thin.c.
+WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
-LIBS = -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
+LIBS = $(WRAP) -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
 ifdef STATIC
 # SQLite would load extensions if it were told to, which a static program cannot; without this the linker warns of it.
 LDFLAGS += -static -Wl,--wrap=dlopen,--defsym=__wrap_dlopen=0
-LIBS = -lsqlite3 -lyaml -lbpf -lelf -lz -lm
+LIBS = $(WRAP) -lsqlite3 -lyaml -lbpf -lelf -lz -lm
 O := $(B)/static
 else
 O := $(B)

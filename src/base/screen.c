@@ -21,6 +21,8 @@
 
 /* How long the rest of a key's sequence may take over a slow line. */
 #define ESCAPE_MS 40
+/* How long a terminal that was set not to block may be full. */
+#define PATIENCE_MS 500
 
 struct line {
 	struct text next, shown;
@@ -40,13 +42,18 @@ static struct {
 
 static volatile sig_atomic_t stale, asked;
 
+/* A terminal that takes nothing for long gets all anew, later. */
 static void put(const char *bytes, size_t length)
 {
+	struct pollfd output = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
 	while (length) {
 		ssize_t wrote = write(STDOUT_FILENO, bytes, length);
 
-		if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+		if (wrote < 0 && errno != EINTR && (errno != EAGAIN || poll(&output, 1, PATIENCE_MS) != 1)) {
+			stale = 1;
 			break;
+		}
 		bytes += wrote > 0 ? wrote : 0;
 		length -= wrote > 0 ? wrote : 0;
 	}

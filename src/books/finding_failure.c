@@ -70,21 +70,59 @@ static u32 cause_in(const struct run *run, u32 parent)
 	return cause;
 }
 
-static void say_missing(struct finding *finding, const struct run *run)
+/* What a process could not start last; NULL: nothing. */
+static const struct run_fact *missing_of(const struct run *run, u32 process)
 {
-	for (u32 i = run->fact_count; i-- > 0;) {
-		const struct run_fact *fact = &run->facts[i];
-		const char *error = fact->number < 0 ? word_errno(-fact->number) : word_errno(fact->number);
-		struct run_bytes path = run_text(run, fact->text);
+	for (u32 i = run->fact_count; i-- > 0;)
+		if (run->facts[i].kind == RUN_FACT_FAILED_EXEC && run->facts[i].process == process)
+			return &run->facts[i];
+	return NULL;
+}
 
-		if (fact->kind != RUN_FACT_FAILED_EXEC || fact->process != finding->process)
-			continue;
-		text_add(&finding->evidence, "; it could not start ");
-		text_add_bytes(&finding->evidence, path.data, path.length);
-		if (error)
-			text_add_format(&finding->evidence, " (%s)", error);
-		return;
+static void say_missing(struct finding *finding, const struct run *run, const struct run_fact *fact)
+{
+	struct run_bytes path = run_text(run, fact->text);
+	const char *error = word_errno(fact->number < 0 ? -fact->number : fact->number);
+
+	text_add(&finding->evidence, "; it could not start ");
+	text_add_bytes(&finding->evidence, path.data, path.length);
+	if (error)
+		text_add_format(&finding->evidence, " (%s)", error);
+}
+
+/* As shells say it. */
+#define NOT_EXECUTABLE 126
+#define NOT_FOUND 127
+
+static void say_failed(struct finding *finding, const struct run *run)
+{
+	const struct run_process *process = &run->processes[finding->process];
+	const struct run_fact *missing = missing_of(run, finding->process);
+	int status = status_of(process);
+
+	text_add(&finding->title, "The run failed: ");
+	if (missing && (status == NOT_FOUND || status == NOT_EXECUTABLE)) {
+		struct run_bytes path = run_text(run, missing->text);
+
+		text_add_bytes(&finding->title, path.data, path.length);
+		text_add(&finding->title, " could not be started");
+	} else {
+		say_tool(&finding->title, run, finding->tool);
+		text_add_char(&finding->title, ' ');
+		say_end(&finding->title, process);
 	}
+	text_add(&finding->advice, status == NOT_FOUND ? "A program was not found: install it, or put its directory on the PATH." :
+				   status == NOT_EXECUTABLE ? "It was found and could not be executed: see its permissions, and whether it is "
+							      "made for this machine." :
+				   "Run that command by itself in its directory; what it printed on its standard error says why.");
+	text_add_format(&finding->evidence, "pid %u ", process->pid);
+	say_end(&finding->evidence, process);
+	text_add(&finding->evidence, " after ");
+	say_time(&finding->evidence, life_of(run, finding->process));
+	text_add(&finding->evidence, ": ");
+	say_command(&finding->evidence, run, finding->process);
+	if (missing)
+		say_missing(finding, run, missing);
 }
 
 static void find_failed(const struct scene *scene, struct findings *findings, bool *told)
@@ -111,23 +149,12 @@ static void find_failed(const struct scene *scene, struct findings *findings, bo
 	finding->task = run->processes[cause].task;
 	finding->from = run->processes[cause].start;
 	finding->to = order_end(run, &run->processes[cause]);
-	text_add(&finding->title, "The run failed: ");
-	say_tool(&finding->title, run, finding->tool);
-	text_add_char(&finding->title, ' ');
-	say_end(&finding->title, &run->processes[cause]);
-	text_add_format(&finding->evidence, "pid %u ", run->processes[cause].pid);
-	say_end(&finding->evidence, &run->processes[cause]);
-	text_add(&finding->evidence, " after ");
-	say_time(&finding->evidence, life_of(run, cause));
-	text_add(&finding->evidence, ": ");
-	say_command(&finding->evidence, run, cause);
+	say_failed(finding, run);
 	for (u32 i = count - 1; i-- > 0;) {
 		text_add(&finding->evidence, i + 2 == count ? "; with it " : ", ");
 		say_tool(&finding->evidence, run, run->processes[chain[i]].tool);
 		text_add_format(&finding->evidence, " (%d)", status_of(&run->processes[chain[i]]));
 	}
-	say_missing(finding, run);
-	text_add(&finding->advice, "Run that command by itself in its directory; what it printed on its standard error says why.");
 }
 
 static bool is_crash(u32 signal)

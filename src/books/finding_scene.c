@@ -191,9 +191,9 @@ void scene_make(struct scene *scene, const struct run *run)
 		double blocked = life_of(run, process) - process->costs.cpu - process->costs.cpu_wait;
 
 		scene->stays[i].blocked = blocked > 0 ? blocked : 0;
-		/* enough samples know better than bytes */
+		/* enough samples of it asleep know better than bytes */
 		judge_disk(&scene->stays[i], &process->costs,
-			   counted || (run->interval && life_of(run, process) > limit.samples * run->interval));
+			   counted || (run->interval && blocked > limit.samples * run->interval));
 	}
 	judge_network(scene->stays, run);
 	for (u32 i = 0; i < run->process_count; i++)

@@ -169,13 +169,13 @@ static void little_was_read(void **state)
 	process->costs.connections = 3;
 	first_is(run, "", NULL);
 	/* asleep in every sample, whatever the bytes say */
-	run = new(18000, 2);
-	process = add(run, "load", RUN_NONE, 0, 18000, 10000);
-	process->costs.cpu_system = 9900 * MS;
+	run = new(36000, 2);
+	process = add(run, "load", RUN_NONE, 0, 36000, 20000);
+	process->costs.cpu_system = 19900 * MS;
 	process->costs.cpu_user = 100 * MS;
 	process->costs.disk_read = process->costs.read = 900 * MIB;
 	process->costs.voluntary_switches = 9000;
-	for (u64 t = 1000; t < 18000; t += 1000)
+	for (u64 t = 1000; t < 36000; t += 1000)
 		*run_sample_add(run) = (struct run_sample){
 			.process = 0, .time = run->start + t * MS, .cpu = t * 5 / 9 * MS, .threads = 1, .memory = MIB,
 		};
@@ -299,6 +299,13 @@ static void the_cause_of_a_failure(void **state)
 	add(run, "samtools", 2, 1020, 2980, 1900)->code = 1;
 	add(run, "grep", 2, 1020, 1030, 2)->code = 1;
 	first_is(run, "failed:samtools", "The run failed: samtools ended with status 1");
+	run = new(10, 2);
+	run->exit_status = 127;
+	add(run, "env", RUN_NONE, 0, 10, 2)->code = 127;
+	*run_fact_add(run) = (struct run_fact){
+		.kind = RUN_FACT_FAILED_EXEC, .process = 0, .other = RUN_NONE, .number = 2, .text = run_text_add(run, "/opt/tool", 9),
+	};
+	first_is(run, "failed:env", "The run failed: /opt/tool could not be started");
 	/* by hand: no failure */
 	run = new(400, 2);
 	run->exit_status = 130;

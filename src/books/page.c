@@ -27,6 +27,8 @@ EMBED(page_input_js, "src/books/page/input.js");
 EMBED(page_tables_js, "src/books/page/tables.js");
 EMBED(page_main_js, "src/books/page/main.js");
 
+#define TITLE_LONGEST 1000	/* bytes; a command can be a whole script */
+
 struct page {
 	struct export *export;
 	const struct size_prices *prices;
@@ -59,9 +61,13 @@ static void add_html(struct text *out, const char *bytes, size_t length)
 static void add_title(struct page *page)
 {
 	struct text title = { 0 };
+	size_t length;
 
 	label_title(&title, page->export->run);
-	add_html(&page->file.text, text_string(&title), title.length);
+	length = page_cut(text_string(&title), title.length, TITLE_LONGEST);
+	add_html(&page->file.text, text_string(&title), length);
+	if (length < title.length)
+		text_add(&page->file.text, "\xe2\x80\xa6");
 	text_free(&title);
 }
 

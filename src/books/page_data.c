@@ -70,7 +70,7 @@ static void add_run(struct data *data)
 	jot_open(jot, "run", '{');
 	jot_unsigned(jot, "id", run->id);
 	jot_text(data, "name", run->name);
-	jot_bytes(jot, "title", text_string(&title), title.length);
+	jot_bytes(jot, "title", text_string(&title), page_cut(text_string(&title), title.length, 200));
 	jot_string(jot, "kind", run->kind == RUN_COMMAND ? "command" : "scope");
 	jot_string(jot, "state", states[run->state]);
 	jot_signed(jot, "exit", run->exit_status);

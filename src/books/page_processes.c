@@ -109,8 +109,7 @@ static void add_column(struct rows *rows, const char *key, row_value get, const 
 	file_some(rows->file);
 }
 
-/* Cuts between characters of UTF-8. */
-static size_t cut(const char *bytes, size_t length, size_t most)
+size_t page_cut(const char *bytes, size_t length, size_t most)
 {
 	if (length <= most)
 		return length;
@@ -145,7 +144,7 @@ static void add_commands(struct rows *rows)
 		label_command(&now, rows->run, rows->order[i]);
 		most = most > COMMAND_LONGEST ? COMMAND_LONGEST : most < COMMAND_SHORTEST ? COMMAND_SHORTEST : most;
 		common[i] = common_length(last, &now);
-		length = cut(text_string(&now), now.length, common[i] < (u32)most ? (size_t)most : common[i]);
+		length = page_cut(text_string(&now), now.length, common[i] < (u32)most ? (size_t)most : common[i]);
 		if (length < now.length) {
 			now.length = length;
 			text_add(&now, "\xe2\x80\xa6");

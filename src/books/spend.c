@@ -246,9 +246,9 @@ static double counted_until(const struct spend *spend, u32 index, u64 time)
 		to = run->samples[rows[low]].time;
 		after = run->samples[rows[low]].cpu + run->samples[rows[low]].cpu_wait;
 	}
-	/* quiet until an interval before the next row */
-	if (low && run->interval && to > from + run->interval)
-		from = to - run->interval;
+	/* quiet until the round before the next row */
+	if (low && run->interval && round_before(run, to) > from)
+		from = round_before(run, to);
 	if (time <= from || after < before)
 		return before;
 	return time >= to ? after : before + (after - before) * (time - from) / (to - from);

@@ -165,6 +165,7 @@ sqlite3 *store_connect(const char *path, int flags)
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, LONGEST);
 	/* With one fsync a second, a power failure takes no more than a kill does. */
 	sqlite3_exec(db, "PRAGMA cell_size_check = 1; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304",

@@ -441,6 +441,17 @@ static void a_damaged_one_is_told_or_read_but_never_believed(void **state)
 	assert_true(complaints > 0);
 }
 
+static void a_table_that_is_a_view_is_not_run(void **state)
+{
+	(void)state;
+	record(20);
+	/* Without an end. */
+	change("DROP TABLE facts; CREATE VIEW facts AS WITH RECURSIVE more (run, time, fact) AS (SELECT 1, 1, 1 "
+	       "UNION ALL SELECT run, time, fact + 1 FROM more) "
+	       "SELECT *, 1 AS kind, 1 AS number, 1 AS process, 1 AS other, 1 AS text FROM more");
+	assert_says(complaint(false), "reading: it is damaged");
+}
+
 static void numbers_that_point_nowhere_are_not_followed(void **state)
 {
 	struct store *store;
@@ -508,6 +519,7 @@ int main(void)
 		TEST(what_is_no_store_is_refused),
 		TEST(a_newer_one_is_refused_and_an_older_one_brought_up),
 		TEST(a_damaged_one_is_told_or_read_but_never_believed),
+		TEST(a_table_that_is_a_view_is_not_run),
 		TEST(numbers_that_point_nowhere_are_not_followed),
 		TEST(without_leave_to_write_it_can_still_be_read),
 	};

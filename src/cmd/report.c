@@ -85,6 +85,8 @@ static int run_report(const struct command *command, int argc, char **argv)
 		return status;
 	if (rest.count > 1 || rest.after)
 		return option_mistake(command, "one run at a time; `sonde compare` takes several");
+	if (settings.html && settings.json)
+		return option_mistake(command, "--html writes a page and nothing else: leave --json away");
 	signal(SIGPIPE, SIG_IGN);
 	return report(&settings, rest.count ? rest.words[0] : NULL);
 }
@@ -144,8 +146,8 @@ const struct command report_command = {
 	.name = "report",
 	.summary = "show what a recorded run was and what it cost",
 	.usage = "[RUN] [OPTION]...",
-	.description = "Shows a run that was recorded: what it cost in all, which tools took it, what the run was waiting "
-		       "for (the critical path), what failed, and what the figures do not cover.\n\n"
+	.description = "Shows a run that was recorded: what it cost in all, which tools took it, what the run was "
+		       "waiting for (the critical path), what failed, and what the figures do not cover.\n\n"
 		       "Memory is that of the largest process, or of all together at the moment it was seen highest, "
 		       "whichever is more. Wall is the time in which at least one process of the row was there.",
 	.examples = examples,

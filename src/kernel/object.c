@@ -14,6 +14,7 @@
 #include <zlib.h>
 
 #include "base/embed.h"
+#include "kernel/thin.h"
 
 EMBED(object_packed, "build/bpf/sonde.o.gz");
 
@@ -126,6 +127,7 @@ struct bpf_object *object_open(struct settings **settings)
 	errno = error;
 	if (!object)
 		return NULL;
+	thin_for(object);
 	bpf_object__for_each_program(program, object)
 		bpf_program__set_autoload(program, false);
 	/* .rodata holds the settings and nothing else: asserted by their sizes. */
@@ -141,5 +143,6 @@ struct bpf_object *object_open(struct settings **settings)
 
 void object_close(struct bpf_object *object)
 {
+	thin_for(NULL);
 	bpf_object__close(object);
 }

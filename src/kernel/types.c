@@ -13,8 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How many bytes follow a type's head. */
-static size_t tail_size(const struct btf_type *type)
+size_t types_tail(const struct btf_type *type)
 {
 	u32 count = BTF_INFO_VLEN(type->info);
 
@@ -45,13 +44,6 @@ static void look_up(struct type_query *queries, size_t count, const char *name, 
 			queries[i].id = id;
 }
 
-struct types {
-	char *data;
-	const char *at, *end;		/* of the types */
-	const char *strings;
-	u32 strings_length;
-};
-
 static int read_whole(struct types *types, size_t *size)
 {
 	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
@@ -75,7 +67,7 @@ static int read_whole(struct types *types, size_t *size)
 	return error;
 }
 
-static int types_open(struct types *types)
+int types_open(struct types *types)
 {
 	const struct btf_header *header;
 	size_t size = 0;
@@ -95,14 +87,18 @@ static int types_open(struct types *types)
 	return types->strings[header->str_len - 1] ? -EBADMSG : 0;
 }
 
-/* The next type, with its name; NULL: no more. */
-static const struct btf_type *types_next(struct types *types, const char **name)
+void types_close(struct types *types)
+{
+	free(types->data);
+}
+
+const struct btf_type *types_next(struct types *types, const char **name)
 {
 	const struct btf_type *type = (const void *)types->at;
 
-	if (types->at + sizeof(*type) > types->end || types->at + sizeof(*type) + tail_size(type) > types->end)
+	if (types->at + sizeof(*type) > types->end || types->at + sizeof(*type) + types_tail(type) > types->end)
 		return NULL;
-	types->at += sizeof(*type) + tail_size(type);
+	types->at += sizeof(*type) + types_tail(type);
 	*name = type->name_off < types->strings_length ? types->strings + type->name_off : "";
 	return type;
 }
@@ -120,7 +116,7 @@ int types_find(struct type_query *queries, size_t count)
 		if (kind == BTF_KIND_FUNC || kind == BTF_KIND_TYPEDEF || kind == BTF_KIND_STRUCT)
 			look_up(queries, count, name, kind, id);
 	}
-	free(types.data);
+	types_close(&types);
 	return error;
 }
 
@@ -145,6 +141,6 @@ int types_enum(const char *wanted, char **names, u32 most)
 		found = BTF_INFO_KIND(type->info) == BTF_KIND_ENUM && !strcmp(name, wanted);
 	if (found)
 		collect(&types, type, names, most);
-	free(types.data);
+	types_close(&types);
 	return error ? error : found ? 0 : -ENOENT;
 }

@@ -6,6 +6,24 @@
 
 #include "wire/record.h"
 
+struct btf_type;
+
+/* The file as a whole, read type by type in the order of their numbers, from 1. */
+struct types {
+	char *data;
+	const char *at, *end;		/* of the types */
+	const char *strings;
+	u32 strings_length;
+};
+
+/* 0 or -errno; types_close either way. */
+int types_open(struct types *types);
+void types_close(struct types *types);
+/* The next type, with its name, "" if it has none; NULL: no more. */
+const struct btf_type *types_next(struct types *types, const char **name);
+/* How many bytes follow a type's head. */
+size_t types_tail(const struct btf_type *type);
+
 struct type_query {
 	char name[96];
 	u32 kind;	/* BTF_KIND_FUNC, BTF_KIND_TYPEDEF, ... */

@@ -88,6 +88,9 @@ SLACK = {"memory.resident": 2 << 20, "memory.peak": 2 << 20}
 
 def differences(row, pid):
     wanted = from_proc(pid)
+    # Until it executed, a process that was begun with vfork had its parent's memory, and wait4 will say so, too.
+    if wanted["memory.peak"] < (field(row or {}, "memory.peak") or 0) <= from_proc(os.getpid())["memory.peak"]:
+        del wanted["memory.peak"]
     return ["%s is %s, not %d" % (name, field(row or {}, name), value) for name, value in wanted.items()
             if abs((field(row or {}, name) or 0) - value) > SLACK.get(name, 0)]
 

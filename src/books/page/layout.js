@@ -39,13 +39,11 @@ const groupNames = [], groupOf = new Int32Array(taskCount);
 	}
 }
 const colorOfGroup = (() => {
-	const out = groupNames.map((group) => {
-		const tool = toolNames.indexOf(group);
-		return tool >= 0 ? colorOfTool[tool] : PALETTE;
-	});
-	const left = [...Array(PALETTE).keys()].filter((slot) => !out.includes(slot));
-	return out.map((slot, g) => slot === PALETTE && !toolNames.includes(groupNames[g]) && left.length ?
-		left.shift() : slot);
+	const tools = new Map();
+	toolNames.forEach((tool, index) => tools.set(tool, colorOfTool[index]));
+	const taken = new Set(groupNames.map((group) => tools.get(group)));
+	const left = [...Array(PALETTE).keys()].filter((slot) => !taken.has(slot));
+	return groupNames.map((group) => tools.has(group) ? tools.get(group) : left.length ? left.shift() : PALETTE);
 })();
 // Of a path, the end tells tasks apart.
 const shortNames = data.tasks.name.map((task) => /^\S*\/\S+$/.test(task) ?
