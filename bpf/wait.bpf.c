@@ -121,4 +121,32 @@ int fsync_fexit(void)
 	return wait_end(WAIT_SYNC);
 }
 
+/*
+ * The system calls beside it in the kernel's source may have it inlined. Where they have not, the inner one ends the wait
+ * that the outer one began, and it is counted once.
+ */
+SEC("fentry/__x64_sys_fsync")
+int fsync_call_fentry(void)
+{
+	return wait_begin(WAIT_SYNC);
+}
+
+SEC("fexit/__x64_sys_fsync")
+int fsync_call_fexit(void)
+{
+	return wait_end(WAIT_SYNC);
+}
+
+SEC("fentry/__x64_sys_fdatasync")
+int fdatasync_call_fentry(void)
+{
+	return wait_begin(WAIT_SYNC);
+}
+
+SEC("fexit/__x64_sys_fdatasync")
+int fdatasync_call_fexit(void)
+{
+	return wait_end(WAIT_SYNC);
+}
+
 char LICENSE[] SEC("license") = "GPL";

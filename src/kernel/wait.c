@@ -11,7 +11,8 @@
 static const struct rung wait_rungs[] = {
 	{ .name = "fexit",
 	  .programs = { "io_schedule_fentry", "io_schedule_fexit", "io_schedule_timeout_fentry",
-			"io_schedule_timeout_fexit", "fsync_fentry", "fsync_fexit" },
+			"io_schedule_timeout_fexit", "fsync_fentry", "fsync_fexit", "fsync_call_fentry", "fsync_call_fexit",
+			"fdatasync_call_fentry", "fdatasync_call_fexit" },
 	  .blind = "waits for network file systems" },
 	{ 0 }
 };
