@@ -108,10 +108,10 @@ def on_disk(case, name, size):
 def test_too_many_processes(case):
     cpus = len(os.sched_getaffinity(0))
     report = recorded(case, *shell('for i in $(seq $2); do $1 burn 3 1 & done; wait', str(4 * cpus)))
-    first = first_is(report, "cpu-oversubscribed", words=["%d threads want to run on %d" % (4 * cpus, cpus), "Run %d at a time" % cpus],
-                     sure="certain")
+    first = first_is(report, "cpu-oversubscribed", words=["threads want to run on %d" % cpus, "Run %d at a time" % cpus], sure="certain")
     expect(first["lost_ns"] > 1.5e9, "three quarters of the run were lost, not %d ns" % first["lost_ns"])
-    equal(report["right_size"]["cpus"], 4 * cpus, "CPUs it could use")
+    # a busy machine lets the shell wait before it starts the last of them
+    expect(3 * cpus <= report["right_size"]["cpus"] <= 4 * cpus, "it could use %d CPUs" % report["right_size"]["cpus"])
 
 
 def test_too_many_threads(case):
