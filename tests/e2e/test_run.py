@@ -408,10 +408,11 @@ def test_store_that_cannot_be_opened(case):
 def test_disk_full(case):
     """The command is not disturbed and keeps its exit status; what is missing is said, and the store is whole."""
     os.mkdir(case.path("small"))
-    case.mount("-t", "tmpfs", "-o", "size=400k", "none", case.path("small"))
+    case.mount("-t", "tmpfs", "-o", "size=2m", "none", case.path("small"))
     path = case.path("small/store.db")
-    burst = "i=0; while [ $i -lt 1500 ]; do %s $i; i=$((i+1)); done; exit 7" % (program("burst") + " leaf")
-    done = subprocess.run([SONDE, "run", "--store", path, "--quiet", "--", SHELL, "-c", burst], stderr=subprocess.PIPE,
+    fill = "cat /dev/zero > %s 2> /dev/null; i=0; while [ $i -lt 500 ]; do %s leaf $i; i=$((i+1)); done; exit 7" % (
+        case.path("small/fill"), program("burst"))
+    done = subprocess.run([SONDE, "run", "--store", path, "--quiet", "--", SHELL, "-c", fill], stderr=subprocess.PIPE,
                           timeout=50)
     equal(done.returncode, 7, "exit status")
     expect(b"full" in done.stderr, "not said: %r" % done.stderr)
