@@ -18,7 +18,7 @@ CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -I. -Isrc -I$(B)/gen -DSONDE_VERSION='"$(VERSION)"' -MMD -MP
 LDFLAGS ?=
 # See src/kernel/thin.c.
-WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id
+WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
 LIBS = $(WRAP) -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
 ifdef STATIC
