@@ -102,9 +102,16 @@ static void judge_network(struct stay *stays, const struct run *run)
 		const struct run_process *process = &run->processes[i];
 		double rest = stays[i].blocked - stays[i].read - stays[i].write, life = life_of(run, process);
 
+		/* What it read from disks may be no more than its own program; these bytes came while it waited. */
+		if (stays[i].guessed && talked[i] * 2 >= life)
+			rest = stays[i].blocked;
 		if (!talked[i] || process->costs.voluntary_switches < limit.switches * rest / SECOND ||
 		    bytes[i] < limit.network_bytes || bytes[i] < limit.network_rate * rest / SECOND)
 			continue;
+		if (stays[i].guessed && talked[i] * 2 >= life) {
+			stays[i].read = stays[i].write = 0;
+			stays[i].guessed = false;
+		}
 		stays[i].network = rest * (talked[i] < life ? talked[i] / life : 1);
 	}
 	free(talked);

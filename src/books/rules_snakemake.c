@@ -138,22 +138,22 @@ static size_t read_jobs(const char *text, struct job *jobs)
 	return count;
 }
 
-/* Bytes of the comma-separated files that stand in the command, less those that do not. */
-static s64 named(struct rule_value files, struct rule_value command, bool *any)
+/* How much of the comma-separated files stands in the command, in percent of their bytes. */
+static s64 named(struct rule_value files, struct rule_value command)
 {
-	s64 sum = 0;
+	s64 found = 0, all = 0;
 
 	while (files.length) {
 		const char *comma = memmem(files.at, files.length, ", ", 2);
 		struct rule_value file = { files.at, comma ? (size_t)(comma - files.at) : files.length };
-		bool found = file.length && memmem(command.at, command.length, file.at, file.length);
 
-		*any |= found;
-		sum += found ? (s64)file.length : -(s64)file.length;
+		all += file.length;
+		if (file.length && memmem(command.at, command.length, file.at, file.length))
+			found += file.length;
 		files.length -= comma ? file.length + 2 : file.length;
 		files.at += comma ? file.length + 2 : file.length;
 	}
-	return sum;
+	return all ? found * 100 / all : 0;
 }
 
 static u64 claim_of(u64 log, u64 offset)
@@ -199,17 +199,14 @@ static struct job *choose(const struct lookup *lookup, u64 log, u64 offset, stru
 
 	for (struct job *job = jobs; job < jobs + count; job++) {
 		s64 score;
-		bool any;
 
 		if (is_claimed(lookup, claim_of(log, offset + job->offset)))
 			continue;
-		score = targeted(job, command);
-		any = score > 0;
-		score += 2 * named(job->files[0], command, &any) + named(job->files[1], command, &any) +
-			 named(job->files[2], command, &any);
-		/* of equals one that has not finished */
-		score = 2 * score + !job->done;
-		if (any && (!best || score > most)) {
+		score = targeted(job, command) + 2 * named(job->files[0], command) + named(job->files[1], command) +
+			named(job->files[2], command);
+		/* of equals one that has not finished, of these the first: they are started as they stand in the log */
+		if (score && 2 * score + !job->done > most) {
+			score = 2 * score + !job->done;
 			most = score;
 			best = job;
 		}

@@ -236,19 +236,26 @@ def on_terminal(case, columns, *args):
     return out
 
 
+# A process begun with vfork counts its parent's memory as its own until it executes; this parent is small.
+MEASURE = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(done.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
+
+
 def test_hundred_thousand(case):
     """A report of 100,000 processes takes less than a second of CPU and 100 MB; the best of three counts."""
     subprocess.run([SYNTHETIC, case.path("store.db"), "100000"], check=True, stdout=subprocess.DEVNULL)
     for options in ((), ("--by", "process"), ("--tree",), ("--critical",)):
         took = []
         while len(took) < 3 and not (took and took[-1] < 1):
-            with open(case.path("out"), "wb") as out:
-                process = subprocess.Popen([SONDE, "report", "--store", case.path("store.db"), *options], stdout=out)
-                _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = status
-            equal(status, 0, "wait status")
-            took.append(usage.ru_utime + usage.ru_stime)
-            expect(usage.ru_maxrss < 100000, "%s took %d KiB" % (options, usage.ru_maxrss))
+            told = subprocess.check_output(["python3", "-c", MEASURE, SONDE, "report", "--store", case.path("store.db"), *options])
+            status, cpu, memory = map(float, told.split())
+            equal(status, 0, "exit status")
+            took.append(cpu)
+            expect(memory < 100000, "%s took %d KiB" % (options, memory))
         expect(min(took) < 1, "%s took %s s" % (options, took))
 
 

@@ -208,11 +208,14 @@ def test_parallel_build_of_a_debian_source(case):
     # This Makefile says `gcc -c x.c` and leaves the object to the compiler.
     sources = [name[:-2] + ".c" for name in objects]
     named = collections.Counter(run.names("make"))
+    compiled = collections.Counter(row["name"] for row in run.tasks if row["rule"] == "make" and row["group"] == "gcc")
     for made in sources + ["mawk"]:
-        expect(named[made] == 1, "%d tasks called %s, expected 1; there are %s" % (named[made], made, sorted(named)))
-    for made in sources:
+        expect(compiled[made] == 1, "%d tasks of gcc called %s, expected 1; there are %s" % (compiled[made], made, sorted(named)))
+    # Of a source that the build makes itself, as its clock has it, there is a task that makes it, too.
+    once = [made for made in sources if named[made] == 1]
+    expect(len(once) > 15, "sources that are only compiled: %s" % once)
+    for made in once:
         equal(dict(run.tools(made)), {"gcc": 1, "cc1": 1, "as": 1}, "tools of the task " + made)
-    equal({row["group"] for row in run.tasks if row["name"] in sources}, {"gcc"}, "group of the objects' tasks")
 
 
 # --- Slurm ---
