@@ -13,7 +13,7 @@
  * A recording takes as long as what it records; here all is there at once, so what the writer holds is bounded by
  * waiting for it.
  */
-#define ROWS_AT_ONCE 16384
+#define ROWS_AT_ONCE 4096
 
 struct teller {
 	struct store *store;
