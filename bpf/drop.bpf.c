@@ -13,7 +13,6 @@
 #define IPPROTO_ICMP 1
 #define IPPROTO_SCTP 132
 #define IPPROTO_ICMPV6 58
-#define DROPS_NAME 16
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

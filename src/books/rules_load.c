@@ -230,6 +230,25 @@ static int read_template(struct reader *reader, const struct rule *rule, struct 
 	return check_facts(reader, rule, template, node);
 }
 
+/* The values of a mapping's keys, in the order of `keys`; NULL where one is not there. */
+static int read_mapping(struct reader *reader, const yaml_node_t *node, const char *what, const char *const *keys,
+			yaml_node_t **found)
+{
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+		const char *key = key_of(reader, node, pair);
+		size_t i = 0;
+
+		if (!key)
+			return -1;
+		while (keys[i] && strcmp(keys[i], key))
+			i++;
+		if (!keys[i])
+			return unknown_key(reader, pair, key, what, keys);
+		found[i] = node_at(reader, pair->value);
+	}
+	return 0;
+}
+
 static int read_line_pattern(struct reader *reader, struct rule *rule, const yaml_node_t *node, const char *what)
 {
 	const char *text = scalar(reader, node, what);
@@ -254,18 +273,8 @@ static int read_lookup(struct reader *reader, struct rule *rule, const yaml_node
 
 	if (expect(reader, node, YAML_MAPPING_NODE, "lookup", "file: \"{directory}/name\""))
 		return -1;
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
-		const char *key = key_of(reader, node, pair);
-		size_t i = 0;
-
-		if (!key)
-			return -1;
-		while (keys[i] && strcmp(keys[i], key))
-			i++;
-		if (!keys[i])
-			return unknown_key(reader, pair, key, "a lookup", keys);
-		found[i] = node_at(reader, pair->value);
-	}
+	if (read_mapping(reader, node, "a lookup", keys, found))
+		return -1;
 	if (!!found[0] + !!found[2] + !!found[3] != 1 || !found[0] != !found[1])
 		return wrong_at(reader, node->start_mark, "a lookup is one of: file and line, parent.title, snakemake");
 	if (found[0] && (read_template(reader, rule, &rule->file, found[0], "file") ||
@@ -388,18 +397,8 @@ static int read_rule(struct reader *reader, struct rule *rule, const yaml_node_t
 	rule->line = node->start_mark.line + 1;
 	if (expect(reader, node, YAML_MAPPING_NODE, "a rule", "- name: mine"))
 		return -1;
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
-		const char *key = key_of(reader, node, pair);
-		size_t i = 0;
-
-		if (!key)
-			return -1;
-		while (keys[i] && strcmp(keys[i], key))
-			i++;
-		if (!keys[i])
-			return unknown_key(reader, pair, key, "a rule", keys);
-		found[i] = node_at(reader, pair->value);
-	}
+	if (read_mapping(reader, node, "a rule", keys, found))
+		return -1;
 	if (!found[KEY_NAME])
 		return wrong_at(reader, node->start_mark, "a rule needs a name");
 	return read_keys(reader, rule, found);
