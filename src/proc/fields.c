@@ -255,13 +255,13 @@ static bool get_oom_killed(const struct event *event, struct value *value)
 /* As the kernel itself does for wait4: the exact running time, divided as the ticks saw it. */
 static u64 cpu_system(const struct exit_record *exit)
 {
-	u64 ticks = exit->user_ns + exit->system_ns;
+	unsigned __int128 ticks = (unsigned __int128)exit->user_ns + exit->system_ns;
 
 	if (!exit->system_ns)
 		return 0;
 	if (!exit->user_ns)
 		return exit->runtime_ns;
-	return (unsigned __int128)exit->runtime_ns * exit->system_ns / ticks;
+	return exit->runtime_ns * (unsigned __int128)exit->system_ns / ticks;
 }
 
 static bool get_cpu_system(const struct event *event, struct value *value)
