@@ -8,6 +8,7 @@
 #include "net.h"
 #include "oom.h"
 #include "open.h"
+#include "policy.h"
 #include "process.h"
 #include "signal.h"
 
