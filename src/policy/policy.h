@@ -1,0 +1,119 @@
+/*
+ * A policy as it was read, whatever it was written in: TracingPolicy (tracing.h) and our short form (short.h) both become
+ * this. A policy has hooks; a hook is a place in the kernel or in a program, what is read there, and selectors: the first
+ * whose condition holds says what is done. Conditions are trees of src/lang over the hook's symbols, so the same
+ * generator compiles filters and policies.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "lang/tree.h"
+
+enum policy_attach {
+	ATTACH_FUNCTION,	/* a kernel function by name: LSM, fentry/fexit, kprobe, or an equivalent point */
+	ATTACH_SYSCALL,		/* a system call by name */
+	ATTACH_TRACEPOINT,	/* subsystem/event, as the format file has it */
+	ATTACH_RAW_TRACEPOINT,
+	ATTACH_LSM,
+	ATTACH_UPROBE,
+	ATTACH_POINT,		/* one of our own: the short form's `when` (point.def) */
+};
+
+enum policy_action {
+	ACTION_LOG,		/* Post; default */
+	ACTION_SILENT,		/* NoPost */
+	ACTION_SIGNAL,		/* kill: SIGKILL */
+	ACTION_DENY,		/* Override, deny: with an error number */
+	ACTION_NOTIFY_ENFORCER,
+	ACTION_CLEAN_ENFORCER,
+	ACTION_TRACK_SOCKET,
+	ACTION_UNTRACK_SOCKET,
+};
+
+/* What is read of an argument, and how it is shown. The list of types is argument.def. */
+enum policy_type {
+	TYPE_NONE,
+#define TYPE(name, spelled, shape, help) TYPE_##name,
+#include "policy/types.def"
+#undef TYPE
+};
+
+struct policy_argument {
+	enum policy_type type;
+	int index;			/* parameter, from 0; of a tracepoint's format: the field */
+	const char *label;
+	int size_index;			/* parameter with the length, from 1; 0: none */
+	bool at_return;			/* read when the function returns (returnCopy) */
+	bool whole;			/* maxData */
+	const char *resolve;		/* members to follow: mm.owner.comm */
+	const char *type_name;		/* BTF type to start from; NULL: the parameter's own */
+	enum { FROM_PARAMETER, FROM_TASK, FROM_REGISTERS, FROM_RETURN } source;
+	u32 line, column;
+};
+
+struct policy_step {
+	enum policy_action action;
+	int number;			/* signal; error; socket argument */
+	int second;			/* of NOTIFY_ENFORCER: the signal */
+	u64 rate_count, rate_ns;	/* log at most so many in so long; 0: all */
+	enum { RATE_THREAD, RATE_PROCESS, RATE_GLOBAL } rate_scope;
+	bool kernel_stack, user_stack;
+};
+
+struct policy_selector {
+	const char *label;
+	struct lang_node *condition;	/* of what is known as it is entered; NULL: always */
+	struct lang_node *return_condition;
+	struct policy_step *steps;	/* none: log */
+	u32 step_count;
+	struct policy_step *return_steps;
+	u32 return_step_count;
+	u32 line, column;
+};
+
+struct policy_hook {
+	enum policy_attach attach;
+	const char *target;		/* function, system call, tracepoint's event, hook, path of a program, point */
+	const char *subsystem;		/* of a tracepoint */
+	const char *const *symbols;	/* of an uprobe: names, "name+offset" or numbers; NULL-terminated */
+	const char *const *targets;	/* list: of many functions or calls; NULL-terminated; NULL: `target` alone */
+	struct policy_argument *arguments;
+	u32 argument_count;
+	struct policy_argument *data;
+	u32 data_count;
+	bool returns;			/* also at the function's end */
+	struct policy_argument result;
+	bool may_lack;			/* ignore.callNotFound */
+	struct policy_selector *selectors;
+	u32 selector_count;
+	const char *message;
+	const char *const *tags;
+	u32 line, column;
+};
+
+struct policy {
+	struct lang_tree *tree;		/* holds all memory of the policy */
+	const char *name, *file;
+	const char *severity;		/* short form; NULL: not said */
+	bool is_short;			/* which form it was written in */
+	bool monitor;			/* options.policy-mode: monitor */
+	struct policy_hook *hooks;
+	u32 hook_count;
+	struct policy_hook *enforcer;	/* calls that a note left by NOTIFY_ENFORCER is carried out in; NULL: none */
+};
+
+/*
+ * What went wrong in a file: where, what, and how to mend it. `text` and `mend` may be made up; they are the error's own.
+ */
+struct policy_error {
+	u32 line, column;
+	char text[256], mend[256];
+};
+
+/* Reads whichever form the file is in. Refuses files that others may write. NULL: *error says why. */
+struct policy *policy_read(const char *file, struct policy_error *error);
+/* The same from memory; `file` is for messages. */
+struct policy *policy_parse(const char *bytes, size_t length, const char *file, struct policy_error *error);
+void policy_free(struct policy *policy);
+
+#endif
