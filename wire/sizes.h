@@ -4,6 +4,7 @@
 
 #include "change.h"
 #include "drop.h"
+#include "flow.h"
 #include "health.h"
 #include "net.h"
 #include "oom.h"

@@ -74,7 +74,7 @@ static int deliver(void *context, const void *bytes, size_t size)
 
 /* For completion and near misses. */
 static const char *const kind_words[] = { "fork", "exec", "exit", "signal", "oom", "open", "change", "connect", "accept",
-					  "listen", "close", "retransmit", "reset", "drop", NULL };
+					  "listen", "live", "close", "flow", "retransmit", "reset", "drop", NULL };
 
 static int parse_kinds(const struct command *command, const struct option_rest *rest, u32 *kinds)
 {
@@ -315,8 +315,8 @@ static const struct example examples[] = {
 };
 
 static const struct positional positionals[] = {
-	{ .name = "KIND...", .words = kind_words, .help = "events to show: fork exec exit signal oom open change connect accept listen close "
-				  "retransmit reset drop" },
+	{ .name = "KIND...", .words = kind_words, .help = "events to show: fork exec exit signal oom open change connect accept listen live close "
+				  "flow retransmit reset drop" },
 	{ 0 }
 };
 
