@@ -84,6 +84,14 @@ $(B)/bpf/sonde.o.gz: $(B)/bpf/sonde.o
 $(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz
 $(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
 
+# The system calls of this machine by name, as its headers have them; 32-bit ones where it can run such programs.
+CALLS := sed -n 's/^\#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/@(\1, \2)/p' | sort
+$(B)/gen/calls.h: | $(B)/tools
+	@mkdir -p $(@D)
+	@{ echo '#include <asm/unistd.h>' | $(CC) -E -dM - | $(CALLS) | sed 's/@/CALL/'; \
+		echo '#include <asm/unistd_32.h>' | $(CC) -E -dM - 2>/dev/null | $(CALLS) | sed 's/@/CALL32/'; } > $@
+$(O)/src/policy/tracing_name.o $(B)/san/src/policy/tracing_name.o: $(B)/gen/calls.h
+
 # Embedded as they are, so no compiler names them as something it read.
 $(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
 
