@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/message.h"
+#include "base/wall.h"
 #include "kernel/choose.h"
 #include "kernel/object.h"
 
@@ -110,6 +111,7 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 	settings->wake_bytes = find_mark(kernel);
 	settings->kinds = options->kinds;
 	settings->stack_size = features->stack_size;
+	settings->tick_ns = wall_tick();
 	memcpy(settings->controllers, features->controllers, sizeof(settings->controllers));
 }
 
