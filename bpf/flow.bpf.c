@@ -380,13 +380,49 @@ int flow_from6(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-static __always_inline void connected_to(struct datagram *datagram, struct sock *sock)
+static __always_inline void connected_to(struct datagram *datagram, struct sock *sock, const bool direct)
 {
-	datagram->key.peer_port = __builtin_bswap16(sock->__sk_common.skc_dport);
-	if (sock->__sk_common.skc_family == AF_INET)
-		mapped(datagram->key.peer, sock->__sk_common.skc_daddr);
+	datagram->key.peer_port = __builtin_bswap16(get(direct, sock, __sk_common.skc_dport));
+	if (get(direct, sock, __sk_common.skc_family) == AF_INET)
+		mapped(datagram->key.peer, get(direct, sock, __sk_common.skc_daddr));
 	else
 		BPF_CORE_READ_INTO((struct in6_addr *)datagram->key.peer, sock, __sk_common.skc_v6_daddr);
+}
+
+/*
+ * What is read of a raw or a ping socket is copied by a function that has a tracepoint, with the packet; UDP mostly has a quicker
+ * one without. A raw IPv4 socket gives the IP header too. False: it is of no such socket.
+ */
+static __always_inline bool read_icmp(struct flow_reading *reading, struct sk_buff *packet)
+{
+	struct sock *sock = packet->sk;
+	u8 head[40];
+
+	if (!sock || transport_of(sock->sk_protocol) != NET_ICMP)
+		return false;
+	if (bpf_probe_read_kernel(head, sizeof(head), packet->head + packet->network_header))
+		return false;
+	reading->sock = (u64)sock;
+	if (head[0] >> 4 == 4) {
+		mapped(reading->peer, *(u32 *)(head + 12));
+		if (sock->sk_type == SOCK_RAW)
+			reading->header = (head[0] & 15) * 4;
+	} else {
+		reading->peer[0] = word(head + 8);
+		reading->peer[1] = word(head + 16);
+	}
+	return true;
+}
+
+/* As above, for what these sockets read. */
+SEC("tp_btf/skb_copy_datagram_iovec")
+int flow_from_icmp(u64 *ctx)
+{
+	struct flow_reading reading = {};
+
+	if (read_icmp(&reading, (void *)ctx[0]))
+		note_reading(&reading);
+	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
@@ -406,14 +442,16 @@ int flow_received(u64 *ctx)
 	datagram.key.transport = transport_of(sock->sk_protocol);
 	if (!datagram.key.transport || result < 0)
 		return 0;
-	if (sock->__sk_common.skc_state == TCP_ESTABLISHED) {
-		connected_to(&datagram, sock);
+	if (sock->__sk_common.skc_state == TCP_ESTABLISHED && datagram.key.transport == NET_UDP) {
+		connected_to(&datagram, sock, true);
 	} else {
 		reading = reading_of_current();
 		if (reading && reading->sock == (u64)sock) {
 			datagram.key.peer[0] = reading->peer[0];
 			datagram.key.peer[1] = reading->peer[1];
 			datagram.key.peer_port = reading->peer_port;
+			if (result >= reading->header)
+				result -= reading->header;
 			reading->sock = 0;
 		}
 	}
@@ -424,6 +462,92 @@ int flow_received(u64 *ctx)
 	datagram.key.pid = bpf_get_current_pid_tgid() >> 32;
 	slot = find_quick(&find, &datagram, sock);
 	add_received(slot ?: find_surely(&find, &datagram), result, 1);
+	return 0;
+}
+
+/* --- received: where the kernel is done with a datagram that was read --- */
+
+/* How many there were on the wire: the kernel may have joined some of one flow for a program that asked for it. */
+static __always_inline u32 joined(struct sk_buff *packet, u32 bytes, const bool direct)
+{
+	struct skb_shared_info *info = (void *)get(direct, packet, head) + get(direct, packet, end);
+	u32 size = BPF_CORE_READ(info, gso_size);
+
+	return size ? (bytes + size - 1) / size : 1;
+}
+
+static __always_inline bool came_from(struct datagram *datagram, struct sk_buff *packet, const bool direct)
+{
+	const unsigned char *at = get(direct, packet, head);
+	u16 ports[2];
+	u8 head[40];
+
+	if (bpf_probe_read_kernel(head, sizeof(head), at + get(direct, packet, network_header)) ||
+	    bpf_probe_read_kernel(ports, sizeof(ports), at + get(direct, packet, transport_header)))
+		return false;
+	datagram->key.peer_port = __builtin_bswap16(ports[0]);
+	if (head[0] >> 4 == 4) {
+		mapped(datagram->key.peer, *(u32 *)(head + 12));
+		mapped(datagram->local, *(u32 *)(head + 16));
+	} else {
+		datagram->key.peer[0] = word(head + 8);
+		datagram->key.peer[1] = word(head + 16);
+		datagram->local[0] = word(head + 24);
+		datagram->local[1] = word(head + 32);
+	}
+	return true;
+}
+
+/* `bytes` is below zero if the program only looked at it. */
+static __always_inline int on_consumed(struct sock *sock, struct sk_buff *packet, s32 bytes, const bool direct)
+{
+	struct datagram datagram = { .key = { .sock = (u64)sock, .transport = NET_UDP } };
+	struct flow_slot *slot;
+	struct find find;
+
+	if (bytes < 0)
+		return 0;
+	if (get(direct, sock, __sk_common.skc_state) == TCP_ESTABLISHED)
+		connected_to(&datagram, sock, direct);
+	else if (!came_from(&datagram, packet, direct))
+		return 0;
+	datagram.local_port = get(direct, sock, __sk_common.skc_num);
+	datagram.key.pid = bpf_get_current_pid_tgid() >> 32;
+	slot = find_quick(&find, &datagram, sock);
+	add_received(slot ?: find_surely(&find, &datagram), bytes, joined(packet, bytes, direct));
+	return 0;
+}
+
+SEC("fentry/skb_consume_udp")
+int flow_consumed_fentry(u64 *ctx)
+{
+	return on_consumed((void *)ctx[0], (void *)ctx[1], ctx[2], true);
+}
+
+SEC("kprobe/skb_consume_udp")
+int flow_consumed_kprobe(struct user_registers *ctx)
+{
+	return on_consumed((void *)ctx->di, (void *)ctx->si, ctx->dx, false);
+}
+
+SEC("tp_btf/skb_copy_datagram_iovec")
+int flow_received_icmp(u64 *ctx)
+{
+	struct flow_reading reading = {};
+	struct datagram datagram = { .key.transport = NET_ICMP };
+	u32 bytes = ctx[1];
+	struct flow_slot *slot;
+	struct find find;
+
+	if (!read_icmp(&reading, (void *)ctx[0]))
+		return 0;
+	datagram.key.sock = reading.sock;
+	datagram.key.peer[0] = reading.peer[0];
+	datagram.key.peer[1] = reading.peer[1];
+	datagram.key.pid = bpf_get_current_pid_tgid() >> 32;
+	slot = find_quick(&find, &datagram, (void *)reading.sock);
+	bytes = bytes >= reading.header ? bytes - reading.header : bytes;
+	add_received(slot ?: find_surely(&find, &datagram), bytes, 1);
 	return 0;
 }
 

@@ -469,6 +469,7 @@ struct sock {
 	struct socket *sk_socket;
 	int sk_err, sk_err_soft;
 	u16 sk_protocol;
+	u16 sk_type;
 	u32 sk_max_ack_backlog;
 };
 
@@ -520,8 +521,14 @@ struct sk_buff {
 	u16 protocol;
 	unsigned int len;
 	u16 network_header;
+	u16 transport_header;
+	unsigned int end;
 	unsigned char *head;
 	void *destructor;
+};
+
+struct skb_shared_info {
+	u16 gso_size;
 };
 
 /* Why a packet was dropped, since 5.17 (c504e5c2f964). */

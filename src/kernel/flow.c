@@ -119,8 +119,12 @@ static const struct rung sent_rungs[] = {
 	{ 0 }
 };
 
+#define PEEK_BLIND "that a program only looked (MSG_PEEK) at an ICMP message, which counts as read"
+
 static const struct rung received_rungs[] = {
-	{ .name = "length", .programs = { "flow_received", "flow_from4", "flow_from6" }, .attach = root_cgroup_attach,
+	{ .name = "fentry", .programs = { "flow_consumed_fentry", "flow_received_icmp" }, .blind = PEEK_BLIND },
+	{ .name = "kprobe", .programs = { "flow_consumed_kprobe", "flow_received_icmp" }, .blind = PEEK_BLIND },
+	{ .name = "length", .programs = { "flow_received", "flow_from4", "flow_from6", "flow_from_icmp" }, .attach = root_cgroup_attach,
 	  .blind = "the sender, where a socket that has no peer is read without asking for the address; the number of "
 		   "datagrams that are read as one (UDP_GRO)" },
 	{ 0 }
