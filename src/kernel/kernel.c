@@ -89,6 +89,10 @@ static size_t size_lane(struct bpf_object *object, const char *name, size_t want
 	return size;
 }
 
+/* So often is asked how full a lane is on its way to the mark. */
+#define WAKE_STEPS 16
+#define WAKE_STEP_MAX 4096
+
 /* At a quarter of a lane its reader is woken ahead of its time. */
 static size_t find_mark(const struct kernel *kernel)
 {
@@ -108,6 +112,9 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 	settings->self = getpid();
 	settings->page_size = sysconf(_SC_PAGESIZE);
 	settings->wake_bytes = find_mark(kernel);
+	settings->wake_step = settings->wake_bytes / WAKE_STEPS;
+	if (settings->wake_step > WAKE_STEP_MAX)
+		settings->wake_step = WAKE_STEP_MAX;
 	settings->kinds = options->kinds;
 	settings->stack_size = features->stack_size;
 	memcpy(settings->controllers, features->controllers, sizeof(settings->controllers));
