@@ -30,7 +30,7 @@ struct settings {
 	u32 histogram_by;	/* enum histogram_by (hist.h) */
 	u32 accept_by_state;	/* nothing sees accept() itself: an established connection counts as accepted */
 	u32 disk_waits;		/* the sums of wait.bpf.c are kept */
-	u32 padding;
+	u32 tick_ns;		/* the kernel's jiffy */
 };
 RECORD_SIZE(struct settings, 112);
 
