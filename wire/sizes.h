@@ -9,6 +9,7 @@
 #include "net.h"
 #include "oom.h"
 #include "open.h"
+#include "policy.h"
 #include "process.h"
 #include "signal.h"
 

@@ -82,6 +82,8 @@ static int parse_kinds(const struct command *command, const struct option_rest *
 		int kind = kind_find(rest->words[i]);
 		const char *nearest;
 
+		if (kind == KIND_policy)
+			return option_mistake(command, "what policies match is shown by `sonde policy watch`");
 		if (kind >= 0 && kind_is_public(kind)) {
 			*kinds |= 1U << kind;
 			continue;
