@@ -489,7 +489,6 @@ struct sock {
 	u32 sk_mark;
 	int sk_err, sk_err_soft;
 	u16 sk_protocol;
-	u16 sk_type;
 	u32 sk_max_ack_backlog;
 };
 
@@ -545,7 +544,6 @@ struct sk_buff {
 	u32 mark;
 	u16 transport_header;
 	u16 network_header;
-	u16 transport_header;
 	unsigned int end;
 	unsigned char *head;
 	void *destructor;
