@@ -37,7 +37,9 @@ BPF_CFLAGS = -O2 -g -std=gnu11 $(WARN) -target bpf -mcpu=v2 -D__TARGET_ARCH_$(AR
 
 # What defines shared maps and functions comes first: the linker of libbpf 1.1 misplaces a map whose first mention is extern.
 BPF_SHARED := lanes path cgroup histogram tcp
-BPF_SENSORS := $(filter-out $(BPF_SHARED),$(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c)))
+# A hook of policies is an object of its own, opened once for each place that policies hang on.
+BPF_POLICY := lanes path cgroup policy_values policy_collect policy
+BPF_SENSORS := $(filter-out $(BPF_SHARED) $(BPF_POLICY),$(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c)))
 BPF_OBJECTS := $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_SHARED) $(BPF_SENSORS))
 SOURCES := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*.c src/*/*.c))
 OBJECTS := $(patsubst %.c,$(O)/%.o,$(SOURCES))
@@ -76,12 +78,15 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/tools
 $(B)/bpf/sonde.o: $(BPF_OBJECTS) Makefile
 	$(call say,LINK)$(BPFTOOL) gen object $@ $(BPF_OBJECTS)
 
-$(B)/bpf/sonde.o.gz: $(B)/bpf/sonde.o
+$(B)/bpf/policy.o: $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_POLICY)) Makefile
+	$(call say,LINK)$(BPFTOOL) gen object $@ $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_POLICY))
+
+$(B)/bpf/%.o.gz: $(B)/bpf/%.o
 	$(call say,GZIP)gzip -9nc $< > $@
 
 # --- the binary ---
 
-$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz
+$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz $(B)/bpf/policy.o.gz
 $(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
 
 # The system calls of this machine by name, as its headers have them; 32-bit ones where it can run such programs.
