@@ -19,6 +19,8 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -I. -Isrc -I$(B)/gen -DSONDE_VERSION='
 LDFLAGS ?=
 # See src/kernel/thin.c.
 WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf
+# What nobody calls, most of it in the libraries, is left out of the program.
+LEAN := -Wl,--gc-sections
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
 LIBS = $(WRAP) -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
 ifdef STATIC
@@ -108,7 +110,7 @@ $(O)/%.o: %.c | $(B)/tools
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(O)/sonde: $(OBJECTS)
-	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(LEAN) $^ -o $@ $(LIBS)
 
 # --- tests ---
 
