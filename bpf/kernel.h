@@ -544,8 +544,13 @@ struct sk_buff {
 	u32 mark;
 	u16 transport_header;
 	u16 network_header;
+	unsigned int end;
 	unsigned char *head;
 	void *destructor;
+};
+
+struct skb_shared_info {
+	u16 gso_size;
 };
 
 /* Why a packet was dropped, since 5.17 (c504e5c2f964). */

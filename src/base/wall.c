@@ -20,6 +20,15 @@ static int64_t wall_read(clockid_t clock)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
+uint64_t wall_tick(void)
+{
+	struct timespec tick;
+
+	/* what the coarse clocks go by */
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return tick.tv_nsec;
+}
+
 uint64_t wall_boot_now(void)
 {
 	return wall_read(CLOCK_BOOTTIME);

@@ -31,5 +31,6 @@ int64_t wall_from_boot(const struct wall *wall, uint64_t boot);
 void wall_format(struct wall *wall, struct text *text, uint64_t boot);
 /* CLOCK_BOOTTIME now, in ns. */
 uint64_t wall_boot_now(void);
+uint64_t wall_tick(void);		/* the kernel's jiffy, nanoseconds */
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/message.h"
+#include "base/wall.h"
 #include "kernel/choose.h"
 #include "kernel/linger.h"
 #include "kernel/object.h"
@@ -121,6 +122,7 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 		settings->wake_step = WAKE_STEP_MAX;
 	settings->kinds = options->kinds;
 	settings->stack_size = features->stack_size;
+	settings->tick_ns = wall_tick();
 	memcpy(settings->controllers, features->controllers, sizeof(settings->controllers));
 }
 
