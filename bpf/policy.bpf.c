@@ -180,7 +180,7 @@ static __always_inline s32 judge(void *ctx, u32 slot, bool may_deny)
 	if (!scratch || !policy_collect(slot, policy.needs))
 		return 0;
 	record = (void *)scratch->bytes;
-	number = decide(scratch->bytes, scratch->at);
+	number = decide(scratch->bytes, scratch->at, KIND_policy);
 	if (!number)
 		return NOTHING_HOLDS;
 	index = number - 1;
