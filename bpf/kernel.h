@@ -487,6 +487,7 @@ typedef enum {
 
 struct socket {
 	socket_state state;
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -496,6 +497,10 @@ struct tcp_sock {
 	u64 bytes_sent, bytes_retrans, bytes_received;
 	u32 total_retrans;
 	u32 srtt_us;
+	u32 snd_wnd;
+	u32 chrono_start;
+	u32 chrono_stat[3];
+	u8 chrono_type : 2;
 };
 
 struct request_sock {
@@ -516,6 +521,7 @@ struct sk_buff {
 	unsigned int len;
 	u16 network_header;
 	unsigned char *head;
+	void *destructor;
 };
 
 /* Why a packet was dropped, since 5.17 (c504e5c2f964). */

@@ -29,7 +29,9 @@ struct settings {
 	u32 histogram_by;	/* enum histogram_by (hist.h) */
 	u32 accept_by_state;	/* nothing sees accept() itself: an established connection counts as accepted */
 	u32 disk_waits;		/* the sums of wait.bpf.c are kept */
+	u32 tick_ns;		/* the kernel's jiffy */
+	u32 padding;
 };
-RECORD_SIZE(struct settings, 104);
+RECORD_SIZE(struct settings, 112);
 
 #endif

@@ -74,7 +74,7 @@ static int deliver(void *context, const void *bytes, size_t size)
 
 /* For completion and near misses. */
 static const char *const kind_words[] = { "fork", "exec", "exit", "signal", "oom", "open", "change", "connect", "accept",
-					  "listen", "close", "retransmit", "reset", "drop", NULL };
+					  "listen", "live", "close", "flow", "retransmit", "reset", "drop", NULL };
 
 static int parse_kinds(const struct command *command, const struct option_rest *rest, u32 *kinds)
 {
@@ -82,6 +82,8 @@ static int parse_kinds(const struct command *command, const struct option_rest *
 		int kind = kind_find(rest->words[i]);
 		const char *nearest;
 
+		if (kind == KIND_policy)
+			return option_mistake(command, "what policies match is shown by `sonde policy watch`");
 		if (kind >= 0 && kind_is_public(kind)) {
 			*kinds |= 1U << kind;
 			continue;
@@ -313,8 +315,8 @@ static const struct example examples[] = {
 };
 
 static const struct positional positionals[] = {
-	{ .name = "KIND...", .words = kind_words, .help = "events to show: fork exec exit signal oom open change connect accept listen close "
-				  "retransmit reset drop" },
+	{ .name = "KIND...", .words = kind_words, .help = "events to show: fork exec exit signal oom open change connect accept listen live close "
+				  "flow retransmit reset drop" },
 	{ 0 }
 };
 

@@ -395,6 +395,31 @@ def dropped(_):
             "network.interface.name": "lo", "source.address": "127.0.0.1"}
 
 
+@trigger("flow")
+def sent_datagrams(_):
+    def work():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind(("127.0.0.1", 7779))
+            for size in (0, 1000, 5000):
+                sender.sendto(bytes(size), ("127.0.0.1", 7780))
+
+    pid, _, _ = child(work)
+    time.sleep(1.2)
+    return {"process.pid": pid, "network.transport": "udp", "network.peer.address": "127.0.0.1", "network.peer.port": 7780,
+            "network.local.port": 7779, "network.io.sent": 6000, "network.packets.sent": 3}
+
+
+@trigger("live")
+def went_over_a_connection(_):
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        accepted, _ = server.accept()
+        client.sendall(b"x" * 1000)
+        accepted.recv(1000)
+        time.sleep(1.5)
+        return {"process.pid": os.getpid(), "network.local.port": client.getsockname()[1], "network.io.sent": 1000,
+                "network.tcp.state": "established", "network.zero_window": False}
+
+
 # ---- signals, memory
 
 
