@@ -42,7 +42,7 @@ struct watching {
 	struct output output;
 	struct balance balance;
 	bool screen, ending;
-	u64 turned, next, looked, intervals;
+	u64 next, marked, intervals;
 	u64 told[FLOW_KINDS], filtered[FLOW_KINDS];
 };
 
@@ -152,9 +152,6 @@ static void look(struct watching *watching, u64 now)
 {
 	enum flows_way way = watching->request->way;
 
-	flows_mark(watching->flows);
-	watching->show.interval = now - watching->looked;
-	watching->looked = now;
 	wall_refresh(&watching->show.wall);
 	if (way == FLOWS_TABLES) {
 		watching->view.time = now;
@@ -208,6 +205,23 @@ static bool show_screen(struct watching *watching, bool due)
 	return !(screen_refresh() || due || touched) || flow_view_draw(&watching->view);
 }
 
+/*
+ * What stands was looked at. Rates are of an interval, or where that is shorter of the time between two such looks: they
+ * are taken where something new is known.
+ */
+static void take_fold(void *context, u64 now)
+{
+	struct watching *watching = context;
+
+	wall_refresh(&watching->show.wall);
+	flows_turn(watching->flows, now);
+	if (now - watching->marked + TURN_NS / 2 < watching->request->interval)
+		return;
+	flows_mark(watching->flows);
+	watching->show.interval = now - watching->marked;
+	watching->marked = now;
+}
+
 static bool take_turn(void *context, u64 now, u64 *next)
 {
 	struct watching *watching = context;
@@ -215,11 +229,6 @@ static bool take_turn(void *context, u64 now, u64 *next)
 
 	process_table_advance(watching->identity->processes, now);
 	names_turn(watching->names, now);
-	if (now - watching->turned >= TURN_NS) {
-		wall_refresh(&watching->show.wall);
-		flows_turn(watching->flows, now);
-		watching->turned = now;
-	}
 	due = is_due(watching, now);
 	if (due)
 		look(watching, now);
@@ -295,7 +304,7 @@ static int watch(struct watching *watching)
 	struct child nobody = { 0 };
 	u64 now = wall_boot_now();
 
-	watching->balance.started = watching->looked = watching->turned = now;
+	watching->balance.started = watching->marked = now;
 	watching->next = now + (watching->screen && request->interval > FIRST_NS ? FIRST_NS : request->interval);
 	watch_go_first();
 	watch_run(&(struct watch){
@@ -304,6 +313,7 @@ static int watch(struct watching *watching)
 		.end = request->duration ? now + request->duration : ~0ULL,
 		.deliver = deliver,
 		.turn = take_turn,
+		.folded = take_fold,
 		.context = watching,
 	});
 	return finish(watching);

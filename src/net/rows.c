@@ -33,6 +33,8 @@ static int compare(const void *left, const void *right, void *context)
 
 	if (first != second)
 		return first < second ? 1 : -1;
+	if (one->values[ROWS_BY_BYTES] != other->values[ROWS_BY_BYTES])
+		return one->values[ROWS_BY_BYTES] < other->values[ROWS_BY_BYTES] ? 1 : -1;
 	/* The same order in each picture. */
 	if (one->who_length != other->who_length)
 		return one->who_length < other->who_length ? -1 : 1;
@@ -64,34 +66,50 @@ void rows_begin(struct rows *rows)
 	text_reset(&rows->texts);
 }
 
-static void set_values(struct row *row, const struct show *show, const struct flow *flow)
+static void set_values(struct row *row, const struct flow *flow)
 {
 	char number[8];
 
 	memset(row, 0, sizeof(*row));
 	row->to_server = flow->recent_to_server;
+	if (flow->kind == FLOW_DROP && flow->packets)
+		row->to_server = flow->bytes / flow->packets * flow->recent_packets;
 	row->to_client = flow->recent_to_client;
 	row->retransmits = flow->recent_retransmits;
 	row->age = flow->begun && flow->last > flow->begun ? flow->last - flow->begun : flow->duration;
 	row->verdict = flow->verdict;
 	row->open = flow->open;
-	row->values[ROWS_BY_RATE] = flow->recent_to_server + flow->recent_to_client;
+	row->values[ROWS_BY_RATE] = row->to_server + row->to_client;
 	row->values[ROWS_BY_BYTES] = flow->kind == FLOW_DROP ? flow->bytes : flow->to_server + flow->to_client;
 	row->values[ROWS_BY_RTT] = flow->rtt_us;
 	row->values[ROWS_BY_RETRANSMITS] = flow->recent_retransmits ? (u64)flow->recent_retransmits << 32 : flow->retransmits;
 	row->values[ROWS_BY_AGE] = flow->begun;
 	row->values[ROWS_BY_DROPS] = flow->verdict == FLOW_DROPPED ? flow->recent_packets << 8 | 2 : flow->verdict != FLOW_FORWARDED;
 	memcpy(row->transport, flow->transport ? flow_transport_name(flow->transport, number) : "-", sizeof(row->transport) - 1);
-	(void)show;
 }
 
-/* Behind what is in `out` already. */
+/*
+ * Behind what is in `out` already. Where a client is known by its process, the port it was given comes last: it is what is least
+ * missed where there is no room.
+ */
 static void render(struct row *row, struct text *out, const struct show *show, const struct flow *flow)
 {
+	const struct party *party = flow->client.party;
+	bool known = party && party->tool;
+
 	row->who = out->length;
-	show_end(out, show, &flow->client, flow->transport, false);
+	if (known) {
+		show_who(out, show, &flow->client);
+		text_add_format(out, " [%u]", party->pid);
+	} else {
+		show_end(out, show, &flow->client, flow->transport, false);
+	}
 	text_add(out, flow->backwards ? " <- " : " -> ");
 	show_end(out, show, &flow->server, flow->transport, true);
+	if (known) {
+		text_add(out, "  from ");
+		endpoint_add(out, &flow->client.at);
+	}
 	row->who_length = out->length - row->who;
 	row->outcome = out->length;
 	show_outcome(out, flow);
@@ -130,7 +148,7 @@ void rows_add(struct rows *rows, const struct flow *flow)
 
 	if (!filter_wants(rows->filter, flow))
 		return;
-	set_values(&row, rows->show, flow);
+	set_values(&row, flow);
 	rows->all++;
 	rows->of_verdict[row.verdict]++;
 	if (value_of(rows, &row) < rows->least)
@@ -151,7 +169,7 @@ void rows_ended(struct rows *rows, const struct flow *flow)
 		return;
 	recent = &rows->recent[rows->recent_at++ % RECENT];
 	text_reset(&recent->texts);
-	set_values(&recent->row, rows->show, flow);
+	set_values(&recent->row, flow);
 	render(&recent->row, &recent->texts, rows->show, flow);
 	recent->ended = flow->last;
 }
