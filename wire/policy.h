@@ -26,7 +26,7 @@ struct policy_value {
 			u32 device, mode;
 			u32 flags, cut;		/* cut: the path is not whole */
 		} file;
-		struct {
+		struct {	/* of a packet local is its source; of a sockaddr local is all there is */
 			u16 family, type, protocol;
 			u8 state, outgoing;
 			u16 local_port, peer_port;
@@ -62,7 +62,7 @@ struct policy_record {
 	u32 namespaces[POLICY_NAMESPACES];
 	u32 changed_namespaces;	/* bit per namespace: other than as the program was started */
 	u32 parent;
-	u64 changed_capabilities;	/* effective ones, other than as the program was started */
+	u64 changed_capabilities[3];	/* bits other than as the program was started */
 	u32 namespace_pid;	/* as the process sees itself */
 	u32 kernel_frames, user_frames;	/* depth of the stacks, which are the last strings */
 	u32 padding;
@@ -71,7 +71,7 @@ struct policy_record {
 	struct policy_value value[POLICY_VALUES];
 	/* strings: program, parent's program, the ancestors' programs, one for each value, kernel stack, user stack */
 };
-RECORD_SIZE(struct policy_record, 816);
+RECORD_SIZE(struct policy_record, 832);
 
 #define POLICY_STRING_PROGRAM 0
 #define POLICY_STRING_PARENT 1

@@ -32,7 +32,9 @@ enum policy_stand_in {
 struct policy_place {
 	enum policy_rung rung;
 	enum policy_stand_in stand_in;	/* of RUNG_STAND_IN and RUNG_CGROUP */
-	char target[96];		/* as the kernel calls it: __x64_sys_openat, bpf_lsm_file_open, sys_exit */
+	/* As the kernel calls it: __x64_sys_openat, file_open (LSM), a tracepoint; of RUNG_CALL the system call: openat. */
+	char target[96];
+	u32 parameters;			/* how many a function or a raw tracepoint has; the result lies behind them */
 	bool prevents;			/* deny works here */
 	bool late;			/* what it sees has been done already */
 	const char *lost;		/* what is not seen by it, for a person; NULL: nothing known */
@@ -40,10 +42,24 @@ struct policy_place {
 };
 
 /*
+ * A kernel that policies are for: its types, functions, tracepoints and rungs are looked up here. `types`: a BTF file of
+ * another kernel, of which nothing else is known then; NULL: the running one. NULL: *error says why (no line).
+ */
+struct policy_kernel;
+struct policy_kernel *policy_kernel_open(const char *types, const struct features *features, struct policy_error *error);
+void policy_kernel_close(struct policy_kernel *kernel);
+
+/*
+ * Looks up what arguments are on that kernel: types, members, offsets. Where they differ, a note is added. 0, or -EINVAL with
+ * *error. To be called once before the policy is run.
+ */
+int policy_resolve(struct policy *policy, struct policy_kernel *kernel, struct policy_error *error);
+
+/*
  * Chooses for one target of a hook (hook->target, or one of its `targets`). `deny`: a selector wants to deny, so a rung that
  * prevents is worth more. 0, or -ENOENT with place->why.
  */
-int policy_place(const struct policy_hook *hook, const char *target, bool deny, const struct features *features,
+int policy_place(const struct policy_hook *hook, const char *target, bool deny, struct policy_kernel *kernel,
 		 struct policy_place *place);
 /* "lsm", "fentry", "kprobe", ... */
 const char *policy_rung_name(enum policy_rung rung);
