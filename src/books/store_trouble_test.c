@@ -390,7 +390,7 @@ static void what_is_no_store_is_refused(void **state)
 
 static void a_newer_one_is_refused_and_an_older_one_brought_up(void **state)
 {
-	char sql[200];
+	char sql[400];
 	const char *last = cost_list[cost_count - 1].name;
 
 	(void)state;
