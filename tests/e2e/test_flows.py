@@ -78,7 +78,7 @@ def test_a_connection_is_told_once_with_both_ends(case):
         "client.process.pid": known["client"], "client.port": known["ports"][0], "client.address": "127.0.0.1",
         "client.sent": 70000, "client.received": 300000, "client.user.id": 0,
         "server.process.pid": known["server"], "server.sent": 300000, "server.received": 70000,
-        "bytes.to_server": 70000, "bytes.to_client": 300000, "retransmits": 0,
+        "bytes.to_server": 70000, "bytes.to_client": 300000, "retransmits": lambda n: n < 100,
         "client.network_namespace": os.stat("/proc/self/ns/net").st_ino, "dialled": None, "appeared": None,
         "latency_ns": lambda ns: 0 < ns < 5e9, "duration_ns": lambda ns: 0 < ns < 60e9, "rtt_us": lambda us: us < 5e6,
     })
