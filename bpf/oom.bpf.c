@@ -144,7 +144,7 @@ int oom_raw(struct bpf_raw_tracepoint_args *ctx)
 	u32 asking = bpf_get_current_pid_tgid() >> 32, victim_pid;
 	u64 value = ctx->args[0], cgroup = 0, victim_cgroup;
 	struct mem_cgroup *memcg;
-	struct oom_record *record;
+	struct oom_record draft, *record;
 	bool admitted;
 	u32 limit;
 
@@ -155,7 +155,7 @@ int oom_raw(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	limit = limit_of(victim, &memcg);
 	value = memcg ? key_of(memcg) : 0;
-	record = emit_reserve(life, KIND_oom, struct oom_record);
+	record = emit_draft(life, KIND_oom, &draft);
 	if (!record)
 		return 0;
 	__builtin_memset(record, 0, sizeof(*record));
@@ -169,7 +169,7 @@ int oom_raw(struct bpf_raw_tracepoint_args *ctx)
 		bpf_probe_read_kernel(record->victim_name, sizeof(record->victim_name),
 				      BPF_CORE_READ(victim, group_leader)->comm);
 	}
-	emit_submit(life, record);
+	emit_finish(life, KIND_oom, record);
 	return 0;
 }
 

@@ -104,7 +104,7 @@ static __always_inline int on_signal(void *ctx, u32 number, struct kernel_siginf
 	bool interrupt = !is_on_stack_of(task, ctx);
 	u64 cgroup = 0, target_cgroup;
 	s32 code = code_of(info);
-	struct signal_record *record;
+	struct signal_record draft, *record;
 	bool nobody, admitted;
 
 	nobody = interrupt || is_timer(number, code) || is_of_device(task, target, number, code);
@@ -113,7 +113,7 @@ static __always_inline int on_signal(void *ctx, u32 number, struct kernel_siginf
 	admitted = !nobody && scope_admits(task, sender, &cgroup, SLOT_ATOMIC);
 	if (!admitted && !scope_admits(target, target_pid, &target_cgroup, interrupt ? SLOT_NONE : SLOT_ATOMIC))
 		return 0;
-	record = emit_reserve(life, KIND_signal, struct signal_record);
+	record = emit_draft(life, KIND_signal, &draft);
 	if (!record)
 		return 0;
 	if (nobody)
@@ -124,7 +124,7 @@ static __always_inline int on_signal(void *ctx, u32 number, struct kernel_siginf
 	record->number = number;
 	record->code = code;
 	record->result = result;
-	emit_submit(life, record);
+	emit_finish(life, KIND_signal, record);
 	return 0;
 }
 

@@ -69,6 +69,9 @@ enum record_kind {
 
 #define KIND_BIT(kind) (1U << KIND_##kind)
 
+/* No record with strings is larger, and where one is put together there is as much memory. */
+#define RECORD_ROOM (16 * 1024)
+
 /* Where a record was lost. */
 enum loss_cause {
 	LOSS_RING_FULL,		/* the lane had no room */
@@ -93,6 +96,7 @@ enum failure_site {
 /* The books of one CPU, per kind. */
 struct record_counts {
 	u64 produced[KIND_MAX];
+	u64 filtered[KIND_MAX];
 	u64 lost[KIND_MAX][LOSS_CAUSES];
 	u64 pending[KIND_MAX];	/* lost and not yet told of in the stream */
 	u64 failed[FAILURE_SITES];

@@ -31,7 +31,9 @@ struct settings {
 	u32 accept_by_state;	/* nothing sees accept() itself: an established connection counts as accepted */
 	u32 disk_waits;		/* the sums of wait.bpf.c are kept */
 	u32 tick_ns;		/* the kernel's jiffy */
+	u32 filtered;		/* bit per kind: generated code decides whether it is told (bpf/lib/decide.h) */
+	u32 padding;
 };
-RECORD_SIZE(struct settings, 112);
+RECORD_SIZE(struct settings, 120);
 
 #endif

@@ -98,13 +98,13 @@ struct connect_with_path {
 static __always_inline int connect_tell(struct sock *sock, const void *address, u32 transport, s32 result)
 {
 	struct socket_address to = {};
-	struct connect_with_path *told;
+	struct connect_with_path draft, *told;
 	struct owner owner;
 
 	if (!owner_is_current(&owner))
 		return 0;
 	bpf_probe_read_kernel(&to, sizeof(to), address);
-	told = emit_reserve(bulk, KIND_connect, struct connect_with_path);
+	told = emit_draft(bulk, KIND_connect, &draft);
 	if (!told)
 		return 0;
 	net_begin(&told->record, KIND_connect, &owner, sock, transport, false);
@@ -116,7 +116,7 @@ static __always_inline int connect_tell(struct sock *sock, const void *address, 
 	else
 		net_addresses(&told->record, sock, net_inet(sock), false);
 	told->path.length = told->path.full = 0;
-	emit_submit(bulk, told);
+	emit_finish(bulk, KIND_connect, told);
 	return 0;
 }
 

@@ -1,12 +1,13 @@
 /*
- * The one way out of the kernel: reserve, fill, submit. Each attempt is counted as produced; one that finds no room is
- * counted as lost with its cause, and the next record of its kind that gets through is preceded by a lost record, so
+ * The one way out of the kernel: reserve, fill, submit. Each attempt is counted as produced; one that a filter does not want
+ * is counted as filtered and takes no room; one that finds no room is counted as lost with its cause, and the next record of its kind that gets through is preceded by a lost record, so
  * that a reader sees where the gap is. A lane's reader is woken only when much has gathered; otherwise it comes by
  * itself after some milliseconds.
  */
 #ifndef SONDE_BPF_EMIT_H
 #define SONDE_BPF_EMIT_H
 
+#include "decide.h"
 #include "maps.h"
 #include "settings.h"
 
@@ -96,7 +97,31 @@ static __always_inline bool emit_begin(u32 kind, u32 life_lane)
 	return true;
 }
 
-/* A record of fixed size, filled where it lies. NULL when lost; it is counted. */
+/* Is there a filter that is asked of this kind? If not, the verifier takes away all that is done for one. */
+static __always_inline bool emit_asks(u32 kind)
+{
+	return settings.filtered >> kind & 1;
+}
+
+/* The generated code must get the kind as an argument: so the compiler must not see that it is always the same. */
+static __always_inline bool emit_rejects(u32 kind, void *record, u64 size)
+{
+	struct record_counts *books;
+	u32 of = kind;
+
+	if (!emit_asks(kind))
+		return false;
+	barrier_var(of);
+	barrier_var(size);
+	if (decide(record, size, of))
+		return false;
+	books = emit_counts();
+	if (books && kind < KIND_MAX)
+		books->filtered[kind]++;
+	return true;
+}
+
+/* A record of fixed size, filled where it lies; of a kind that is always told. NULL when lost; it is counted. */
 #define emit_reserve(lane, kind_, type)                                                         \
 	({                                                                                      \
 		type *record_ = NULL;                                                           \
@@ -110,16 +135,42 @@ static __always_inline bool emit_begin(u32 kind, u32 life_lane)
 
 #define emit_submit(lane, record_) bpf_ringbuf_submit(record_, emit_wake(&(lane), sizeof(*(record_))))
 
+/* The same of a kind that is filtered: what may be rejected is put together in `draft`, on the stack. */
+#define emit_draft(lane, kind_, draft_)                                                         \
+	({                                                                                      \
+		typeof(draft_) drafted_ = NULL;                                                 \
+		if (!emit_asks(kind_))                                                          \
+			drafted_ = emit_reserve(lane, kind_, typeof(*(draft_)));                \
+		else if (emit_begin(kind_, (void *)&(lane) == (void *)&life))                   \
+			drafted_ = draft_;                                                      \
+		drafted_;                                                                       \
+	})
+
+#define emit_finish(lane, kind_, record_)                                                       \
+	({                                                                                      \
+		if (!emit_asks(kind_))                                                          \
+			emit_submit(lane, record_);                                             \
+		else                                                                            \
+			emit_output(lane, kind_, record_, sizeof(*(record_)));                  \
+	})
+
+/* What was begun, unless it is rejected. */
+#define emit_output(lane, kind_, data_, size_)                                                  \
+	({                                                                                      \
+		long failed_ = 0;                                                               \
+		if (!emit_rejects(kind_, data_, size_))                                         \
+			failed_ = bpf_ringbuf_output(&(lane), data_, size_, emit_wake(&(lane), size_)); \
+		if (failed_)                                                                    \
+			emit_lost(kind_, LOSS_RING_FULL);                                       \
+		failed_;                                                                        \
+	})
+
 /* A record put together elsewhere. */
 #define emit_copy(lane, kind_, data_, size_)                                                    \
 	({                                                                                      \
 		long error_ = -1;                                                               \
-		if (emit_begin(kind_, (void *)&(lane) == (void *)&life)) {                      \
-			error_ = bpf_ringbuf_output(&(lane), data_, size_,                      \
-						    emit_wake(&(lane), size_));          \
-			if (error_)                                                             \
-				emit_lost(kind_, LOSS_RING_FULL);                               \
-		}                                                                               \
+		if (emit_begin(kind_, (void *)&(lane) == (void *)&life))                        \
+			error_ = emit_output(lane, kind_, data_, size_);                        \
 		error_;                                                                         \
 	})
 

@@ -45,7 +45,7 @@ struct path_map {
 };
 
 /* Where records of moderate size are put together. */
-#define SCRATCH_SIZE (16 * 1024)
+#define SCRATCH_SIZE RECORD_ROOM
 struct scratch_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLOTS);

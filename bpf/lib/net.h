@@ -245,18 +245,18 @@ static __always_inline struct owner *listener_find(struct sock *sock, struct tcp
 static __always_inline void net_tell_accept(struct sock *sock, struct tcp_sock *inet, const struct owner *owner,
 					    u32 flags, const bool direct)
 {
-	struct connection_record *record;
+	struct connection_record draft, *record;
 
 	if (!net_wants(KIND_accept))
 		return;
-	record = emit_reserve(bulk, KIND_accept, struct connection_record);
+	record = emit_draft(bulk, KIND_accept, &draft);
 	if (!record)
 		return;
 	net_begin(record, KIND_accept, owner, sock, NET_TCP, direct);
 	net_addresses(record, sock, inet, direct);
 	record->record.flags = flags;
 	record->direction = NET_IN;
-	emit_submit(bulk, record);
+	emit_finish(bulk, KIND_accept, record);
 }
 
 #endif

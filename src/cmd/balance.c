@@ -26,13 +26,19 @@ u64 balance_lost(const struct balance *balance)
 	return sum;
 }
 
+/* Those that never left the kernel, and those that did. */
+static u64 filtered_of(const struct balance *balance, u32 kind)
+{
+	return balance->kernel.filtered[kind] + balance->filtered[kind];
+}
+
 static u64 missing(const struct balance *balance)
 {
 	u64 sum = 0;
 
 	for (u32 kind = 0; kind < KIND_MAX; kind++)
 		sum += balance->kernel.produced[kind] - lost_of(balance, kind) - balance->delivered[kind] -
-		       balance->filtered[kind];
+		       filtered_of(balance, kind);
 	return sum;
 }
 
@@ -109,7 +115,7 @@ static void add_kind(const struct balance *balance, struct text *out, u32 kind)
 	text_add_char(out, ',');
 	add_number(out, "delivered", balance->delivered[kind]);
 	text_add_char(out, ',');
-	add_number(out, "filtered", balance->filtered[kind]);
+	add_number(out, "filtered", filtered_of(balance, kind));
 	text_add_char(out, ',');
 	add_number(out, "lost", lost_of(balance, kind));
 	text_add(out, ",\"lost_by\":{");

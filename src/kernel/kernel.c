@@ -17,6 +17,7 @@
 #include "kernel/choose.h"
 #include "kernel/linger.h"
 #include "kernel/object.h"
+#include "kernel/splice.h"
 
 #define LINKS_MAX 96
 #define SLOW_MAX 4
@@ -40,6 +41,7 @@ struct kernel {
 	size_t life_size, bulk_size;
 	struct choose *choose;
 	u32 kinds;
+	bool unfiltered;	/* the programs are not taken with the filter */
 	u64 folded[KIND_MAX];	/* records made of what was folded */
 };
 
@@ -106,6 +108,11 @@ static size_t find_mark(const struct kernel *kernel)
 	return kernel->bulk_size / 4;
 }
 
+static bool filters(const struct kernel *kernel)
+{
+	return kernel->options->filtered && !kernel->unfiltered;
+}
+
 static void fill_settings(const struct kernel *kernel, struct settings *settings)
 {
 	const struct kernel_options *options = kernel->options;
@@ -123,6 +130,7 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 	settings->kinds = options->kinds;
 	settings->stack_size = features->stack_size;
 	settings->tick_ns = wall_tick();
+	settings->filtered = filters(kernel) ? options->filtered : 0;
 	memcpy(settings->controllers, features->controllers, sizeof(settings->controllers));
 }
 
@@ -131,6 +139,14 @@ static void load_optional(struct kernel *kernel, const struct rung *rung)
 	for (const char *const *name = rung->optional; *name; name++)
 		if (!choose_objection(kernel->choose, kernel->object, *name))
 			bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, *name), true);
+}
+
+/* What decides looks at a record to its largest size; paths, and records before them, are put together at the end of memory. */
+static void make_room(struct bpf_object *object)
+{
+	struct bpf_map *paths = bpf_object__find_map_by_name(object, "paths");
+
+	bpf_map__set_value_size(paths, bpf_map__value_size(paths) + RECORD_ROOM);
 }
 
 /* Opens the object with the programs of the chosen rungs. */
@@ -155,6 +171,8 @@ static int open_chosen(struct kernel *kernel)
 	if (options->scope == SCOPE_TREE)
 		bpf_map__set_max_entries(bpf_object__find_map_by_name(kernel->object, "watched"), WATCHED_MAX);
 	fill_settings(kernel, settings);
+	if (filters(kernel) && options->filtered & KIND_BIT(open))
+		make_room(kernel->object);
 	for (const struct sensor *const *sensor = sensors; *sensor && !error; sensor++) {
 		if ((*sensor)->prepare)
 			error = (*sensor)->prepare(kernel->object);
@@ -242,7 +260,23 @@ static void drop(struct kernel *kernel)
 	kernel->object = NULL;
 }
 
-/* One attempt: -EAGAIN after a rung was struck. */
+static int load(struct kernel *kernel)
+{
+	const struct kernel_options *options = kernel->options;
+	int error;
+
+	object_said_clear();
+	if (filters(kernel))
+		splice_begin(bpf_object__btf(kernel->object), "decide", options->filter, options->filter_length);
+	error = bpf_object__load(kernel->object);
+	splice_end();
+	return error;
+}
+
+/*
+ * One attempt: -EAGAIN after a rung was struck, or if it is to be seen whether it was the filter that was refused: who reads
+ * the events can do without.
+ */
 static int load_and_attach(struct kernel *kernel)
 {
 	int error = open_chosen(kernel), bulk;
@@ -250,11 +284,15 @@ static int load_and_attach(struct kernel *kernel)
 
 	if (error)
 		return error;
-	object_said_clear();
-	error = bpf_object__load(kernel->object);
+	error = load(kernel);
+	if (error && filters(kernel)) {
+		kernel->unfiltered = true;
+		return -EAGAIN;
+	}
 	if (error) {
 		char why[160];
 
+		kernel->unfiltered = false;
 		refused = find_refused(kernel);
 		snprintf(why, sizeof(why), "%s", object_said()[0] ? object_said() : strerror(-error));
 		if (!refused)
@@ -324,6 +362,8 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 		if (error)
 			drop(kernel);
 	}
+	if (!error && kernel->unfiltered)
+		message_note("the kernel's verifier finds the filter too complex; all events are read, and filtered then");
 	if (!error)
 		return kernel;
 	if (error != -EAGAIN)

@@ -18,6 +18,10 @@ struct kernel_options {
 	size_t ring_size;		/* bytes of a lane, a power of two; 0: the default */
 	u32 scope, scope_uid;
 	u64 scope_cgroup;
+	/* What decides of records of these kinds whether they are told (lang/gen.h); it may be done without. */
+	u32 filtered;
+	const struct bpf_insn *filter;
+	size_t filter_length;
 };
 
 /* How a point came to its rung. */
