@@ -125,35 +125,58 @@ static __always_inline s32 failure_of(struct sock *sock)
 	return error ? -error : -ECANCELED; /* the program gave up */
 }
 
+static __always_inline bool accept_by_state(void)
+{
+	return net_wants(KIND_accept) && settings.accept_by_state;
+}
+
 /* An attempt has come to its end. */
 static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, u32 after, const bool direct)
 {
 	u64 key = (u64)sock;
 	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+	struct connection meeting = { .direction = NET_OUT };
+	bool meets = after == TCP_SYN_RECV && accept_by_state();
 	s32 error = 0;
 	u64 now = 0;
 
+	/* Both ends call, or a socket calls itself: it comes to be established as if it had come in. */
+	if (!connection && meets && !net_follows())
+		connection_note(sock, &meeting, BPF_NOEXIST);
 	if (!connection)
 		return;
 	if (after == TCP_CLOSE)
 		error = failure_of(sock);
 	if (net_wants(KIND_connect) && (error || after != TCP_CLOSE))
 		now = tell_connect(sock, tcp, connection, error, direct);
-	if (after == TCP_CLOSE || !net_follows())
+	if (after == TCP_CLOSE || !(net_follows() || meets))
 		bpf_map_delete_elem(&connections, &key);
 	else
 		connection->since = now ? now : bpf_ktime_get_boot_ns();
 }
 
-/* A handshake from outside is complete. Nobody has accepted yet, so for now it is the listener's. */
+/*
+ * A handshake from outside is complete. Nobody has accepted yet, so for now it is the listener's. Known it is if this side
+ * called, too, or if it was accepted with the data of its first segment.
+ */
 static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp, const bool direct)
 {
 	struct connection connection = { .direction = NET_IN };
-	bool tells = net_wants(KIND_accept) && settings.accept_by_state;
+	bool tells = accept_by_state();
+	struct connection *known;
+	u64 key = (u64)sock;
 	struct owner *owner;
 
 	if (!net_follows() && !tells)
 		return;
+	known = bpf_map_lookup_elem(&connections, &key);
+	if (known) {
+		if (!net_follows())
+			bpf_map_delete_elem(&connections, &key);
+		else if (!known->since)
+			known->since = bpf_ktime_get_boot_ns();
+		return;
+	}
 	owner = listener_find(sock, tcp, direct);
 	if (!owner && settings.scope != SCOPE_ALL)
 		return;
@@ -268,9 +291,12 @@ static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u3
 	struct connection *known, *chosen;
 	u32 nobody = NOBODY;
 
-	if (!net_follows())
-		return;
 	known = bpf_map_lookup_elem(&connections, &key);
+	if (!net_follows() || (before == TCP_SYN_RECV && !known)) {
+		if (known)
+			bpf_map_delete_elem(&connections, &key);
+		return;
+	}
 	chosen = connection_acting(sock, known, direct);
 	if (!chosen && settings.scope == SCOPE_ALL)
 		chosen = bpf_map_lookup_elem(&current_owner, &nobody);
@@ -288,7 +314,7 @@ static __always_inline bool is_needed(u32 before, u32 after)
 	const u32 needed = 1U << TCP_SYN_SENT | 1U << TCP_LISTEN | 1U << TCP_FIN_WAIT1 | 1U << TCP_LAST_ACK |
 			   1U << TCP_CLOSE | 1U << TCP_ESTABLISHED;
 
-	return before != after && (before == TCP_SYN_SENT || 1U << (after & 31) & needed);
+	return before != after && (before == TCP_SYN_SENT || before == TCP_SYN_RECV || 1U << (after & 31) & needed);
 }
 
 static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32 before, u32 after, const bool direct)
@@ -299,14 +325,14 @@ static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32
 		on_connecting(sock, direct);
 	else if (after == TCP_LISTEN)
 		on_listen(sock, tcp, direct);
-	else if (after == TCP_ESTABLISHED)
+	else if (before == TCP_SYN_RECV && after != TCP_CLOSE)
 		on_incoming(sock, tcp, direct);
-	else if (after != TCP_CLOSE)
-		on_act(sock, direct);
-	else if (before == TCP_LISTEN)
+	else if (after == TCP_CLOSE && before == TCP_LISTEN)
 		on_listen_end(sock, tcp, direct);
-	else if (before != TCP_SYN_RECV)
+	else if (after == TCP_CLOSE)
 		on_close(sock, tcp, before, direct);
+	if (1U << (after & 31) & (1U << TCP_FIN_WAIT1 | 1U << TCP_LAST_ACK))
+		on_act(sock, direct);
 	return 0;
 }
 
