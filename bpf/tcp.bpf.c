@@ -336,6 +336,64 @@ static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32
 	return 0;
 }
 
+/*
+ * Packets also come while a process is in the middle of its own change: an interrupt is enough, and the kernel (since 6.1)
+ * skips a program that is running on that CPU already. So there are two of each. The first leaves word of what it has
+ * seen to; the second, which runs after it, takes the word away, or finds none and does the work. A process and the
+ * interrupt leave words apart. The process begins by taking away what the interrupt has left: its second may have been
+ * skipped, too, where the process was in the second itself.
+ */
+struct seen_to {
+	struct {
+		u64 sock;
+		u32 after;
+		u32 padding;
+	} by[2];		/* a packet, a process: who holds the socket's lock */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct seen_to);
+} tcp_seen_to SEC(".maps");
+
+static __always_inline void leave_word(struct sock *sock, u32 after, const bool direct)
+{
+	u32 zero = 0;
+	volatile struct seen_to *seen = bpf_map_lookup_elem(&tcp_seen_to, &zero);
+
+	if (!seen)
+		return;
+	seen->by[0].sock = 0;
+	if (get(direct, sock, sk_lock.owned)) {
+		seen->by[1].after = after;
+		seen->by[1].sock = (u64)sock;
+	} else {
+		seen->by[0].after = after;
+		seen->by[0].sock = (u64)sock;
+	}
+}
+
+static __always_inline bool take_word(struct sock *sock, u32 after, const bool direct)
+{
+	u32 zero = 0;
+	volatile struct seen_to *seen = bpf_map_lookup_elem(&tcp_seen_to, &zero);
+
+	if (!seen)
+		return true;
+	if (get(direct, sock, sk_lock.owned)) {
+		if (seen->by[1].sock != (u64)sock || seen->by[1].after != after)
+			return false;
+		seen->by[1].sock = 0;
+	} else {
+		if (seen->by[0].sock != (u64)sock || seen->by[0].after != after)
+			return false;
+		seen->by[0].sock = 0;
+	}
+	return true;
+}
+
 /* Loads without calls; from 5.11 on, for want of the two helpers before. */
 SEC("tp_btf/inet_sock_set_state")
 int tcp_btf(u64 *ctx)
@@ -344,6 +402,19 @@ int tcp_btf(u64 *ctx)
 	struct tcp_sock *tcp;
 
 	if (!is_needed(ctx[1], ctx[2]))
+		return 0;
+	leave_word(sock, ctx[2], true);
+	tcp = bpf_skc_to_tcp_sock(sock);
+	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int tcp_btf_second(u64 *ctx)
+{
+	struct sock *sock = (void *)ctx[0];
+	struct tcp_sock *tcp;
+
+	if (!is_needed(ctx[1], ctx[2]) || take_word(sock, ctx[2], true))
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sock);
 	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
@@ -355,6 +426,18 @@ int tcp_raw(struct bpf_raw_tracepoint_args *ctx)
 	struct sock *sock = (void *)ctx->args[0];
 
 	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	leave_word(sock, ctx->args[2], false);
+	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
+}
+
+SEC("raw_tp/inet_sock_set_state")
+int tcp_raw_second(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *sock = (void *)ctx->args[0];
+
+	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP ||
+	    take_word(sock, ctx->args[2], false))
 		return 0;
 	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
 }

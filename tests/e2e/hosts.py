@@ -49,20 +49,25 @@ class Host:
 
 
 def bridged(case, name, addresses):
-    """Hosts with these addresses on a bridge, which is a host of its own so that nothing of this machine's changes."""
+    """Hosts with these addresses on a bridge, which is a host of its own so that nothing of this machine's changes. Two
+    of them do without it where the kernel has none."""
     switch = Host(case, name)
-    switch.ip("link", "add", "bridge", "type", "bridge")
-    switch.ip("link", "set", "bridge", "up")
-    hosts = []
-    for number, own in enumerate(addresses):
-        host = Host(case, "%s%d" % (name, number))
-        port = "port%d" % number
-        switch.ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", host.name)
-        switch.ip("link", "set", port, "master", "bridge", "up")
+    made = subprocess.run(["ip", "-n", switch.name, "link", "add", "bridge", "type", "bridge"], stderr=subprocess.DEVNULL)
+    if made.returncode and len(addresses) != 2:
+        raise Skip("this kernel has no bridge")
+    hosts = [Host(case, "%s%d" % (name, number)) for number in range(len(addresses))]
+    if made.returncode:
+        hosts[0].ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", hosts[1].name)
+    else:
+        switch.ip("link", "set", "bridge", "up")
+    for number, (host, own) in enumerate(zip(hosts, addresses)):
+        if not made.returncode:
+            port = "port%d" % number
+            switch.ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", host.name)
+            switch.ip("link", "set", port, "master", "bridge", "up")
         for address in own:
             host.ip("addr", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
         host.ip("link", "set", "eth0", "up")
-        hosts.append(host)
     return hosts
 
 

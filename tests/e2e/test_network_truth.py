@@ -23,11 +23,11 @@ V4, V6 = ("10.213.5.1", "10.213.5.2"), ("fd00:213::1", "fd00:213::2")
 class End:
     """One end of a connection as its own program knows it: who, where, and what went through."""
 
-    def __init__(self, way, sock, sent, received, pid=None, closer=None):
+    def __init__(self, way, sock, sent, received, peer=None, closer=None):
         self.way = way  # as the event says it: "out" or "in"
-        self.local, self.peer = plain(sock.getsockname()), plain(sock.getpeername())
+        self.local, self.peer = plain(sock.getsockname()), plain(peer or sock.getpeername())
         self.sent, self.received = sent, received
-        self.pid = pid or os.getpid()
+        self.pid = os.getpid()
         self.closer = closer or self.pid
         self.host = os.stat("/proc/self/ns/net").st_ino
 
@@ -460,14 +460,15 @@ def test_the_same_addresses_again(case):
         pipe.send(server.getsockname()[1])
         ends = []
         for number in range(5):
-            sock, _ = server.accept()
-            ends.append(End("in", sock, give(sock, 10 + number), 0))
+            sock, peer = server.accept()
+            ends.append(End("in", sock, 10 + number, 1 + number, peer))  # it may be reset already
+            give(sock, 10 + number)
             if number < 3:
                 sock.shutdown(socket.SHUT_WR)
             try:
-                ends[-1].received = take(sock)
+                equal(take(sock), 1 + number, "the test's own bytes")
             except ConnectionResetError:
-                ends[-1].received = 1 + number
+                pass
             sock.close()
         return ends
 
