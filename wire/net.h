@@ -1,4 +1,4 @@
-/* Records of connections: attempted, accepted, listened for, ended. One shape serves all. */
+/* Records of connections: attempted, accepted, listened for, still open, ended. One shape serves all. */
 #ifndef SONDE_WIRE_NET_H
 #define SONDE_WIRE_NET_H
 
@@ -7,6 +7,7 @@
 #define NET_TCP 1
 #define NET_UDP 2
 #define NET_UNIX 3
+#define NET_ICMP 4
 
 #define NET_OUT 1		/* this side connected */
 #define NET_IN 2		/* this side accepted */
@@ -30,7 +31,9 @@ struct connection_record {
 	u32 network_namespace;
 	s32 error;		/* negative errno; 1: not known */
 	u8 closed_by;
-	u8 padding[3];
+	u8 state;		/* the kernel's TCP_*, of one that is open */
+	u8 zero_window;		/* the peer has no room for more, now */
+	u8 padding;
 	u32 backlog;		/* of a listener */
 	u64 latency_ns;		/* of the handshake; 0: not known */
 	u64 duration_ns;	/* since it was established; 0: not known */
@@ -41,12 +44,14 @@ struct connection_record {
 	u32 retransmits;
 	u32 rtt_us;		/* smoothed */
 	u64 cookie;
+	u64 stalled_ns;		/* there was something to send, and the peer had no room for it */
 };
-RECORD_SIZE(struct connection_record, 160);
+RECORD_SIZE(struct connection_record, 168);
 
 #define connect_record connection_record
 #define accept_record connection_record
 #define listen_record connection_record
 #define close_record connection_record
+#define live_record connection_record
 
 #endif

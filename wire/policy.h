@@ -7,8 +7,9 @@
 
 #include "record.h"
 
-#define POLICY_VALUES 8		/* arguments, data and result of one hook */
+#define POLICY_VALUES 8		/* of one hook: arguments, then data, then the result */
 #define POLICY_STACK 32
+#define POLICY_ANCESTORS 8
 
 /* In this order in policy_record.namespaces. */
 enum policy_namespace {
@@ -25,7 +26,7 @@ struct policy_value {
 			u32 device, mode;
 			u32 flags, cut;		/* cut: the path is not whole */
 		} file;
-		struct {
+		struct {	/* of a packet local is its source; of a sockaddr local is all there is */
 			u16 family, type, protocol;
 			u8 state, outgoing;
 			u16 local_port, peer_port;
@@ -61,18 +62,23 @@ struct policy_record {
 	u32 namespaces[POLICY_NAMESPACES];
 	u32 changed_namespaces;	/* bit per namespace: other than as the program was started */
 	u32 parent;
-	u64 changed_capabilities;
+	u64 changed_capabilities[3];	/* bits other than as the program was started */
 	u32 namespace_pid;	/* as the process sees itself */
 	u32 kernel_frames, user_frames;	/* depth of the stacks, which are the last strings */
 	u32 padding;
+	u32 ancestors[POLICY_ANCESTORS];		/* parent first; 0: no more */
+	u32 ancestor_namespace_pids[POLICY_ANCESTORS];	/* as each sees itself */
 	struct policy_value value[POLICY_VALUES];
-	/* strings: program, parent's program, one for each value, kernel stack, user stack */
+	/* strings: program, parent's program, the ancestors' programs, one for each value, kernel stack, user stack */
 };
-RECORD_SIZE(struct policy_record, 752);
+RECORD_SIZE(struct policy_record, 832);
 
 #define POLICY_STRING_PROGRAM 0
 #define POLICY_STRING_PARENT 1
-#define POLICY_STRING_VALUE 2
-#define POLICY_STRINGS (POLICY_STRING_VALUE + POLICY_VALUES + 2)
+#define POLICY_STRING_ANCESTORS 2	/* parent first, NUL-terminated one after the other */
+#define POLICY_STRING_VALUE 3
+#define POLICY_STRING_KERNEL_STACK (POLICY_STRING_VALUE + POLICY_VALUES)
+#define POLICY_STRING_USER_STACK (POLICY_STRING_KERNEL_STACK + 1)
+#define POLICY_STRINGS (POLICY_STRING_USER_STACK + 1)
 
 #endif

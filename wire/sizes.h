@@ -4,10 +4,12 @@
 
 #include "change.h"
 #include "drop.h"
+#include "flow.h"
 #include "health.h"
 #include "net.h"
 #include "oom.h"
 #include "open.h"
+#include "policy.h"
 #include "process.h"
 #include "signal.h"
 

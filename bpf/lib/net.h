@@ -26,6 +26,8 @@ enum tcp_state {
 	TCP_NEW_SYN_RECV,
 };
 
+#define TCP_CHRONO_RWND_LIMITED 2	/* enum tcp_chrono */
+
 /* Who: as a record says it. */
 struct owner {
 	u64 start;
@@ -42,7 +44,7 @@ struct connection {
 	u8 direction;
 	u8 sure;		/* the owner acted on this very socket; else it is the listener's */
 	u8 padding[6];
-	u64 sampled;		/* bytes both ways, as last told (tcp_sample.bpf.c) */
+	u64 sampled;		/* a sum that changes with what is told of it, as last told (tcp_sample.bpf.c) */
 };
 
 /*
@@ -171,6 +173,7 @@ static __always_inline void net_ledger(struct connection_record *record, struct 
 	record->segments_received = get(direct, tcp, segs_in);
 	record->retransmits = get(direct, tcp, total_retrans);
 	record->rtt_us = get(direct, tcp, srtt_us) >> 3;
+	record->stalled_ns = (u64)get(direct, tcp, chrono_stat[TCP_CHRONO_RWND_LIMITED - 1]) * settings.tick_ns;
 }
 
 static __always_inline bool net_wants(u32 kind)
@@ -182,7 +185,7 @@ static __always_inline bool net_wants(u32 kind)
 static __always_inline bool net_follows(void)
 {
 	return settings.kinds & (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) |
-				 KIND_BIT(drop));
+				 KIND_BIT(drop) | KIND_BIT(live));
 }
 
 #define EEXIST 17

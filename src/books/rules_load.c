@@ -1,14 +1,10 @@
-/*
- * From YAML to rules. The document is libyaml's; every node of it knows where it stands, so each mistake is told with line, column, what was
- * expected, and the nearest word. The first one ends it. Nothing is ignored: what has no meaning here is a mistake.
- */
+/* From YAML (base/document.h) to rules. Nothing is ignored: what has no meaning here is a mistake. */
 #define _GNU_SOURCE
 
 #include <stdlib.h>
-#include <yaml.h>
 
 #include "base/alloc.h"
-#include "base/nearest.h"
+#include "base/document.h"
 #include "books/rules_private.h"
 
 #define CONDITIONS_MOST 32
@@ -17,9 +13,7 @@
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 struct reader {
-	yaml_document_t document;
-	const char *file;
-	struct text *error;
+	struct document document;
 	struct text reason;
 };
 
@@ -28,103 +22,27 @@ static const char *const part_names[] = {
 	[RULE_MEMORY] = "memory", NULL,
 };
 
-static int wrong_at(struct reader *reader, yaml_mark_t mark, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static int wrong_at(struct reader *reader, yaml_mark_t mark, const char *format, ...)
-{
-	va_list arguments;
-
-	text_add_format(reader->error, "%s:%zu:%zu: ", reader->file, mark.line + 1, mark.column + 1);
-	va_start(arguments, format);
-	text_add_arguments(reader->error, format, arguments);
-	va_end(arguments);
-	return -1;
-}
+#define wrong_at(reader, node, ...) document_wrong(&(reader)->document, node, __VA_ARGS__)
 
 /* What a reader of patterns or templates has said. */
 static int wrong_because(struct reader *reader, const yaml_node_t *node)
 {
-	return wrong_at(reader, node->start_mark, "%s", text_string(&reader->reason));
+	return wrong_at(reader, node, "%s", text_string(&reader->reason));
 }
 
-static yaml_node_t *node_at(struct reader *reader, int index)
+static const yaml_node_t *node_at(struct reader *reader, int index)
 {
-	return yaml_document_get_node(&reader->document, index);
-}
-
-static const char *type_name(const yaml_node_t *node)
-{
-	return node->type == YAML_MAPPING_NODE ? "a mapping" : node->type == YAML_SEQUENCE_NODE ? "a list" : "a text";
-}
-
-static const char *scalar(struct reader *reader, const yaml_node_t *node, const char *what)
-{
-	if (node->type != YAML_SCALAR_NODE) {
-		wrong_at(reader, node->start_mark, "%s must be a text, not %s", what, type_name(node));
-		return NULL;
-	}
-	if (strlen((const char *)node->data.scalar.value) != node->data.scalar.length) {
-		wrong_at(reader, node->start_mark, "%s must not hold a NUL", what);
-		return NULL;
-	}
-	return (const char *)node->data.scalar.value;
-}
-
-/* The key of a pair; NULL after a mistake: it is no text, or stood there before. */
-static const char *key_of(struct reader *reader, const yaml_node_t *mapping, yaml_node_pair_t *pair)
-{
-	const yaml_node_t *node = node_at(reader, pair->key);
-	const char *key = scalar(reader, node, "a key");
-
-	for (yaml_node_pair_t *other = mapping->data.mapping.pairs.start; key && other < pair; other++)
-		if (!strcmp(key, (const char *)node_at(reader, other->key)->data.scalar.value)) {
-			wrong_at(reader, node->start_mark, "%s stands here twice", key);
-			return NULL;
-		}
-	return key;
-}
-
-static int unknown_key(struct reader *reader, yaml_node_pair_t *pair, const char *key, const char *where,
-		       const char *const *known)
-{
-	const char *nearest = nearest_word(key, known);
-
-	wrong_at(reader, node_at(reader, pair->key)->start_mark, "there is no \"%s\" in %s", key, where);
-	if (nearest)
-		text_add_format(reader->error, ", did you mean %s?", nearest);
-	for (size_t i = 0; !nearest && known[i]; i++)
-		text_add_format(reader->error, "%s%s", i ? ", " : "; it has ", known[i]);
-	return -1;
-}
-
-static int expect(struct reader *reader, const yaml_node_t *node, yaml_node_type_t type, const char *what, const char *like)
-{
-	if (node->type == type)
-		return 0;
-	return wrong_at(reader, node->start_mark, "%s must be %s, not %s: %s", what,
-			type == YAML_MAPPING_NODE ? "a mapping" : "a list", type_name(node), like);
-}
-
-static int read_flag(struct reader *reader, const yaml_node_t *node, const char *what, bool *flag)
-{
-	const char *value = scalar(reader, node, what);
-
-	if (!value)
-		return -1;
-	if (strcmp(value, "true") && strcmp(value, "false"))
-		return wrong_at(reader, node->start_mark, "%s is true or false, not \"%s\"", what, value);
-	*flag = !strcmp(value, "true");
-	return 0;
+	return document_at(&reader->document, index);
 }
 
 static int read_pattern(struct reader *reader, const yaml_node_t *node, struct rule_condition *condition)
 {
-	const char *text = scalar(reader, node, "a pattern");
+	const char *text = document_text(&reader->document, node, "a pattern");
 
 	if (!text)
 		return -1;
 	if (condition->pattern_count == PATTERNS_MOST)
-		return wrong_at(reader, node->start_mark, "more than %d patterns for one fact", PATTERNS_MOST);
+		return wrong_at(reader, node, "more than %d patterns for one fact", PATTERNS_MOST);
 	condition->patterns = xrealloc(condition->patterns, condition->pattern_count + 1, sizeof(*condition->patterns));
 	text_reset(&reader->reason);
 	if (rule_pattern_read(&condition->patterns[condition->pattern_count++], text, &reader->reason))
@@ -157,9 +75,9 @@ static int read_condition(struct reader *reader, struct rule *rule, struct rule_
 	if (fact_read(&condition->fact, key, false, &reader->reason))
 		return wrong_because(reader, key_node);
 	if (fact_is_of_job(&condition->fact))
-		return wrong_at(reader, key_node->start_mark, "%s is known only after the conditions; use it in task", key);
+		return wrong_at(reader, key_node, "%s is known only after the conditions; use it in task", key);
 	if (value->type == YAML_MAPPING_NODE)
-		return wrong_at(reader, value->start_mark, "%s takes a pattern or a list of patterns, not a mapping", key);
+		return wrong_at(reader, value, "%s takes a pattern or a list of patterns, not a mapping", key);
 	if (value->type == YAML_SCALAR_NODE && read_pattern(reader, value, condition))
 		return -1;
 	if (value->type == YAML_SEQUENCE_NODE)
@@ -167,7 +85,7 @@ static int read_condition(struct reader *reader, struct rule *rule, struct rule_
 			if (read_pattern(reader, node_at(reader, *item), condition))
 				return -1;
 	if (!condition->pattern_count)
-		return wrong_at(reader, value->start_mark, "an empty list fits nothing");
+		return wrong_at(reader, value, "an empty list fits nothing");
 	for (size_t i = 0; i < condition->pattern_count; i++)
 		if (groups < rule_pattern_groups(&condition->patterns[i]))
 			groups = rule_pattern_groups(&condition->patterns[i]);
@@ -175,29 +93,29 @@ static int read_condition(struct reader *reader, struct rule *rule, struct rule_
 	rule->group_count += groups;
 	condition->cost = cost_of(condition);
 	if (rule->group_count > FACT_GROUPS_MOST)
-		return wrong_at(reader, value->start_mark, "more than %d groups in one rule", FACT_GROUPS_MOST);
+		return wrong_at(reader, value, "more than %d groups in one rule", FACT_GROUPS_MOST);
 	return 0;
 }
 
 static int read_conditions(struct reader *reader, struct rule *rule, struct rule_conditions *conditions, const yaml_node_t *node,
 			   const char *what)
 {
-	if (expect(reader, node, YAML_MAPPING_NODE, what, "tool: samtools"))
+	if (document_expect(&reader->document, node, YAML_MAPPING_NODE, what, "tool: samtools"))
 		return -1;
 	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
-		const char *key = key_of(reader, node, pair);
+		const char *key = document_key(&reader->document, node, pair);
 
 		if (!key)
 			return -1;
 		if (conditions->count == CONDITIONS_MOST)
-			return wrong_at(reader, node->start_mark, "more than %d conditions in one rule", CONDITIONS_MOST);
+			return wrong_at(reader, node, "more than %d conditions in one rule", CONDITIONS_MOST);
 		conditions->items = xrealloc(conditions->items, conditions->count + 1, sizeof(*conditions->items));
 		conditions->items[conditions->count] = (struct rule_condition){ 0 };
 		if (read_condition(reader, rule, &conditions->items[conditions->count++], pair, key))
 			return -1;
 	}
 	if (!conditions->count)
-		return wrong_at(reader, node->start_mark, "%s has no conditions: tool: samtools", what);
+		return wrong_at(reader, node, "%s has no conditions: tool: samtools", what);
 	return 0;
 }
 
@@ -209,10 +127,10 @@ static int check_facts(struct reader *reader, const struct rule *rule, const str
 			const struct fact *fact = &template->parts[i].facts[j];
 
 			if (fact->id == FACT_CAPTURE && fact->number >= rule->group_count)
-				return wrong_at(reader, node->start_mark, "there is no {%u}: the expressions of this rule have %zu group%s",
+				return wrong_at(reader, node, "there is no {%u}: the expressions of this rule have %zu group%s",
 						fact->number + 1, rule->group_count, rule->group_count == 1 ? "" : "s");
 			if (fact_is_of_job(fact) && rule->lookup != LOOKUP_SNAKEMAKE)
-				return wrong_at(reader, node->start_mark, "job facts need \"lookup: {snakemake: true}\" in the rule");
+				return wrong_at(reader, node, "job facts need \"lookup: {snakemake: true}\" in the rule");
 		}
 	return 0;
 }
@@ -220,7 +138,7 @@ static int check_facts(struct reader *reader, const struct rule *rule, const str
 static int read_template(struct reader *reader, const struct rule *rule, struct rule_template *template, const yaml_node_t *node,
 			 const char *what)
 {
-	const char *text = scalar(reader, node, what);
+	const char *text = document_text(&reader->document, node, what);
 
 	if (!text)
 		return -1;
@@ -230,28 +148,9 @@ static int read_template(struct reader *reader, const struct rule *rule, struct 
 	return check_facts(reader, rule, template, node);
 }
 
-/* The values of a mapping's keys, in the order of `keys`; NULL where one is not there. */
-static int read_mapping(struct reader *reader, const yaml_node_t *node, const char *what, const char *const *keys,
-			yaml_node_t **found)
-{
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
-		const char *key = key_of(reader, node, pair);
-		size_t i = 0;
-
-		if (!key)
-			return -1;
-		while (keys[i] && strcmp(keys[i], key))
-			i++;
-		if (!keys[i])
-			return unknown_key(reader, pair, key, what, keys);
-		found[i] = node_at(reader, pair->value);
-	}
-	return 0;
-}
-
 static int read_line_pattern(struct reader *reader, struct rule *rule, const yaml_node_t *node, const char *what)
 {
-	const char *text = scalar(reader, node, what);
+	const char *text = document_text(&reader->document, node, what);
 
 	if (!text)
 		return -1;
@@ -261,50 +160,44 @@ static int read_line_pattern(struct reader *reader, struct rule *rule, const yam
 	rule->line_group = rule->group_count;
 	rule->group_count += rule_pattern_groups(&rule->line_pattern);
 	if (rule->group_count > FACT_GROUPS_MOST)
-		return wrong_at(reader, node->start_mark, "more than %d groups in one rule", FACT_GROUPS_MOST);
+		return wrong_at(reader, node, "more than %d groups in one rule", FACT_GROUPS_MOST);
 	return 0;
 }
 
 static int read_lookup(struct reader *reader, struct rule *rule, const yaml_node_t *node)
 {
 	static const char *const keys[] = { "file", "line", "parent.title", "snakemake", "required", NULL };
-	yaml_node_t *found[COUNT(keys) - 1] = { 0 };
+	const yaml_node_t *found[COUNT(keys) - 1] = { 0 };
 	bool snakemake = false;
 
-	if (expect(reader, node, YAML_MAPPING_NODE, "lookup", "file: \"{directory}/name\""))
+	if (document_expect(&reader->document, node, YAML_MAPPING_NODE, "lookup", "file: \"{directory}/name\""))
 		return -1;
-	if (read_mapping(reader, node, "a lookup", keys, found))
+	if (document_mapping(&reader->document, node, "a lookup", keys, found))
 		return -1;
 	if (!!found[0] + !!found[2] + !!found[3] != 1 || !found[0] != !found[1])
-		return wrong_at(reader, node->start_mark, "a lookup is one of: file and line, parent.title, snakemake");
+		return wrong_at(reader, node, "a lookup is one of: file and line, parent.title, snakemake");
 	if (found[0] && (read_template(reader, rule, &rule->file, found[0], "file") ||
 			 read_line_pattern(reader, rule, found[1], "line")))
 		return -1;
 	if (found[2] && read_line_pattern(reader, rule, found[2], "parent.title"))
 		return -1;
-	if (found[3] && (read_flag(reader, found[3], "snakemake", &snakemake) ||
-			 (!snakemake && wrong_at(reader, found[3]->start_mark, "snakemake can only be true"))))
+	if (found[3] && (document_flag(&reader->document, found[3], "snakemake", &snakemake) ||
+			 (!snakemake && wrong_at(reader, found[3], "snakemake can only be true"))))
 		return -1;
 	rule->lookup = found[0] ? LOOKUP_LINE : found[2] ? LOOKUP_TITLE : LOOKUP_SNAKEMAKE;
-	return found[4] ? read_flag(reader, found[4], "required", &rule->required) : 0;
+	return found[4] ? document_flag(&reader->document, found[4], "required", &rule->required) : 0;
 }
 
 static int read_task(struct reader *reader, struct rule *rule, const yaml_node_t *node)
 {
-	if (expect(reader, node, YAML_MAPPING_NODE, "task", "name: \"{tool}\""))
-		return -1;
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
-		const char *key = key_of(reader, node, pair);
-		size_t part = 0;
+	const yaml_node_t *found[RULE_PARTS] = { 0 };
 
-		if (!key)
-			return -1;
-		while (part_names[part] && strcmp(part_names[part], key))
-			part++;
-		if (!part_names[part])
-			return unknown_key(reader, pair, key, "a task", part_names);
-		rule->has[part] = true;
-		if (read_template(reader, rule, &rule->parts[part], node_at(reader, pair->value), key))
+	if (document_expect(&reader->document, node, YAML_MAPPING_NODE, "task", "name: \"{tool}\"") ||
+	    document_mapping(&reader->document, node, "a task", part_names, found))
+		return -1;
+	for (size_t part = 0; part < RULE_PARTS; part++) {
+		rule->has[part] = found[part];
+		if (found[part] && read_template(reader, rule, &rule->parts[part], found[part], part_names[part]))
 			return -1;
 	}
 	return 0;
@@ -312,14 +205,14 @@ static int read_task(struct reader *reader, struct rule *rule, const yaml_node_t
 
 static int read_name(struct reader *reader, struct rule *rule, const yaml_node_t *node)
 {
-	const char *name = scalar(reader, node, "name");
+	const char *name = document_text(&reader->document, node, "name");
 	size_t good;
 
 	if (!name)
 		return -1;
 	good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 	if (!*name || name[good] || good > NAME_MOST)
-		return wrong_at(reader, node->start_mark, "a rule's name is 1 to %d letters, digits, or _ . -", NAME_MOST);
+		return wrong_at(reader, node, "a rule's name is 1 to %d letters, digits, or _ . -", NAME_MOST);
 	rule->name = xstrdup(name);
 	return 0;
 }
@@ -354,20 +247,20 @@ static u64 bits_of(const struct rule_conditions *conditions, enum fact_id id)
 /* In this order, whatever the order in the file: what comes later may use groups of what came before. */
 enum rule_key { KEY_NAME, KEY_ABOUT, KEY_OFF, KEY_WHEN, KEY_UNLESS, KEY_LOOKUP, KEY_TASK, RULE_KEYS };
 
-static int read_keys(struct reader *reader, struct rule *rule, yaml_node_t *const *found)
+static int read_keys(struct reader *reader, struct rule *rule, const yaml_node_t *const *found)
 {
 	if (read_name(reader, rule, found[KEY_NAME]))
 		return -1;
-	if (found[KEY_ABOUT] && !scalar(reader, found[KEY_ABOUT], "about"))
+	if (found[KEY_ABOUT] && !document_text(&reader->document, found[KEY_ABOUT], "about"))
 		return -1;
-	if (found[KEY_OFF] && read_flag(reader, found[KEY_OFF], "off", &rule->off))
+	if (found[KEY_OFF] && document_flag(&reader->document, found[KEY_OFF], "off", &rule->off))
 		return -1;
 	if (rule->off && (found[KEY_WHEN] || found[KEY_UNLESS] || found[KEY_LOOKUP] || found[KEY_TASK]))
-		return wrong_at(reader, found[KEY_OFF]->start_mark, "a rule that is off has nothing but its name");
+		return wrong_at(reader, found[KEY_OFF], "a rule that is off has nothing but its name");
 	if (rule->off)
 		return 0;
 	if (!found[KEY_WHEN])
-		return wrong_at(reader, found[KEY_NAME]->start_mark, "rule %s has no \"when\": which processes does it mean?", rule->name);
+		return wrong_at(reader, found[KEY_NAME], "rule %s has no \"when\": which processes does it mean?", rule->name);
 	if (read_conditions(reader, rule, &rule->when, found[KEY_WHEN], "when"))
 		return -1;
 	if (found[KEY_UNLESS]) {
@@ -376,7 +269,7 @@ static int read_keys(struct reader *reader, struct rule *rule, yaml_node_t *cons
 		if (read_conditions(reader, rule, &rule->unless, found[KEY_UNLESS], "unless"))
 			return -1;
 		if (rule->group_count != groups)
-			return wrong_at(reader, found[KEY_UNLESS]->start_mark,
+			return wrong_at(reader, found[KEY_UNLESS],
 					"expressions in unless cannot have groups: where they fit, the rule does not");
 	}
 	if (found[KEY_LOOKUP] && read_lookup(reader, rule, found[KEY_LOOKUP]))
@@ -392,43 +285,35 @@ static int read_keys(struct reader *reader, struct rule *rule, yaml_node_t *cons
 static int read_rule(struct reader *reader, struct rule *rule, const yaml_node_t *node)
 {
 	static const char *const keys[] = { "name", "about", "off", "when", "unless", "lookup", "task", NULL };
-	yaml_node_t *found[RULE_KEYS] = { 0 };
+	const yaml_node_t *found[RULE_KEYS] = { 0 };
 
 	rule->line = node->start_mark.line + 1;
-	if (expect(reader, node, YAML_MAPPING_NODE, "a rule", "- name: mine"))
+	if (document_expect(&reader->document, node, YAML_MAPPING_NODE, "a rule", "- name: mine"))
 		return -1;
-	if (read_mapping(reader, node, "a rule", keys, found))
+	if (document_mapping(&reader->document, node, "a rule", keys, found))
 		return -1;
 	if (!found[KEY_NAME])
-		return wrong_at(reader, node->start_mark, "a rule needs a name");
+		return wrong_at(reader, node, "a rule needs a name");
 	return read_keys(reader, rule, found);
 }
 
 static int read_document(struct reader *reader, struct rule_list *list, bool own)
 {
 	static const char *const keys[] = { "rules", NULL };
-	const yaml_node_t *root = yaml_document_get_root_node(&reader->document), *rules = NULL;
+	const yaml_node_t *root = document_root(&reader->document), *rules = NULL;
 
 	if (!root)
-		return wrong_at(reader, (yaml_mark_t){ 0 }, "it is empty; a file of rules begins with \"rules:\"");
-	if (expect(reader, root, YAML_MAPPING_NODE, "the file", "rules: and a list below it"))
+		return wrong_at(reader, NULL, "it is empty; a file of rules begins with \"rules:\"");
+	if (document_expect(&reader->document, root, YAML_MAPPING_NODE, "the file", "rules: and a list below it") ||
+	    document_mapping(&reader->document, root, "the file", keys, &rules))
 		return -1;
-	for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++) {
-		const char *key = key_of(reader, root, pair);
-
-		if (!key)
-			return -1;
-		if (strcmp(key, "rules"))
-			return unknown_key(reader, pair, key, "the file", keys);
-		rules = node_at(reader, pair->value);
-	}
 	if (!rules)
-		return wrong_at(reader, root->start_mark, "it is empty; a file of rules begins with \"rules:\"");
-	if (expect(reader, rules, YAML_SEQUENCE_NODE, "rules", "- name: mine"))
+		return wrong_at(reader, root, "it is empty; a file of rules begins with \"rules:\"");
+	if (document_expect(&reader->document, rules, YAML_SEQUENCE_NODE, "rules", "- name: mine"))
 		return -1;
 	for (yaml_node_item_t *item = rules->data.sequence.items.start; item < rules->data.sequence.items.top; item++) {
 		if (list->count == RULES_IN_FILE_MOST)
-			return wrong_at(reader, node_at(reader, *item)->start_mark, "more than %d rules", RULES_IN_FILE_MOST);
+			return wrong_at(reader, node_at(reader, *item), "more than %d rules", RULES_IN_FILE_MOST);
 		list->items = xrealloc(list->items, list->count + 1, sizeof(*list->items));
 		list->items[list->count] = (struct rule){ .own = own };
 		if (read_rule(reader, &list->items[list->count++], node_at(reader, *item)))
@@ -437,60 +322,16 @@ static int read_document(struct reader *reader, struct rule_list *list, bool own
 	return 0;
 }
 
-/* A second document would be passed over in silence. */
-static int check_end(struct reader *reader, yaml_parser_t *parser)
-{
-	yaml_document_t more;
-	const yaml_node_t *root;
-	int status = 0;
-
-	if (!yaml_parser_load(parser, &more))
-		return -1;
-	root = yaml_document_get_root_node(&more);
-	if (root)
-		status = wrong_at(reader, root->start_mark, "a second document begins here; put all rules below one \"rules:\"");
-	yaml_document_delete(&more);
-	return status;
-}
-
-static int wrong_yaml(struct reader *reader, const yaml_parser_t *parser)
-{
-	yaml_mark_t mark = parser->problem_mark;
-
-	if (parser->error == YAML_READER_ERROR)
-		return wrong_at(reader, (yaml_mark_t){ .line = mark.line, .column = mark.column }, "this is no text in UTF-8: %s",
-				parser->problem);
-	wrong_at(reader, mark, "this is not YAML: %s%s%s", parser->context ? parser->context : "", parser->context ? ", " : "",
-		 parser->problem ? parser->problem : "out of memory");
-	if (parser->problem && strstr(parser->problem, "cannot start any token"))
-		text_add(reader->error, "; indent with spaces, not tabs, and quote what begins with % @ or `");
-	if (parser->problem && (strstr(parser->problem, "alias") || (parser->context && strstr(parser->context, "alias"))))
-		text_add(reader->error, "; a pattern that begins with * stands between quotes: \"*\"");
-	return -1;
-}
-
 int rules_load(struct rule_list *list, const char *file, const char *text, size_t length, bool own, struct text *error)
 {
-	struct reader reader = { .file = file, .error = error };
-	yaml_parser_t parser;
-	int status;
+	struct reader reader = { 0 };
+	int status = document_load(&reader.document, text, length, "put all rules below one \"rules:\"");
 
-	if (!yaml_parser_initialize(&parser)) {
-		text_add_format(error, "%s: out of memory", file);
-		return -1;
-	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
-	if (yaml_parser_load(&parser, &reader.document)) {
+	if (!status)
 		status = read_document(&reader, list, own);
-		if (!status)
-			status = check_end(&reader, &parser);
-		yaml_document_delete(&reader.document);
-	} else {
-		status = -1;
-	}
-	if (status && !error->length)
-		wrong_yaml(&reader, &parser);
-	yaml_parser_delete(&parser);
+	if (status)
+		document_tell(&reader.document, file, error);
+	document_free(&reader.document);
 	text_free(&reader.reason);
 	return status;
 }

@@ -55,6 +55,9 @@ static void tell_pending(struct balance *balance, lanes_deliver *deliver, void *
 /* A program that was running when its hook was taken off may still be writing: wait for it, not forever. */
 void balance_close(struct balance *balance, struct kernel *kernel, lanes_deliver *deliver, void *context)
 {
+	/* whoever is in the sums began before them */
+	while (lanes_drain(kernel_lanes(kernel), deliver, context, 1 << 20) > 0)
+		;
 	kernel_fold(kernel, deliver, context);
 	for (int attempt = 0; attempt < 50; attempt++) {
 		while (lanes_drain(kernel_lanes(kernel), deliver, context, 1 << 20) > 0)

@@ -10,7 +10,7 @@
 
 #include "wire/record.h"
 
-#define EVENT_STRINGS_MAX 6
+#define EVENT_STRINGS_MAX 13
 
 struct bytes {
 	const char *data;

@@ -14,7 +14,7 @@ bool get_tcp_state(const struct event *event, struct value *value)
 		NULL,	     "established", "syn_sent",	  "syn_received", "fin_wait1", "fin_wait2",    "time_wait",
 		"closed",    "close_wait",  "last_ack",	  "listen",	  "closing",   "syn_received",
 	};
-	u32 state = HEALTH(event)->state;
+	u32 state = event->record->kind == KIND_live ? HEALTH(event)->connection.state : HEALTH(event)->state;
 
 	return state < sizeof(names) / sizeof(names[0]) && value_text(value, names[state]);
 }

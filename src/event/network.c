@@ -16,7 +16,7 @@ static bool is_ip(const struct event *event)
 
 bool get_network_transport(const struct event *event, struct value *value)
 {
-	static const char *const names[] = { [NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_UNIX] = "unix" };
+	static const char *const names[] = { [NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_UNIX] = "unix", [NET_ICMP] = "icmp" };
 	u8 transport = NET(event)->transport;
 
 	if (event->record->kind == KIND_drop)
@@ -68,9 +68,18 @@ bool get_local_address(const struct event *event, struct value *value)
 	return is_bound(event) && address(event, value, NET(event)->local);
 }
 
+/* A flow of datagrams can be without: then the addresses are zeros. */
+static bool has_peer(const struct event *event)
+{
+	static const u8 any[sizeof(NET(event)->peer)];
+
+	return event->record->kind != KIND_listen &&
+	       (event->record->kind != KIND_flow || memcmp(NET(event)->peer, any, sizeof(any)));
+}
+
 bool get_peer_address(const struct event *event, struct value *value)
 {
-	return event->record->kind != KIND_listen && address(event, value, NET(event)->peer);
+	return has_peer(event) && address(event, value, NET(event)->peer);
 }
 
 bool get_local_port(const struct event *event, struct value *value)
@@ -80,7 +89,7 @@ bool get_local_port(const struct event *event, struct value *value)
 
 bool get_peer_port(const struct event *event, struct value *value)
 {
-	return is_ip(event) && event->record->kind != KIND_listen && value_number(value, NET(event)->peer_port);
+	return is_ip(event) && has_peer(event) && NET(event)->transport != NET_ICMP && value_number(value, NET(event)->peer_port);
 }
 
 bool get_network_direction(const struct event *event, struct value *value)

@@ -1,13 +1,8 @@
 /* The sensors of the network. */
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/vfs.h>
-#include <unistd.h>
-
+#include "kernel/root_cgroup.h"
 #include "kernel/sensor.h"
 #include "wire/settings.h"
 
-#define CGROUP2_MAGIC 0x63677270
 #define CGROUP_UNIX_CONNECT 49	/* enum bpf_attach_type; newer than the headers of Debian 12 */
 
 /* Connections that are open at once, before the ones used longest ago are forgotten: their owners and their ages. */
@@ -15,7 +10,7 @@
 #define LISTENERS 8192
 
 /* What a connection suffers has an owner because the connection is followed. */
-#define FOLLOWED (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) | KIND_BIT(drop))
+#define FOLLOWED (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) | KIND_BIT(drop) | KIND_BIT(live))
 #define TCP_KINDS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | FOLLOWED)
 
 static const struct rung tcp_rungs[] = {
@@ -41,35 +36,10 @@ static const struct rung failed_rungs[] = {
 	{ 0 }
 };
 
-/* Where control-group programs are attached to see the whole machine: the root of v2. */
-static struct bpf_link *attach_root(struct bpf_program *program, const char **why)
-{
-	static const char *const roots[] = { "/sys/fs/cgroup/unified", "/sys/fs/cgroup" };
-
-	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
-		struct statfs system;
-		struct bpf_link *link;
-		int fd, error;
-
-		if (statfs(roots[i], &system) || system.f_type != CGROUP2_MAGIC)
-			continue;
-		fd = open(roots[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		link = fd < 0 ? NULL : bpf_program__attach_cgroup(program, fd);
-		error = errno;
-		if (fd >= 0)
-			close(fd);
-		errno = error;
-		return link;
-	}
-	*why = "cgroup2 is not mounted";
-	errno = ENOENT;
-	return NULL;
-}
-
 static const struct rung udp_rungs[] = {
 	{ .name = "fexit", .programs = { "udp4_fexit", "udp6_fexit" } },
 	{ .name = "kprobe", .programs = { "udp_enter4_kprobe", "udp_enter6_kprobe", "udp4_kprobe", "udp6_kprobe" } },
-	{ .name = "cgroup", .programs = { "udp4_cgroup", "udp6_cgroup" }, .attach = attach_root,
+	{ .name = "cgroup", .programs = { "udp4_cgroup", "udp6_cgroup" }, .attach = root_cgroup_attach,
 	  .blind = "whether the connect succeeded" },
 	{ 0 }
 };
@@ -78,7 +48,7 @@ static const struct rung unix_rungs[] = {
 	{ .name = "fexit", .programs = { "unix_stream_fexit", "unix_datagram_fexit" } },
 	{ .name = "kprobe", .programs = { "unix_enter_stream_kprobe", "unix_enter_datagram_kprobe",
 					  "unix_stream_kprobe", "unix_datagram_kprobe" } },
-	{ .name = "cgroup", .needs = "bpf_sock_addr_set_sun_path", .programs = { "unix_cgroup" }, .attach = attach_root,
+	{ .name = "cgroup", .needs = "bpf_sock_addr_set_sun_path", .programs = { "unix_cgroup" }, .attach = root_cgroup_attach,
 	  .lacks = "this kernel asks no program about Unix connects", .blind = "whether the connect succeeded" },
 	{ 0 }
 };

@@ -2,7 +2,7 @@
 #include "kernel/sensor.h"
 
 extern const struct sensor process_sensor, failed_exec_sensor, open_sensor, change_sensor, hist_sensor, net_sensor,
-	drop_sensor, oom_sensor, sample_sensor, signal_sensor, tcp_health_sensor, wait_sensor;
+	drop_sensor, flow_sensor, live_sensor, oom_sensor, sample_sensor, signal_sensor, tcp_health_sensor, wait_sensor;
 
 const struct sensor *const sensors[] = {
 	&process_sensor,
@@ -11,6 +11,8 @@ const struct sensor *const sensors[] = {
 	&change_sensor,
 	&net_sensor,
 	&tcp_health_sensor,
+	&flow_sensor,
+	&live_sensor,
 	&drop_sensor,
 	&signal_sensor,
 	&oom_sensor,

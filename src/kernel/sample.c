@@ -1,24 +1,19 @@
 /* The sample sensor: an iterator over all tasks and one over the connections, each run once for a pass. */
 #include "kernel/sample.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/message.h"
+#include "kernel/pass.h"
 
 #define PROGRAM "sample_tasks"
-#define CONNECTIONS "sample_connections"
-/* What the kernel gathers before it hands any out, and a little more. */
-#define BUFFER_SIZE 49152
 
 struct samples {
 	struct bpf_link *link;
 	struct bpf_link *connections;	/* NULL: cannot be had here */
-	char buffer[BUFFER_SIZE] __attribute__((aligned(8)));
 };
 
 static const struct rung rungs[] = {
@@ -38,16 +33,6 @@ static const char *refusal(struct kernel *kernel)
 	return "they were not asked for";
 }
 
-/* A walk over a map is attached to the map. */
-static struct bpf_link *attach_connections(struct bpf_object *object)
-{
-	struct bpf_program *program = bpf_object__find_program_by_name(object, CONNECTIONS);
-	union bpf_iter_link_info map = { .map.map_fd = bpf_object__find_map_fd_by_name(object, "connections") };
-	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &map, .link_info_len = sizeof(map));
-
-	return bpf_program__fd(program) < 0 ? NULL : bpf_program__attach_iter(program, &options);
-}
-
 struct samples *samples_open(struct kernel *kernel)
 {
 	struct samples *samples;
@@ -64,7 +49,7 @@ struct samples *samples_open(struct kernel *kernel)
 	}
 	samples = xcalloc(1, sizeof(*samples));
 	samples->link = link;
-	samples->connections = attach_connections(kernel_object(kernel));
+	samples->connections = pass_over_connections(kernel_object(kernel));
 	return samples;
 }
 
@@ -77,67 +62,44 @@ void samples_close(struct samples *samples)
 	free(samples);
 }
 
-typedef void deliver_one(void *deliver, void *context, const void *record);
+struct handing {
+	samples_deliver *sample;
+	samples_connection *connection;
+	void *context;
+};
 
-/* What an iterator writes are records of one size; a read may end in the middle of one. */
-static int take(struct samples *samples, struct bpf_link *link, size_t size, deliver_one *hand_over, void *deliver,
-		void *context)
+static void hand_over_sample(void *context, const void *record)
 {
-	int fd = bpf_iter_create(bpf_link__fd(link)), error;
-	size_t have = 0;
-	ssize_t got;
+	const struct handing *handing = context;
 
-	if (fd < 0)
-		return -errno;
-	/* EAGAIN: the kernel looked at a million things without one to tell of, and took a breath */
-	while ((got = read(fd, samples->buffer + have, sizeof(samples->buffer) - have)) > 0 ||
-	       (got < 0 && (errno == EAGAIN || errno == EINTR))) {
-		size_t at = 0;
-
-		have += got > 0 ? got : 0;
-		for (; have - at >= size; at += size)
-			hand_over(deliver, context, samples->buffer + at);
-		memmove(samples->buffer, samples->buffer + at, have - at);
-		have -= at;
-	}
-	error = got < 0 ? -errno : 0;
-	close(fd);
-	return error;
+	handing->sample(handing->context, record);
 }
 
-static void hand_over_sample(void *deliver, void *context, const void *record)
+static void hand_over_connection(void *context, const void *record)
 {
-	(*(samples_deliver **)deliver)(context, record);
-}
+	const struct handing *handing = context;
 
-static void hand_over_connection(void *deliver, void *context, const void *record)
-{
-	(*(samples_connection **)deliver)(context, record);
+	handing->connection(handing->context, record);
 }
 
 int samples_take(struct samples *samples, samples_deliver *deliver, void *context)
 {
-	return take(samples, samples->link, sizeof(struct sample_record), hand_over_sample, &deliver, context);
+	struct handing handing = { .sample = deliver, .context = context };
+
+	return pass_run(samples->link, sizeof(struct sample_record), hand_over_sample, &handing);
 }
 
 int samples_take_connections(struct samples *samples, samples_connection *deliver, void *context)
 {
+	struct handing handing = { .connection = deliver, .context = context };
+
 	if (!samples->connections)
 		return 0;
-	return take(samples, samples->connections, sizeof(struct connection_record), hand_over_connection, &deliver, context);
-}
-
-static int attach_later(struct bpf_program *program, struct bpf_link **links, int room, const char **why)
-{
-	(void)program;
-	(void)links;
-	(void)room;
-	(void)why;
-	return 0;
+	return pass_run(samples->connections, sizeof(struct connection_record), hand_over_connection, &handing);
 }
 
 static const struct rung connection_rungs[] = {
-	{ .name = "iterator", .programs = { CONNECTIONS }, .cost = COST_PASS, .attach_many = attach_later,
+	{ .name = "iterator", .programs = { "sample_connections" }, .cost = COST_PASS, .attach_many = pass_attach_later,
 	  .blind = "what is not TCP" },
 	{ 0 }
 };

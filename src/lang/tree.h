@@ -2,10 +2,14 @@
  * The language's one typed tree. The parser makes it of text (parse.h), policies make it with the functions below; what is
  * made of it is either evaluated in user space (eval.h) or compiled to eBPF instructions (gen.h), and both must agree.
  *
- * Values. Numbers have 64 bits; an operation is unsigned if both its sides are, else signed; a literal takes the side
- * of what it stands beside. A value can be missing (a field that this event does not have, a division by zero): a comparison
- * with a missing value is false, arithmetic with one is missing, exists() asks. `not` is of the truth of its operand, so
- * `not (x == 1)` is true where x is missing.
+ * Values. Numbers have 64 bits. An operation, and a comparison, is signed (is_signed of its node) if one of its sides is;
+ * a difference and a negation always are, a shift is if what is shifted is. A literal is unsigned unless it was written
+ * with a minus, so beside a signed value it is compared as signed. All wraps around as in two's complement; a division
+ * rounds towards zero, a remainder has the sign of the dividend, a shift counts modulo 64. A bool is a number that is not
+ * 0; a literal bool is OP_NUMBER of type LANG_BOOL, 0 or 1.
+ * A value can be missing (a field that this event does not have, a division by zero): a comparison with a missing
+ * value is false, and a missing bool is; arithmetic with a missing value is missing, exists() asks. `not` is of the truth of
+ * its operand, so `not (x == 1)` is true where x is missing.
  * A comparison of several strings (STRINGS: arguments, ancestors) is true if it is true of any of them.
  */
 #ifndef LANG_TREE_H
