@@ -11,70 +11,14 @@ import struct
 import threading
 import time
 
-from harness import Skip, blind, check_fields, equal, expect, field, seconds, until
+from harness import Skip, equal, expect, field, seconds, until
+from ends import End, check, mirrored, plain, told
 from hosts import Actor, bridged, libc
 
 MSG_FASTOPEN = 0x20000000
 TCP_FASTOPEN = 23
 AF_UNSPEC = struct.pack("H14x", 0)
 V4, V6 = ("10.213.5.1", "10.213.5.2"), ("fd00:213::1", "fd00:213::2")
-
-
-class End:
-    """One end of a connection as its own program knows it: who, where, and what went through."""
-
-    def __init__(self, way, sock, sent, received, peer=None, closer=None):
-        self.way = way  # as the event says it: "out" or "in"
-        self.local, self.peer = plain(sock.getsockname()), plain(peer or sock.getpeername())
-        self.sent, self.received = sent, received
-        self.pid = os.getpid()
-        self.closer = closer or self.pid
-        self.host = os.stat("/proc/self/ns/net").st_ino
-
-    def key(self):
-        return self.host, self.way, self.local, self.peer
-
-
-def plain(name):
-    """An address and a port as they are on the wire."""
-    address, port = name[:2]
-    return (address[7:] if address.startswith("::ffff:") else address.split("%")[0]), port
-
-
-def told(record):
-    way = {"connect": "out", "accept": "in"}.get(record["kind"]) or field(record, "network.direction")
-    return (field(record, "network.namespace"), way,
-            (field(record, "network.local.address"), field(record, "network.local.port")),
-            (field(record, "network.peer.address"), field(record, "network.peer.port")))
-
-
-def check(sonde, ends, never_accepted=()):
-    """Every end was told of once as it began and once as it ended, and of these hosts there is nothing else."""
-    shares = "share a listener" in blind("tcp accept")
-    hosts = {end.host for end in ends}
-    equal(sonde.lost(), 0, "events lost")
-    records = {"begin": {}, "close": {}}
-    for record in sonde.records:
-        if record["kind"] in ("connect", "accept", "close") and field(record, "network.namespace") in hosts:
-            part = records["close" if record["kind"] == "close" else "begin"]
-            part.setdefault(told(record), []).append(record)
-    for end in ends:
-        closes = records["close"].get(end.key(), [])
-        expect(closes, lambda: "no close of %s; there are %s" % (end.key(), sorted(map(str, records["close"]))))
-        # of connections that have the same addresses the first to end is told of first
-        record = closes.pop(0)
-        check_fields(record, {"network.io.sent": end.sent, "network.io.received": end.received,
-                              "process.pid": end.closer if shares and end.way == "in" else end.pid})
-        if end.way == "in" and end in never_accepted and not shares:
-            continue
-        begins = records["begin"].get(end.key(), [])
-        expect(begins, lambda: "no beginning of %s" % (end.key(),))
-        record = begins.pop(0)
-        if not (shares and end.way == "in"):
-            check_fields(record, {"process.pid": end.pid})
-    for part, left in records.items():
-        left = {key: found for key, found in left.items() if found}
-        equal(left, {}, "told besides (%s)" % part)
 
 
 def take(sock, count=None):
@@ -441,14 +385,6 @@ def test_listener_that_dies(case):
 def unacknowledged(sock):
     """u32 at 24 of struct tcp_info: segments on their way."""
     return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 24)[0]
-
-
-def mirrored(end, pid, host):
-    """The other end, which no program ever held."""
-    other = End.__new__(End)
-    other.way, other.local, other.peer = "in" if end.way == "out" else "out", end.peer, end.local
-    other.sent, other.received, other.pid, other.closer, other.host = end.received, end.sent, pid, pid, host
-    return other
 
 
 def test_the_same_addresses_again(case):
