@@ -17,8 +17,11 @@ WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -I. -Isrc -I$(B)/gen -DSONDE_VERSION='"$(VERSION)"' -MMD -MP
 LDFLAGS ?=
-# See src/kernel/thin.c.
-WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf
+# See src/kernel/thin.c and splice.c.
+WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf \
+	-Wl,--wrap=bpf_prog_load,-u,__wrap_bpf_prog_load
+# Tables for unwinding that nothing reads at run time; a debugger has its own from -g.
+BARE := -fno-asynchronous-unwind-tables
 # What nobody calls, most of it in the libraries, is left out of the program.
 LEAN := -Wl,--gc-sections
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
@@ -107,7 +110,7 @@ $(O)/src/books/page.o $(B)/san/src/books/page.o: $(wildcard src/books/page/*)
 
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(BARE) -c $< -o $@
 
 $(O)/sonde: $(OBJECTS)
 	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(LEAN) $^ -o $@ $(LIBS)
