@@ -32,7 +32,7 @@ static __always_inline int on_failed(const char *asked, s64 error, u32 slot)
 	if (at > SCRATCH_SIZE)
 		at = SCRATCH_SIZE;
 	record->record.size = at;
-	emit_copy(life, KIND_exec, bytes, at);
+	emit_always(life, KIND_exec, bytes, at);
 	return 0;
 }
 

@@ -76,7 +76,7 @@ static __always_inline void tell(struct policy_scratch *scratch)
 	if (size > POLICY_AREA)
 		size = POLICY_AREA;
 	record->record.size = size;
-	emit_copy(life, KIND_policy, scratch->bytes, size);
+	emit_always(life, KIND_policy, scratch->bytes, size);
 }
 
 /* Says in the record what matched. */

@@ -156,7 +156,7 @@ static __always_inline int on_exec(struct task_struct *task, struct linux_binprm
 	if (at > EXEC_SCRATCH)
 		at = EXEC_SCRATCH;
 	record->record.size = at;
-	emit_copy(life, KIND_exec, bytes, at);
+	emit_always(life, KIND_exec, bytes, at);
 	return 0;
 }
 

@@ -35,23 +35,6 @@ static __always_inline void add_path(struct connect_unix *told, const void *addr
 	told->path.full = told->path.length;
 }
 
-/* A record with a path is too large for the stack. */
-static __always_inline struct connect_unix *begin(u32 *slot)
-{
-	struct connect_unix *told = NULL;
-
-	if (!emit_asks(KIND_connect))
-		return emit_reserve(bulk, KIND_connect, struct connect_unix);
-	if (!emit_begin(KIND_connect, false))
-		return NULL;
-	*slot = scratch_take();
-	if (*slot)
-		told = (void *)scratch_get(*slot);
-	if (!told)
-		emit_lost(KIND_connect, LOSS_SCRATCH_BUSY);
-	return told;
-}
-
 static __always_inline int on_connect(struct sock *sock, const void *address, s64 length, s32 result)
 {
 	struct connect_unix *told;
@@ -62,7 +45,7 @@ static __always_inline int on_connect(struct sock *sock, const void *address, s6
 	/* AF_UNSPEC takes a connection back */
 	if (bpf_probe_read_kernel(&family, sizeof(family), address) || family != AF_UNIX || !owner_is_current(&owner))
 		return 0;
-	told = begin(&slot);
+	told = connect_begin(struct connect_unix, &slot);
 	if (!told)
 		return 0;
 	__builtin_memset(told, 0, sizeof(*told));
@@ -73,7 +56,7 @@ static __always_inline int on_connect(struct sock *sock, const void *address, s6
 	told->record.error = result;
 	add_path(told, address, length);
 	emit_finish(bulk, KIND_connect, told);
-	scratch_release(slot);
+	connect_done(slot);
 	return 0;
 }
 

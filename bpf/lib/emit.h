@@ -165,27 +165,33 @@ static __always_inline bool emit_rejects(u32 kind, void *record, u64 size)
 		if (!emit_asks(kind_))                                                          \
 			emit_submit(lane, record_);                                             \
 		else                                                                            \
-			emit_output(lane, kind_, record_, sizeof(*(record_)));                  \
+			emit_put_if_wanted(lane, kind_, record_, sizeof(*(record_)));           \
 	})
 
-/* What was begun, unless it is rejected. */
-#define emit_output(lane, kind_, data_, size_)                                                  \
+/* What was begun. */
+#define emit_put(lane, kind_, data_, size_)                                                     \
 	({                                                                                      \
-		long failed_ = 0;                                                               \
-		if (!emit_rejects(kind_, data_, size_))                                         \
-			failed_ = bpf_ringbuf_output(&(lane), data_, size_, emit_wake(&(lane), size_)); \
+		long failed_ = bpf_ringbuf_output(&(lane), data_, size_, emit_wake(&(lane), size_)); \
 		if (failed_)                                                                    \
 			emit_lost(kind_, LOSS_RING_FULL);                                       \
 		failed_;                                                                        \
 	})
 
-/* A record put together elsewhere. */
+#define emit_put_if_wanted(lane, kind_, data_, size_)                                           \
+	({                                                                                      \
+		if (!emit_rejects(kind_, data_, size_))                                         \
+			emit_put(lane, kind_, data_, size_);                                    \
+	})
+
+/* A record put together elsewhere; of a kind that is always told. */
+#define emit_always(lane, kind_, data_, size_)                                                  \
+	(emit_begin(kind_, (void *)&(lane) == (void *)&life) ? emit_put(lane, kind_, data_, size_) : -1)
+
+/* The same of a kind that is filtered. */
 #define emit_copy(lane, kind_, data_, size_)                                                    \
 	({                                                                                      \
-		long error_ = -1;                                                               \
 		if (emit_begin(kind_, (void *)&(lane) == (void *)&life))                        \
-			error_ = emit_output(lane, kind_, data_, size_);                        \
-		error_;                                                                         \
+			emit_put_if_wanted(lane, kind_, data_, size_);                          \
 	})
 
 #endif
