@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 const char *word_errno(int error)
 {
@@ -72,6 +73,14 @@ const char *word_failure(int site)
 	return site >= 0 && site < FAILURE_SITES ? names[site] : NULL;
 }
 
+const char *word_of(const struct word *words, u64 number)
+{
+	for (; words->text; words++)
+		if ((words->mask ? number & words->mask : number) == words->value)
+			return words->text;
+	return NULL;
+}
+
 bool value_text(struct value *value, const char *text)
 {
 	if (!text || !*text)
@@ -83,6 +92,15 @@ bool value_text(struct value *value, const char *text)
 bool value_number(struct value *value, u64 number)
 {
 	value->number = number;
+	return true;
+}
+
+bool value_address(struct value *value, u16 family, const u8 *bytes)
+{
+	if (family != AF_INET && family != AF_INET6)
+		return false;
+	value->family = family;
+	memcpy(value->address, bytes, sizeof(value->address));
 	return true;
 }
 
