@@ -17,8 +17,11 @@ WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -I. -Isrc -I$(B)/gen -DSONDE_VERSION='"$(VERSION)"' -MMD -MP
 LDFLAGS ?=
-# See src/kernel/thin.c.
-WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf
+# See src/kernel/thin.c and splice.c.
+WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf \
+	-Wl,--wrap=bpf_prog_load,-u,__wrap_bpf_prog_load
+# What nobody calls, most of it in the libraries, is left out of the program.
+LEAN := -Wl,--gc-sections
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
 LIBS = $(WRAP) -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
 ifdef STATIC
@@ -37,7 +40,9 @@ BPF_CFLAGS = -O2 -g -std=gnu11 $(WARN) -target bpf -mcpu=v2 -D__TARGET_ARCH_$(AR
 
 # What defines shared maps and functions comes first: the linker of libbpf 1.1 misplaces a map whose first mention is extern.
 BPF_SHARED := lanes path cgroup histogram tcp
-BPF_SENSORS := $(filter-out $(BPF_SHARED),$(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c)))
+# A hook of policies is an object of its own, opened once for each place that policies hang on.
+BPF_POLICY := lanes path cgroup policy_values policy_collect policy
+BPF_SENSORS := $(filter-out $(BPF_SHARED) $(BPF_POLICY),$(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c)))
 BPF_OBJECTS := $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_SHARED) $(BPF_SENSORS))
 SOURCES := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*.c src/*/*.c))
 OBJECTS := $(patsubst %.c,$(O)/%.o,$(SOURCES))
@@ -76,13 +81,24 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/tools
 $(B)/bpf/sonde.o: $(BPF_OBJECTS) Makefile
 	$(call say,LINK)$(BPFTOOL) gen object $@ $(BPF_OBJECTS)
 
-$(B)/bpf/sonde.o.gz: $(B)/bpf/sonde.o
+$(B)/bpf/policy.o: $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_POLICY)) Makefile
+	$(call say,LINK)$(BPFTOOL) gen object $@ $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_POLICY))
+
+$(B)/bpf/%.o.gz: $(B)/bpf/%.o
 	$(call say,GZIP)gzip -9nc $< > $@
 
 # --- the binary ---
 
-$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz
+$(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz $(B)/bpf/policy.o.gz
 $(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
+
+# The system calls of this machine by name, as its headers have them; 32-bit ones where it can run such programs.
+CALLS := sed -n 's/^\#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/@(\1, \2)/p' | sort
+$(B)/gen/calls.h: | $(B)/tools
+	@mkdir -p $(@D)
+	@{ echo '#include <asm/unistd.h>' | $(CC) -E -dM - | $(CALLS) | sed 's/@/CALL/'; \
+		echo '#include <asm/unistd_32.h>' | $(CC) -E -dM - 2>/dev/null | $(CALLS) | sed 's/@/CALL32/'; } > $@
+$(O)/src/policy/tracing_name.o $(B)/san/src/policy/tracing_name.o: $(B)/gen/calls.h
 
 # Embedded as they are, so no compiler names them as something it read.
 $(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
@@ -95,7 +111,7 @@ $(O)/%.o: %.c | $(B)/tools
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(O)/sonde: $(OBJECTS)
-	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(LEAN) $^ -o $@ $(LIBS)
 
 # --- tests ---
 

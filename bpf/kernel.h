@@ -93,6 +93,7 @@ struct inode {
 	kgid_t i_gid;
 	unsigned long i_ino;
 	u32 i_nlink;
+	u32 i_rdev;
 	s64 i_size;
 	struct super_block *i_sb;
 };
@@ -173,6 +174,13 @@ struct cred {
 	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+	kuid_t suid;
+	kgid_t sgid;
+	kuid_t fsuid;
+	kgid_t fsgid;
+	unsigned int securebits;
+	kernel_cap_t cap_inheritable;
+	kernel_cap_t cap_permitted;
 	kernel_cap_t cap_effective;
 	struct user_namespace *user_ns;
 };
@@ -182,6 +190,9 @@ struct ns_common {
 };
 
 struct user_namespace {
+	int level;
+	kuid_t owner;
+	kgid_t group;
 	struct ns_common ns;
 };
 
@@ -210,12 +221,18 @@ struct net {
 	struct ns_common ns;
 };
 
+struct time_namespace {
+	struct ns_common ns;
+};
+
 struct nsproxy {
 	struct uts_namespace *uts_ns;
 	struct ipc_namespace *ipc_ns;
 	struct mnt_namespace *mnt_ns;
 	struct pid_namespace *pid_ns_for_children;
 	struct net *net_ns;
+	struct time_namespace *time_ns;
+	struct time_namespace *time_ns_for_children;
 	struct cgroup_namespace *cgroup_ns;
 };
 
@@ -467,6 +484,9 @@ struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	struct socket *sk_socket;
+	u16 sk_type;
+	u32 sk_priority;
+	u32 sk_mark;
 	int sk_err, sk_err_soft;
 	u16 sk_protocol;
 	u32 sk_max_ack_backlog;
@@ -519,9 +539,18 @@ struct sk_buff {
 	struct sock *sk;
 	u16 protocol;
 	unsigned int len;
+	u32 hash;
+	u32 priority;
+	u32 mark;
+	u16 transport_header;
 	u16 network_header;
+	unsigned int end;
 	unsigned char *head;
 	void *destructor;
+};
+
+struct skb_shared_info {
+	u16 gso_size;
 };
 
 /* Why a packet was dropped, since 5.17 (c504e5c2f964). */
@@ -539,16 +568,94 @@ struct proto_accept_arg {
 	int flags;
 };
 
+struct sockaddr {
+	u16 sa_family;
+};
+
 /* What a control-group program's context really is. Programs are shown a translated view, which has no path. */
 struct bpf_sock_addr_kern {
 	struct sock *sk;
-	void *uaddr;
+	struct sockaddr *uaddr;
 	u32 uaddrlen;
+};
+
+/* --- what policies may be asked to show --- */
+
+struct kiocb {
+	struct file *ki_filp;
+};
+
+struct iovec {
+	void *iov_base;
+	unsigned long iov_len;
+};
+
+struct iov_iter {
+	u8 iter_type;
+	unsigned long iov_offset;
+	unsigned long count;
+	const struct iovec *__iov;
+	void *ubuf;
+};
+
+/* Renamed in 6.4, de4f5fed3f23. */
+struct iov_iter___before_6_4 {
+	const struct iovec *iov;
+};
+
+enum iter_type {
+	ITER_IOVEC = 1,
+	ITER_UBUF = 2,
+};
+
+struct bpf_prog_aux {
+	char name[16];
+};
+
+struct bpf_prog {
+	enum bpf_prog_type type;
+	u32 len;
+	struct bpf_prog_aux *aux;
+};
+
+struct bpf_map {
+	enum bpf_map_type map_type;
+	u32 key_size;
+	u32 value_size;
+	u32 max_entries;
+	char name[16];
+};
+
+struct perf_event_attr {
+	u32 type;
+	u64 config;
+	union {
+		u64 kprobe_func;
+		u64 config1;
+	};
+	union {
+		u64 probe_offset;
+		u64 config2;
+	};
+};
+
+struct perf_event {
+	struct perf_event_attr attr;
+};
+
+struct module {
+	char name[56];
+	bool sig_ok;
+	unsigned long taints;
+};
+
+struct load_info {
+	const char *name;
+	bool sig_ok;
 };
 
 /* --- iterators --- */
 
-struct bpf_map;
 struct seq_file;
 
 struct bpf_iter_meta {

@@ -62,6 +62,7 @@ static __always_inline u64 add_file(struct open_record *record, u8 *bytes, u64 a
 	record->flags |= BPF_CORE_READ(file, f_flags);
 	record->inode = BPF_CORE_READ(inode, i_ino);
 	record->mode = BPF_CORE_READ(inode, i_mode);
+	record->size = BPF_CORE_READ(inode, i_size);
 	if (BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
 		record->state |= OPEN_CREATED;
 	if (path_is_deleted(dentry))
@@ -95,6 +96,7 @@ static __always_inline struct open_record *begin(u8 *bytes, struct task_struct *
 
 	task_describe(&record->record, KIND_open, 0, task, cgroup);
 	record->inode = 0;
+	record->size = 0;
 	record->error = 0;
 	record->descriptor = -1;
 	record->flags = 0;
@@ -445,6 +447,7 @@ static __always_inline bool quick_open(struct task_struct *task, struct pt_regs 
 	record->record.gid = cred->egid.val;
 	record->record.cgroup = opener->cgroup;
 	record->inode = file->f_inode->i_ino;
+	record->size = file->f_inode->i_size;
 	record->error = 0;
 	record->descriptor = descriptor;
 	record->flags = file->f_flags | (quick_flags(registers) & FLAGS_OF_CALL);

@@ -16,6 +16,7 @@ enum open_string {
 struct open_record {
 	struct record record;
 	u64 inode;
+	u64 size;		/* of the inode, as it is opened; means something for files */
 	s32 error;		/* negative errno */
 	s32 descriptor;		/* -1: not known, or none */
 	u32 flags;		/* O_* */
@@ -23,6 +24,6 @@ struct open_record {
 	u32 state;		/* OPEN_* */
 	u32 padding;
 };
-RECORD_SIZE(struct open_record, 80);
+RECORD_SIZE(struct open_record, 88);
 
 #endif

@@ -96,6 +96,7 @@ struct record_counts {
 	u64 lost[KIND_MAX][LOSS_CAUSES];
 	u64 pending[KIND_MAX];	/* lost and not yet told of in the stream */
 	u64 failed[FAILURE_SITES];
+	u64 unasked[2];	/* bytes since a lane was last asked how full it is: bulk, life */
 };
 
 /* Stands in the stream where records are missing before it. */

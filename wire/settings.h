@@ -23,6 +23,7 @@ struct settings {
 	u32 self;		/* sonde's own tgid, never reported */
 	u32 page_size;
 	u32 wake_bytes;		/* how much a lane holds before its reader is woken ahead of its time */
+	u32 wake_step;		/* after so many bytes a CPU asks how much that is */
 	s32 controllers[CGROUP_CONTROLLERS];	/* index into css_set.subsys, -1: none */
 	u32 kinds;		/* bit per kind: wanted */
 	u32 stack_size;		/* of a kernel stack, less what lies above the user's registers */
@@ -30,7 +31,6 @@ struct settings {
 	u32 accept_by_state;	/* nothing sees accept() itself: an established connection counts as accepted */
 	u32 disk_waits;		/* the sums of wait.bpf.c are kept */
 	u32 tick_ns;		/* the kernel's jiffy */
-	u32 padding;
 };
 RECORD_SIZE(struct settings, 112);
 

@@ -20,6 +20,15 @@ static int64_t wall_read(clockid_t clock)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
+uint64_t wall_tick(void)
+{
+	struct timespec tick;
+
+	/* what the coarse clocks go by */
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return tick.tv_nsec;
+}
+
 uint64_t wall_boot_now(void)
 {
 	return wall_read(CLOCK_BOOTTIME);
@@ -52,31 +61,43 @@ int64_t wall_from_boot(const struct wall *wall, uint64_t boot)
 	return (int64_t)((uint64_t)wall->offset + boot);
 }
 
-static void wall_fill_prefix(struct wall *wall, int64_t second)
+static void wall_fill(struct wall_second *cached, int64_t second)
 {
 	time_t when = second;
 	struct tm utc;
 
-	wall->second = second;
-	wall->prefix_length = 0;
+	cached->second = second;
+	cached->length = 0;
 	/* RFC 3339 ends at the year 9999; so does what fits the prefix. */
 	if (gmtime_r(&when, &utc))
-		wall->prefix_length = strftime(wall->prefix, sizeof(wall->prefix),
-					       "%Y-%m-%dT%H:%M:%S.", &utc);
+		cached->length = strftime(cached->prefix, sizeof(cached->prefix), "%Y-%m-%dT%H:%M:%S.", &utc);
+}
+
+static const struct wall_second *wall_find(struct wall *wall, int64_t second)
+{
+	struct wall_second *cached = &wall->seconds[wall->latest];
+
+	if (cached->second != second || !cached->length) {
+		wall->latest = !wall->latest;
+		cached = &wall->seconds[wall->latest];
+		if (cached->second != second || !cached->length)
+			wall_fill(cached, second);
+	}
+	return cached;
 }
 
 void wall_format(struct wall *wall, struct text *text, uint64_t boot)
 {
 	int64_t when = wall_from_boot(wall, boot);
 	int64_t second = when / SECOND, fraction = when % SECOND;
+	const struct wall_second *cached;
 
 	if (fraction < 0) {
 		fraction += SECOND;
 		second--;
 	}
-	if (second != wall->second || !wall->prefix_length)
-		wall_fill_prefix(wall, second);
-	text_add_bytes(text, wall->prefix, wall->prefix_length);
+	cached = wall_find(wall, second);
+	text_add_bytes(text, cached->prefix, cached->length);
 	text_add_padded(text, fraction, 9);
 	text_add_char(text, 'Z');
 }

@@ -12,9 +12,12 @@
 
 struct wall {
 	int64_t offset;			/* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
-	int64_t second;			/* the second that prefix shows */
-	char prefix[24];		/* "2026-01-31T23:59:59.", formatted once a second */
-	uint32_t prefix_length;		/* 0: nothing cached */
+	struct wall_second {
+		int64_t second;		/* that prefix shows */
+		char prefix[24];	/* "2026-01-31T23:59:59.", formatted once a second */
+		uint32_t length;	/* 0: nothing cached */
+	} seconds[2];			/* an event has its own time and that of its process's birth */
+	int latest;			/* the one that was used last; the other is given up first */
 };
 
 /*
@@ -28,5 +31,6 @@ int64_t wall_from_boot(const struct wall *wall, uint64_t boot);
 void wall_format(struct wall *wall, struct text *text, uint64_t boot);
 /* CLOCK_BOOTTIME now, in ns. */
 uint64_t wall_boot_now(void);
+uint64_t wall_tick(void);		/* the kernel's jiffy, nanoseconds */
 
 #endif

@@ -60,6 +60,8 @@ static void on_open(struct recorder *recorder, const struct entry *entry, const 
 		file->failures++;
 		return;
 	}
+	if (S_ISREG(open->mode) && open->size > file->size)
+		file->size = open->size;
 	if (open->state & OPEN_CREATED)
 		file->creates++;
 	if (open->flags & O_PATH)

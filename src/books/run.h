@@ -147,7 +147,7 @@ struct run_file {
 	u32 reads, writes;	/* opens for it */
 	u32 creates, removes, failures;
 	u32 processes;
-	u64 size;		/* largest seen at an open or a removal; 0: not known */
+	u64 size;		/* largest seen at an open; what is written after its last open is not in it; 0: not known */
 };
 
 /* What the run, or its machine, was given. 0: no limit, or not known. */

@@ -159,7 +159,7 @@ static const struct store_column file_columns[] = {
 	COLUMN(run_file, removes, STORE_PLAIN, "times it was removed"),
 	COLUMN(run_file, failures, STORE_PLAIN, "opens that failed"),
 	COLUMN(run_file, processes, STORE_PLAIN, "of the tool that touched it"),
-	COLUMN(run_file, size, STORE_PLAIN, "largest seen, bytes; 0: not known"),
+	COLUMN(run_file, size, STORE_PLAIN, "largest it was when opened, bytes; 0: not known"),
 };
 
 #define COLUMNS(list) .columns = list, .column_count = sizeof(list) / sizeof(list[0])

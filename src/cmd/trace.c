@@ -24,7 +24,7 @@ struct trace_settings {
 	struct filter_settings filter;
 	bool json, tree, strict, unmasked;
 	struct option_list fields;
-	uint64_t duration, ring_size;
+	uint64_t duration, interval, ring_size;
 	const char *mask_file;
 };
 
@@ -151,12 +151,13 @@ static bool take_turn(void *context, u64 now, u64 *next)
 	return output_flush(&trace->output) && !output_reader_left();
 }
 
-static void watch(struct trace *trace, struct kernel *kernel, struct child *child, u64 duration)
+static void watch(struct trace *trace, struct kernel *kernel, struct child *child, const struct trace_settings *settings)
 {
 	watch_run(&(struct watch){
 		.kernel = kernel,
 		.child = child,
-		.end = duration ? trace->balance.started + duration : ~0ULL,
+		.end = settings->duration ? trace->balance.started + settings->duration : ~0ULL,
+		.interval = settings->interval,
 		.deliver = deliver,
 		.turn = take_turn,
 		.context = trace,
@@ -226,7 +227,7 @@ static int run(const struct trace_settings *settings, struct trace *trace, struc
 	trace->balance.started = wall_boot_now();
 	watch_go_first();
 	child_release(child);
-	watch(trace, kernel, child, settings->duration);
+	watch(trace, kernel, child, settings);
 	status = finish(trace, kernel, settings, child);
 	kernel_close(kernel);
 	return status;
@@ -303,6 +304,9 @@ static const struct option options[] = {
 	  .help = "show execs with all their ancestors" },
 	{ .name = "for", .type = OPTION_DURATION, .offset = offsetof(struct trace_settings, duration), .min = 1,
 	  .max = INT64_MAX, .argument = "DURATION", .help = "end after this long: 10s, 5m, 1h30m" },
+	{ .name = "interval", .letter = 'i', .type = OPTION_DURATION, .offset = offsetof(struct trace_settings, interval),
+	  .min = 100000000, .max = INT64_MAX, .argument = "DURATION",
+	  .help = "tell of drop, flow and live, which are added up, this often (default 1s)" },
 	SCOPE_OPTIONS(struct trace_settings),
 	{ .name = "ring-size", .type = OPTION_SIZE, .offset = offsetof(struct trace_settings, ring_size), .min = 65536,
 	  .max = 1 << 30, .argument = "SIZE", .help = "memory of each lane, a power of two (default 2M for life, 4M for bulk)" },
@@ -321,6 +325,7 @@ static const struct example examples[] = {
 	{ "sonde trace exec exit --json -- make -j2", "run make, and only watch what it starts" },
 	{ "sonde trace connect close --container web", "connections of one container" },
 	{ "sonde trace open -f 'file.path startswith \"/etc\" and error.code == EACCES'", "files below /etc that were refused" },
+	{ "sonde trace flow live --interval 5s", "who talks to whom now, and how much" },
 	{ "sonde trace exec -o process.pid,user.name,command_args", "choose the columns" },
 	{ "sonde trace exec --tree --for 10s", "ten seconds of execs with their ancestors" },
 	{ 0 }

@@ -7,7 +7,7 @@
 
 #define WAIT_NS 50000000ULL
 #define BATCH 8192
-#define FOLD_NS 1000000000ULL
+#define INTERVAL_NS 1000000000ULL
 
 static int milliseconds_until(u64 time)
 {
@@ -18,7 +18,7 @@ static int milliseconds_until(u64 time)
 
 void watch_run(const struct watch *watch)
 {
-	u64 folded = wall_boot_now();
+	u64 folded = wall_boot_now(), interval = watch->interval ? watch->interval : INTERVAL_NS;
 
 	while (!stop_asked() && !child_ended(watch->child)) {
 		u64 now = wall_boot_now(), next = now + WAIT_NS;
@@ -29,7 +29,7 @@ void watch_run(const struct watch *watch)
 		if (next > watch->end)
 			next = watch->end;
 		count = lanes_drain(kernel_lanes(watch->kernel), watch->deliver, watch->context, BATCH);
-		if (now - folded >= FOLD_NS) {
+		if (now - folded >= interval) {
 			kernel_fold(watch->kernel, watch->deliver, watch->context);
 			folded = now;
 		}

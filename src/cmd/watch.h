@@ -9,6 +9,7 @@ struct watch {
 	struct kernel *kernel;
 	struct child *child;	/* ends with it, if there is one */
 	u64 end;		/* and not later than this (CLOCK_BOOTTIME); ~0: no limit */
+	u64 interval;		/* at which what is added up in the kernel is told of; 0: a second */
 	lanes_deliver *deliver;
 	/* After each drain. `next` is when to come back at the latest, it may be set earlier. False: enough. */
 	bool (*turn)(void *context, u64 now, u64 *next);

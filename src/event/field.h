@@ -16,6 +16,7 @@ enum field_type {
 	FIELD_TIME,		/* CLOCK_BOOTTIME ns: RFC 3339 */
 	FIELD_NUMBERS,		/* of 64 bits, one after the other: for conditions alone */
 	FIELD_ADDRESS,		/* of the Internet, IPv4 or IPv6: a string */
+	FIELD_JSON,		/* made by its getter: bytes as JSON, plain for people */
 };
 
 /* How a text column shows it; JSON has the plain number. */
@@ -37,6 +38,7 @@ struct value {
 			u16 family;
 		};
 	};
+	struct bytes plain;	/* of FIELD_JSON */
 	char scratch[256];	/* where a getter may put the bytes it makes */
 };
 

@@ -239,5 +239,7 @@ bool get_file_group(const struct event *event, struct value *value)
 
 bool get_file_size(const struct event *event, struct value *value)
 {
+	if (event->record->kind == KIND_open)
+		return S_ISREG(OPEN(event)->mode) && value_number(value, OPEN(event)->size);
 	return CHANGE(event)->operation == CHANGE_TRUNCATE && value_number(value, CHANGE(event)->size);
 }

@@ -42,6 +42,9 @@ static void add_value(struct plan *plan, struct text *out, const struct field *f
 	case FIELD_STRING:
 		escape_json_quoted(out, value->bytes.data, value->bytes.length);
 		break;
+	case FIELD_JSON:
+		text_add_bytes(out, value->bytes.data, value->bytes.length);
+		break;
 	case FIELD_WORDS:
 		add_words(out, &value->bytes);
 		break;
@@ -88,8 +91,20 @@ static void move_to(struct text *out, const char *before, const char *name)
 	text_add_bytes(out, "\":", 2);
 }
 
+static void add_joint(struct plan_joint *joint, struct text *out, const char *before, const char *name)
+{
+	if (joint->before != before) {
+		text_reset(&joint->text);
+		move_to(&joint->text, before, name);
+		joint->before = before;
+	}
+	text_add_bytes(out, joint->text.data, joint->text.length);
+}
+
 void json_event(struct plan *plan, struct text *out, const struct event *event)
 {
+	const struct field **rows = plan->rows[event->record->kind];
+	struct plan_joint *joints = plan->joints[event->record->kind];
 	const char *before = "time";
 	struct value value;
 
@@ -98,12 +113,12 @@ void json_event(struct plan *plan, struct text *out, const struct event *event)
 	text_add(out, "\",\"time\":\"");
 	wall_format(&plan->wall, out, event->record->time);
 	text_add_char(out, '"');
-	for (const struct field **row = plan->rows[event->record->kind]; *row; row++) {
-		if (!field_get(*row, event, &value))
+	for (size_t i = 0; rows[i]; i++) {
+		if (!field_get(rows[i], event, &value))
 			continue;
-		move_to(out, before, (*row)->name);
-		add_value(plan, out, *row, &value);
-		before = (*row)->name;
+		add_joint(&joints[i], out, before, rows[i]->name);
+		add_value(plan, out, rows[i], &value);
+		before = rows[i]->name;
 	}
 	for (; *before; before++)
 		if (*before == '.')

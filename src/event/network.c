@@ -13,15 +13,11 @@ static bool is_ip(const struct event *event)
 	return NET(event)->transport != NET_UNIX;
 }
 
-const struct word words_transport[] = {
-	{ "tcp", NET_TCP, 0 }, { "udp", NET_UDP, 0 }, { "unix", NET_UNIX, 0 }, { "icmp", NET_ICMP, 0 }, { NULL, 0, 0 },
-};
-
 bool get_network_transport(const struct event *event, struct value *value)
 {
 	if (event->record->kind == KIND_drop)
 		return drop_transport(event, value);
-	return value_text(value, word_of(words_transport, NET(event)->transport));
+	return value_text(value, word_transport(NET(event)->transport));
 }
 
 const struct word words_family[] = {

@@ -35,6 +35,7 @@ int plan_make(struct plan *plan, char *const *names, size_t count, const char **
 		for (size_t i = 0; i < field_count; i++)
 			if (plan->chosen ? wanted[i] && fields[i].kinds >> kind & 1 : fields[i].shown >> kind & 1)
 				plan->rows[kind][at++] = &fields[i];
+		plan->joints[kind] = xcalloc(at + 1, sizeof(*plan->joints[kind]));
 	}
 	free(wanted);
 	return 0;
@@ -42,6 +43,12 @@ int plan_make(struct plan *plan, char *const *names, size_t count, const char **
 
 void plan_free(struct plan *plan)
 {
-	for (u32 kind = 0; kind < KIND_MAX; kind++)
+	for (u32 kind = 0; kind < KIND_MAX; kind++) {
+		if (!plan->rows[kind])
+			continue;
+		for (size_t i = 0; plan->rows[kind][i]; i++)
+			text_free(&plan->joints[kind][i].text);
+		free(plan->joints[kind]);
 		free(plan->rows[kind]);
+	}
 }

@@ -8,9 +8,16 @@
 #include "base/wall.h"
 #include "event/field.h"
 
+/* What stands in JSON between two fields, kept because the same two follow each other in nearly every event. */
+struct plan_joint {
+	const char *before;		/* name of the field in front; NULL: nothing kept yet */
+	struct text text;
+};
+
 struct plan {
 	struct wall wall;
 	const struct field **rows[KIND_MAX];	/* NULL-terminated */
+	struct plan_joint *joints[KIND_MAX];	/* one in front of each row */
 	bool chosen;				/* by name: text shows just these */
 };
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "wire/net.h"
+
 const char *word_errno(int error)
 {
 	return strerrorname_np(error);
@@ -58,6 +60,15 @@ const char *word_loss(int cause)
 	};
 
 	return cause >= 0 && cause < LOSS_CAUSES ? names[cause] : NULL;
+}
+
+const struct word words_transport[] = {
+	{ "tcp", NET_TCP, 0 }, { "udp", NET_UDP, 0 }, { "unix", NET_UNIX, 0 }, { "icmp", NET_ICMP, 0 }, { NULL, 0, 0 },
+};
+
+const char *word_transport(unsigned int transport)
+{
+	return word_of(words_transport, transport);
 }
 
 const char *word_failure(int site)

@@ -1,10 +1,11 @@
 /* The sensor of dropped packets: which reasons are no news, and the sums that its program folds. */
+#include <bpf/bpf.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "kernel/drop.h"
-#include "kernel/folding.h"
+#include "kernel/grace.h"
 #include "kernel/sensor.h"
 #include "kernel/symbols.h"
 #include "kernel/types.h"
@@ -106,26 +107,58 @@ static int tell(const struct drop_key *key, const struct drop_sum *sum, lanes_de
 	return 1;
 }
 
+struct walk {
+	struct drop_key *keys;
+	u64 *locations;
+	size_t count;
+};
+
+/* All keys of an epoch, taken down before any is deleted: deleting would confuse the walk. */
+static void list_keys(int fd, u32 epoch, struct walk *walk)
+{
+	struct drop_key key, *previous = NULL;
+
+	while (walk->count < FLOWS && !bpf_map_get_next_key(fd, previous, &key)) {
+		if (key.epoch == epoch) {
+			walk->keys[walk->count] = key;
+			walk->locations[walk->count++] = key.location;
+		}
+		previous = &key;
+	}
+}
+
+/* As histograms are read (hist_maps.c): the epoch is turned, whoever writes the old one is waited for. */
 static long fold(struct bpf_object *object, lanes_deliver *deliver, void *context)
 {
-	struct folding folding = { .map = "drops", .epoch = "drop_epoch", .key_size = sizeof(struct drop_key),
-				   .epoch_at = offsetof(struct drop_key, epoch), .room = FLOWS };
-	long told = folding_turn(&folding, object);
+	int fd = bpf_object__find_map_fd_by_name(object, "drops");
+	int epochs = bpf_object__find_map_fd_by_name(object, "drop_epoch");
+	u32 zero = 0, old, next;
+	struct walk walk = { 0 };
 	struct drop_sum sum;
-	u64 *locations;
+	long told = 0;
 
-	if (told || !folding.count)
+	if (bpf_map_get_next_key(fd, NULL, &(struct drop_key){ 0 }))
+		return 0;
+	if (bpf_map_lookup_elem(epochs, &zero, &old))
+		return -errno;
+	next = !old;
+	walk.keys = calloc(FLOWS, sizeof(*walk.keys));
+	walk.locations = calloc(FLOWS, sizeof(*walk.locations));
+	if (!walk.keys || !walk.locations || bpf_map_update_elem(epochs, &zero, &next, BPF_ANY)) {
+		told = -ENOMEM;
 		goto out;
-	locations = xcalloc(folding.count, sizeof(*locations));
-	for (size_t i = 0; i < folding.count; i++)
-		locations[i] = ((const struct drop_key *)folding_key(&folding, i))->location;
-	symbols_find(locations, folding.count);
-	free(locations);
-	for (size_t i = 0; i < folding.count; i++)
-		if (folding_take(&folding, i, &sum))
-			told += tell(folding_key(&folding, i), &sum, deliver, context);
+	}
+	grace_wait();
+	list_keys(fd, old, &walk);
+	symbols_find(walk.locations, walk.count);
+	for (size_t i = 0; i < walk.count; i++) {
+		if (!bpf_map_lookup_elem(fd, &walk.keys[i], &sum))
+			told += tell(&walk.keys[i], &sum, deliver, context);
+		bpf_map_delete_elem(fd, &walk.keys[i]);
+	}
 out:
-	folding_free(&folding);
+	free(walk.keys);
+	free(walk.locations);
 	return told;
 }
 

@@ -126,7 +126,7 @@ static const struct rung rungs[] = {
 	{ .name = "fexit", .programs = { "failed_execve_fexit", "failed_execveat_fexit" } },
 	{ .name = "kprobe", .programs = { "failed_execve_kprobe", "failed_execveat_kprobe" } },
 	{ .name = "libc", .programs = { "failed_execve_libc" }, .optional = { "failed_execveat_libc" },
-	  .attach = attach_libc,
+	  .attach = attach_libc, .slow_end = true,
 	  .blind = "failures in programs that do not use the system's C library: static ones, most containers, Go" },
 	{ 0 }
 };

@@ -1,13 +1,16 @@
 /* The sensor of datagrams: the sums that its programs fold. */
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "kernel/folding.h"
+#include "base/wall.h"
+#include "kernel/grace.h"
 #include "kernel/root_cgroup.h"
 #include "kernel/sensor.h"
 #include "wire/flow.h"
 
-#define FLOWS 16384		/* at once, between two looks */
 #define READINGS 4096		/* threads that read at the same time */
 
 static bool is_mapped(const u8 *address)
@@ -18,9 +21,9 @@ static bool is_mapped(const u8 *address)
 }
 
 /* As records have them: what is known of one end decides for both. */
-static void set_addresses(struct connection_record *record, const struct flow_key *key, const struct flow_sum *sum)
+static void set_addresses(struct connection_record *record, const struct flow_slot *slot)
 {
-	const u8 *local = (const u8 *)sum->local, *peer = (const u8 *)key->peer;
+	const u8 *local = (const u8 *)slot->local, *peer = (const u8 *)slot->key.peer;
 
 	if (is_mapped(local) || is_mapped(peer)) {
 		record->family = AF_INET;
@@ -31,53 +34,97 @@ static void set_addresses(struct connection_record *record, const struct flow_ke
 		memcpy(record->local, local, sizeof(record->local));
 		memcpy(record->peer, peer, sizeof(record->peer));
 	}
-	record->local_port = key->transport == NET_UDP ? sum->local_port : 0;
-	record->peer_port = key->peer_port;
+	record->local_port = slot->local_port;
+	record->peer_port = slot->key.peer_port;
 }
 
-static void tell(const struct flow_key *key, const struct flow_sum *sum, lanes_deliver *deliver, void *context)
+static void tell(const struct flow_slot *slot, u64 tick, lanes_deliver *deliver, void *context)
 {
+	u64 duration = (slot->last_tick - slot->first_tick) * tick;
 	struct connection_record record = {
-		.record = { .kind = KIND_flow, .size = sizeof(record), .time = sum->last, .start = sum->start, .pid = key->pid,
-			    .tid = sum->tid, .uid = sum->uid, .gid = sum->gid, .cgroup = sum->cgroup },
-		.transport = key->transport,
-		.network_namespace = sum->network_namespace,
-		.duration_ns = sum->last - sum->first,
-		.sent = sum->sent,
-		.received = sum->received,
-		.segments_sent = sum->packets_sent,
-		.segments_received = sum->packets_received,
-		.cookie = sum->cookie,
+		.record = { .kind = KIND_flow, .size = sizeof(record), .time = slot->first + duration, .start = slot->start,
+			    .pid = slot->key.pid, .tid = slot->tid, .uid = slot->uid, .gid = slot->gid,
+			    .cgroup = slot->cgroup },
+		.transport = slot->key.transport,
+		.network_namespace = slot->network_namespace,
+		.duration_ns = duration,
+		.sent = slot->sent,
+		.received = slot->received,
+		.segments_sent = slot->packets_sent,
+		.segments_received = slot->packets_received,
+		.cookie = slot->cookie,
 	};
 
-	set_addresses(&record, key, sum);
+	set_addresses(&record, slot);
 	deliver(context, &record, sizeof(record));
+}
+
+/* What one half of the slots holds; nobody writes there any more. */
+static long take_half(struct flow_slot *slots, u64 used, lanes_deliver *deliver, void *context)
+{
+	u64 tick = wall_tick();
+	long told = 0;
+
+	if (used > FLOW_SLOTS)
+		used = FLOW_SLOTS;
+	for (u64 i = 0; i < used; i++) {
+		if (slots[i].first) {
+			tell(&slots[i], tick, deliver, context);
+			told++;
+		}
+		memset(&slots[i], 0, sizeof(slots[i]));
+	}
+	return told;
+}
+
+static void *map_memory(struct bpf_object *object, const char *name, size_t size)
+{
+	int fd = bpf_object__find_map_fd_by_name(object, name);
+
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
 
 static long fold(struct bpf_object *object, lanes_deliver *deliver, void *context)
 {
-	struct folding folding = { .map = "flows", .epoch = "flow_epoch", .key_size = sizeof(struct flow_key),
-				   .epoch_at = offsetof(struct flow_key, epoch), .room = FLOWS };
-	long told = folding_turn(&folding, object);
-	struct flow_sum sum;
+	const size_t size = 2 * FLOW_SLOTS * sizeof(struct flow_slot), books_size = sysconf(_SC_PAGESIZE);
+	struct flow_books *books = map_memory(object, "flow_books", books_size);
+	struct flow_slot *slots = map_memory(object, "flow_slots", size);
+	long told = 0;
+	u32 old;
 
-	for (size_t i = 0; i < folding.count; i++)
-		if (folding_take(&folding, i, &sum)) {
-			tell(folding_key(&folding, i), &sum, deliver, context);
-			told++;
-		}
-	folding_free(&folding);
+	if (books == MAP_FAILED || slots == MAP_FAILED) {
+		told = -errno;
+		goto out;
+	}
+	old = books->turn & 1;
+	if (!books->used[old])
+		goto out;
+	__atomic_store_n(&books->turn, books->turn + 1, __ATOMIC_SEQ_CST);
+	grace_wait();
+	told = take_half(slots + old * FLOW_SLOTS, books->used[old], deliver, context);
+	books->used[old] = 0;
+out:
+	if (slots != MAP_FAILED)
+		munmap(slots, size);
+	if (books != MAP_FAILED)
+		munmap(books, books_size);
 	return told;
 }
 
+#define SENT_BLIND "what is sent past IP, through packet sockets, and what the kernel itself sends"
+
 static const struct rung sent_rungs[] = {
-	{ .name = "cgroup", .programs = { "flow_sent" }, .attach = root_cgroup_attach,
-	  .blind = "what is sent past IP, through packet sockets, and what the kernel itself sends" },
+	{ .name = "cgroup", .programs = { "flow_sent" }, .attach = root_cgroup_attach, .blind = SENT_BLIND },
+	{ .name = "cgroup-read", .programs = { "flow_sent_read" }, .attach = root_cgroup_attach, .blind = SENT_BLIND },
 	{ 0 }
 };
 
+#define PEEK_BLIND "that a program only looked (MSG_PEEK) at an ICMP message, which counts as read"
+
 static const struct rung received_rungs[] = {
-	{ .name = "length", .programs = { "flow_received", "flow_from4", "flow_from6" }, .attach = root_cgroup_attach,
+	{ .name = "fentry", .programs = { "flow_consumed_fentry", "flow_received_icmp" }, .blind = PEEK_BLIND },
+	{ .name = "kprobe", .programs = { "flow_consumed_kprobe", "flow_received_icmp" }, .blind = PEEK_BLIND },
+	{ .name = "length", .programs = { "flow_received", "flow_from4", "flow_from6", "flow_from_icmp" }, .attach = root_cgroup_attach,
 	  .blind = "the sender, where a socket that has no peer is read without asking for the address; the number of "
 		   "datagrams that are read as one (UDP_GRO)" },
 	{ 0 }
@@ -90,11 +137,18 @@ static const struct point points[] = {
 	{ 0 }
 };
 
+static bool is_loaded(struct bpf_object *object, const char *program)
+{
+	return bpf_program__autoload(bpf_object__find_program_by_name(object, program));
+}
+
 static int prepare(struct bpf_object *object)
 {
-	bool wanted = bpf_program__autoload(bpf_object__find_program_by_name(object, "flow_sent"));
+	bool wanted = is_loaded(object, "flow_sent") || is_loaded(object, "flow_sent_read");
 
-	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "flows"), wanted ? FLOWS : 1);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "flow_slots"), wanted ? 2 * FLOW_SLOTS : 1);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "flow_places"), wanted ? FLOW_PLACES : 1);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "flow_known"), wanted ? FLOW_SLOTS : 1);
 	return bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "flow_readings"), wanted ? READINGS : 1);
 }
 

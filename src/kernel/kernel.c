@@ -13,10 +13,13 @@
 
 #include "base/alloc.h"
 #include "base/message.h"
+#include "base/wall.h"
 #include "kernel/choose.h"
+#include "kernel/linger.h"
 #include "kernel/object.h"
 
 #define LINKS_MAX 96
+#define SLOW_MAX 4
 #define LIFE_SIZE (2 << 20)
 #define BULK_SIZE (4 << 20)
 #define UNUSED_SIZE 4096
@@ -29,6 +32,8 @@ struct kernel {
 	struct bpf_object *object;
 	struct bpf_link *links[LINKS_MAX];
 	size_t link_count;
+	int slow[SLOW_MAX];	/* descriptors of links that take long to end */
+	size_t slow_count;
 	struct lanes *lanes;
 	struct taken taken[POINTS_MAX];
 	size_t taken_count;
@@ -89,6 +94,10 @@ static size_t size_lane(struct bpf_object *object, const char *name, size_t want
 	return size;
 }
 
+/* So often is asked how full a lane is on its way to the mark. */
+#define WAKE_STEPS 16
+#define WAKE_STEP_MAX 4096
+
 /* At a quarter of a lane its reader is woken ahead of its time. */
 static size_t find_mark(const struct kernel *kernel)
 {
@@ -108,8 +117,12 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 	settings->self = getpid();
 	settings->page_size = sysconf(_SC_PAGESIZE);
 	settings->wake_bytes = find_mark(kernel);
+	settings->wake_step = settings->wake_bytes / WAKE_STEPS;
+	if (settings->wake_step > WAKE_STEP_MAX)
+		settings->wake_step = WAKE_STEP_MAX;
 	settings->kinds = options->kinds;
 	settings->stack_size = features->stack_size;
+	settings->tick_ns = wall_tick();
 	memcpy(settings->controllers, features->controllers, sizeof(settings->controllers));
 }
 
@@ -182,13 +195,15 @@ static int attach_program(struct kernel *kernel, const struct rung *rung, struct
 		count = links[0] ? 1 : -errno;
 	}
 	kernel->link_count += count > 0 ? count : 0;
+	if (rung->slow_end && count == 1 && kernel->slow_count < SLOW_MAX)
+		kernel->slow[kernel->slow_count++] = bpf_link__fd(links[0]);
 	return count < 0 ? count : 0;
 }
 
 static int attach_point(struct kernel *kernel, struct taken *taken)
 {
 	const struct rung *rung = taken->rung;
-	size_t before = kernel->link_count;
+	size_t before = kernel->link_count, slow = kernel->slow_count;
 
 	for (const char *const *name = rung->programs; *name; name++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);
@@ -204,6 +219,7 @@ static int attach_point(struct kernel *kernel, struct taken *taken)
 			 why ? why : "");
 		while (kernel->link_count > before)
 			bpf_link__destroy(kernel->links[--kernel->link_count]);
+		kernel->slow_count = slow;
 		strike(taken, text);
 		return -EAGAIN;
 	}
@@ -316,10 +332,16 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 	return NULL;
 }
 
+/* What lingers is switched off first, when our own descriptor is closed; only its memory is still there for a while. */
 void kernel_detach(struct kernel *kernel)
 {
+	int held = kernel->slow_count ? linger_for(kernel->slow, kernel->slow_count) : -1;
+
 	while (kernel->link_count)
 		bpf_link__destroy(kernel->links[--kernel->link_count]);
+	kernel->slow_count = 0;
+	if (held >= 0)
+		close(held);
 }
 
 void kernel_close(struct kernel *kernel)

@@ -1,6 +1,4 @@
 /* The sensors of the network. */
-#include <time.h>
-
 #include "kernel/root_cgroup.h"
 #include "kernel/sensor.h"
 #include "wire/settings.h"
@@ -68,11 +66,7 @@ static int net_prepare(struct bpf_object *object)
 	bool wanted = is_loaded(object, "tcp_btf") || is_loaded(object, "tcp_raw");
 	size_t size;
 	struct settings *settings = (struct settings *)bpf_map__initial_value(rodata, &size);
-	struct timespec tick;
 
-	/* what the coarse clocks go by */
-	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
-	settings->tick_ns = tick.tv_nsec;
 	bpf_program__set_type(program, BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
 	bpf_program__set_expected_attach_type(program, CGROUP_UNIX_CONNECT);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "connections"), wanted ? CONNECTIONS : 1);

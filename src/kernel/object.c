@@ -1,10 +1,11 @@
 /*
- * The object lies in the binary as gzip made it, a sixth of its size, and is there whole only while libbpf takes it
+ * An object lies in the binary as gzip made it, a sixth of its size, and is there whole only while libbpf takes it
  * apart. libbpf's messages are kept instead of printed: the line that matters is quoted where a person is told why a
  * rung was refused.
  */
 #include "kernel/object.h"
 
+#include <bpf/btf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <endian.h>
@@ -17,6 +18,7 @@
 #include "kernel/thin.h"
 
 EMBED(object_packed, "build/bpf/sonde.o.gz");
+EMBED(policy_packed, "build/bpf/policy.o.gz");
 
 static char said[160], refused[64];
 
@@ -79,16 +81,16 @@ const char *object_refused(void)
 }
 
 /* NULL with errno; the caller frees. */
-static void *unpack(size_t *size)
+static void *unpack(const char *packed, const char *end, size_t *size)
 {
 	enum { GZIP = 16 };	/* zlib: with gzip's header */
-	size_t length = object_packed_end - object_packed;
-	z_stream stream = { .next_in = (unsigned char *)object_packed, .avail_in = length };
+	size_t length = end - packed;
+	z_stream stream = { .next_in = (unsigned char *)packed, .avail_in = length };
 	uint32_t whole;
 	void *elf;
 
 	/* The last four bytes say how long it was. */
-	memcpy(&whole, object_packed + length - sizeof(whole), sizeof(whole));
+	memcpy(&whole, packed + length - sizeof(whole), sizeof(whole));
 	*size = le32toh(whole);
 	elf = malloc(*size);
 	if (!elf || inflateInit2(&stream, MAX_WBITS + GZIP) != Z_OK) {
@@ -107,18 +109,18 @@ static void *unpack(size_t *size)
 	return elf;
 }
 
-struct bpf_object *object_open(struct settings **settings)
+/* No program is chosen yet. */
+static struct bpf_object *open_packed(const char *name, const char *packed, const char *end, const char *target)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "sonde");
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);
 	struct bpf_object *object;
 	struct bpf_program *program;
-	struct bpf_map *rodata;
 	void *elf;
 	size_t size;
 	int error;
 
 	libbpf_set_print(keep_message);
-	elf = unpack(&size);
+	elf = unpack(packed, end, &size);
 	if (!elf)
 		return NULL;
 	object = bpf_object__open_mem(elf, size, &options);
@@ -127,22 +129,75 @@ struct bpf_object *object_open(struct settings **settings)
 	errno = error;
 	if (!object)
 		return NULL;
-	thin_for(object);
+	thin_for(object, target);
 	bpf_object__for_each_program(program, object)
 		bpf_program__set_autoload(program, false);
-	/* .rodata holds the settings and nothing else: asserted by their sizes. */
-	rodata = bpf_object__find_map_by_name(object, "sonde.rodata");
-	*settings = rodata ? (struct settings *)bpf_map__initial_value(rodata, &size) : NULL;
-	if (!*settings || size != sizeof(**settings)) {
-		bpf_object__close(object);
-		errno = EINVAL;
-		return NULL;
-	}
 	return object;
+}
+
+/* Where a variable will be read from at load, if it is as long as it should be. */
+static void *find_constant(struct bpf_object *object, const char *map_name, const char *name, size_t expected)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, map_name);
+	const struct btf *btf = bpf_object__btf(object);
+	const struct btf_var_secinfo *variables;
+	const struct btf_type *section;
+	char *at;
+	size_t size;
+	int id;
+
+	at = map ? (char *)bpf_map__initial_value(map, &size) : NULL;
+	id = btf ? btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC) : -ENOENT;
+	if (!at || id < 0)
+		return NULL;
+	section = btf__type_by_id(btf, id);
+	variables = btf_var_secinfos(section);
+	for (u32 i = 0; i < btf_vlen(section); i++) {
+		const struct btf_type *variable = btf__type_by_id(btf, variables[i].type);
+
+		if (!strcmp(btf__name_by_offset(btf, variable->name_off), name) && variables[i].size == expected &&
+		    variables[i].offset + expected <= size)
+			return at + variables[i].offset;
+	}
+	return NULL;
+}
+
+const struct settings *object_settings(struct bpf_object *object)
+{
+	return find_constant(object, "sonde.rodata", "settings", sizeof(struct settings));
+}
+
+struct bpf_object *object_open(struct settings **settings)
+{
+	struct bpf_object *object = open_packed("sonde", object_packed, object_packed_end, NULL);
+
+	if (!object)
+		return NULL;
+	*settings = (struct settings *)object_settings(object);
+	if (*settings)
+		return object;
+	bpf_object__close(object);
+	errno = EINVAL;
+	return NULL;
+}
+
+struct bpf_object *object_open_policy(const char *target, struct settings **settings, struct policy_config **config)
+{
+	struct bpf_object *object = open_packed("policy", policy_packed, policy_packed_end, target);
+
+	if (!object)
+		return NULL;
+	*settings = find_constant(object, "policy.rodata", "settings", sizeof(**settings));
+	*config = find_constant(object, "policy.rodata", "policy", sizeof(**config));
+	if (*settings && *config)
+		return object;
+	bpf_object__close(object);
+	errno = EINVAL;
+	return NULL;
 }
 
 void object_close(struct bpf_object *object)
 {
-	thin_for(NULL);
+	thin_for(NULL, NULL);
 	bpf_object__close(object);
 }

@@ -1,13 +1,21 @@
-/* The BPF object that is built into the binary. */
+/* The BPF objects that are built into the binary. */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
 
 #include <bpf/libbpf.h>
 
+#include "wire/policy_config.h"
 #include "wire/settings.h"
 
 /* Opens it, no program chosen yet. *settings is where .rodata will be read from at load. NULL with errno. */
 struct bpf_object *object_open(struct settings **settings);
+/* What the main object was told, also once it is loaded. */
+const struct settings *object_settings(struct bpf_object *object);
+/*
+ * The same of one hook of policies. `target`: a kernel function that one of its programs is to be attached to by
+ * type, as BTF has it; NULL: none.
+ */
+struct bpf_object *object_open_policy(const char *target, struct settings **settings, struct policy_config **config);
 void object_close(struct bpf_object *object);
 
 /* What libbpf or the verifier said last, cut to one line; "" if nothing. Forgotten with object_said_clear. */

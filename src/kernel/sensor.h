@@ -25,6 +25,7 @@ struct rung {
 	const char *lacks;		/* what a kernel without it cannot do, for a person; NULL: "this kernel has no FUNCTION" */
 	enum rung_cost cost;
 	const char *blind;		/* what this rung does not see, for a person; NULL: nothing known */
+	bool slow_end;			/* the kernel takes long to take it away */
 	/* NULL: by the program's section name. Returns a link, or NULL with errno set and maybe *why (static). */
 	struct bpf_link *(*attach)(struct bpf_program *program, const char **why);
 	/* Instead, to many places. Returns how many links it made, or -errno with none left and maybe *why (static). */

@@ -37,10 +37,12 @@ struct thin {
 };
 
 static const struct bpf_object *loaded;
+static char loaded_target[128];
 
-void thin_for(const struct bpf_object *object)
+void thin_for(const struct bpf_object *object, const char *target)
 {
 	loaded = object;
+	snprintf(loaded_target, sizeof(loaded_target), "%s", target ? target : "");
 }
 
 static u64 hash(const char *name, size_t length)
@@ -91,7 +93,7 @@ static int list_wanted(struct thin *thin)
 		error = want(thin, btf__name_by_offset(ours, btf__type_by_id(ours, id)->name_off));
 	bpf_object__for_each_program(program, loaded)
 		error = error ? error : want_target(thin, bpf_program__section_name(program));
-	return error;
+	return error ? error : want(thin, loaded_target);
 }
 
 static const struct btf_type *type_of(const struct thin *thin, u32 id)

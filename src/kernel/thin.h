@@ -4,7 +4,7 @@
 
 #include <bpf/libbpf.h>
 
-/* Whose programs are loaded next. */
-void thin_for(const struct bpf_object *object);
+/* Whose programs are loaded next, and a function that one of them is attached to beside those its sections name. */
+void thin_for(const struct bpf_object *object, const char *target);
 
 #endif

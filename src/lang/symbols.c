@@ -97,7 +97,7 @@ static struct lang_symbol symbol_of(const struct field *field)
 	static const enum lang_type types[] = {
 		[FIELD_UNSIGNED] = LANG_NUMBER, [FIELD_SIGNED] = LANG_NUMBER, [FIELD_BOOL] = LANG_BOOL,
 		[FIELD_STRING] = LANG_STRING,	[FIELD_WORDS] = LANG_STRINGS, [FIELD_TIME] = LANG_NUMBER,
-		[FIELD_ADDRESS] = LANG_ADDRESS, [FIELD_NUMBERS] = LANG_NUMBERS,
+		[FIELD_ADDRESS] = LANG_ADDRESS, [FIELD_NUMBERS] = LANG_NUMBERS, [FIELD_JSON] = LANG_STRING,
 	};
 	struct lang_symbol symbol = {
 		.name = field->name, .type = types[field->type], .is_signed = field->type == FIELD_SIGNED, .kinds = field->kinds,

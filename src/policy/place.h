@@ -32,7 +32,9 @@ enum policy_stand_in {
 struct policy_place {
 	enum policy_rung rung;
 	enum policy_stand_in stand_in;	/* of RUNG_STAND_IN and RUNG_CGROUP */
-	char target[96];		/* as the kernel calls it: __x64_sys_openat, bpf_lsm_file_open, sys_exit */
+	/* As the kernel calls it: __x64_sys_openat, file_open (LSM), a tracepoint; of RUNG_CALL the system call: openat. */
+	char target[96];
+	u32 parameters;			/* how many a function or a raw tracepoint has; the result lies behind them */
 	bool prevents;			/* deny works here */
 	bool late;			/* what it sees has been done already */
 	const char *lost;		/* what is not seen by it, for a person; NULL: nothing known */

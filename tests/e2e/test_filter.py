@@ -190,7 +190,7 @@ def test_mistakes(case):
     shown = usage("trace", "open", "-f", "file.path startswith '/etc' and proces.name == 'cat'")
     expect("column 33: there is no field proces.name; did you mean process.name?" in shown, shown)
     expect("\n" + " " * 34 + "^" * len("proces.name") + "\n" in shown, shown)
-    expect("file.size is a field of change" in usage("trace", "open", "-f", "file.size > 10"), "a field of others")
+    expect("file.new_path is a field of change" in usage("trace", "open", "-f", "file.new_path == 1"), "a field of others")
     expect("did you mean O_CREAT?" in usage("trace", "open", "-f", "file.flags == O_CREATE"), "a word")
     expect("empty" in usage("trace", "open", "-f", ""), "nothing")
     expect("expected" in usage("trace", "open", "-f", " "), "nothing but space")

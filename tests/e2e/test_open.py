@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import stat
 import subprocess
 import tempfile
 
@@ -28,7 +29,8 @@ def attempt(path, flags, mode=0o644, directory=None):
         return dict(told, error=error.errno)
     status = os.fstat(descriptor)
     told.update(error=0, path=os.readlink(b"/proc/self/fd/%d" % descriptor), descriptor=descriptor,
-                inode=status.st_ino, mode=status.st_mode & 0o7777)
+                inode=status.st_ino, mode=status.st_mode & 0o7777,
+                size=status.st_size if stat.S_ISREG(status.st_mode) else None)
     os.close(descriptor)
     return told
 
@@ -64,7 +66,7 @@ def check_opens(sonde, pid, told):
                          "error.type": errno.errorcode[one["error"]], "error.code": one["error"]})
         else:
             want.update({"file.path": lambda got, one=one: normal(got) == normal(as_text(one["path"])),
-                         "file.descriptor": one["descriptor"], "file.inode": one["inode"], "file.mode": one["mode"],
+                         "file.descriptor": one["descriptor"], "file.inode": one["inode"], "file.mode": one["mode"], "file.size": one.get("size"),
                          "file.created": one.get("created", False), "file.asked": None, "error.type": None})
         want["file.flags"] = lambda got, one=one: set(got) - {"O_LARGEFILE"} == flag_names(one["flags"])
         check_fields(record, want)

@@ -185,6 +185,7 @@ def test_files(case):
     equal(rows[b"sh", wanted.encode()]["writes"], 1, "writes by the shell")
     equal(rows[b"sh", wanted.encode()]["creates"], 1, "created by the shell")
     equal(rows[b"cat", wanted.encode()]["reads"], 1, "reads by cat")
+    equal(rows[b"cat", wanted.encode()]["size"], 2, "size of what cat read")
     equal(rows[b"rm", wanted.encode()]["removes"], 1, "removed by rm")
 
 

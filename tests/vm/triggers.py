@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -395,18 +396,61 @@ def dropped(_):
             "network.interface.name": "lo", "source.address": "127.0.0.1"}
 
 
-@trigger("flow")
-def sent_datagrams(_):
-    def work():
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.bind(("127.0.0.1", 7779))
-            for size in (0, 1000, 5000):
-                sender.sendto(bytes(size), ("127.0.0.1", 7780))
-
+def exchange(work):
+    """What a child does with datagrams, and its pid; they are told of with all others of their second."""
     pid, _, _ = child(work)
     time.sleep(1.2)
-    return {"process.pid": pid, "network.transport": "udp", "network.peer.address": "127.0.0.1", "network.peer.port": 7780,
-            "network.local.port": 7779, "network.io.sent": 6000, "network.packets.sent": 3}
+    return pid
+
+
+@trigger("flow")
+def datagrams_to_an_address(_):
+    def work():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            one.bind(("127.0.0.1", 7779))
+            other.bind(("127.0.0.1", 7780))
+            for size in (0, 1000, 5000):
+                one.sendto(bytes(size), ("127.0.0.1", 7780))
+                other.recvfrom(10)  # cut
+            other.sendto(bytes(300), ("127.0.0.1", 7779))
+            one.recvfrom(300, socket.MSG_PEEK)
+            one.recvfrom(1000)
+
+    return {"process.pid": exchange(work), "network.transport": "udp", "network.type": "ipv4",
+            "network.peer.address": "127.0.0.1", "network.peer.port": 7780, "network.local.address": "127.0.0.1",
+            "network.local.port": 7779, "network.io.sent": 6000, "network.packets.sent": 3, "network.io.received": 300,
+            "network.packets.received": 1}
+
+
+@trigger("flow")
+def datagrams_of_a_connected_socket(_):
+    def work():
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as one, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as other:
+            one.bind(("::1", 7781))
+            other.bind(("::1", 7782))
+            one.connect(("::1", 7782))
+            other.connect(("::1", 7781))
+            for size in (1, 1000, 9000):
+                other.send(bytes(size))
+                one.recv(9000)
+            one.send(bytes(300))
+            other.recv(10)
+
+    return {"process.pid": exchange(work), "network.transport": "udp", "network.type": "ipv6", "network.peer.address": "::1",
+            "network.peer.port": 7782, "network.local.port": 7781, "network.io.received": 10001,
+            "network.packets.received": 3, "network.io.sent": 300, "network.packets.sent": 1}
+
+
+@trigger("flow")
+def echo_through_a_raw_socket(_):
+    def work():
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+            raw.sendto(struct.pack("!BBHHH", 8, 0, 0xf7ff, 0, 0), ("127.0.0.1", 0))  # its own checksum
+            raw.recv(100)
+            raw.recv(100)
+
+    return {"process.pid": exchange(work), "network.transport": "icmp", "network.peer.address": "127.0.0.1",
+            "network.packets.sent": 1, "network.io.sent": 8, "network.packets.received": 2, "network.io.received": 16}
 
 
 @trigger("live")
