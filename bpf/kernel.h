@@ -489,7 +489,7 @@ struct sock {
 	u32 sk_mark;
 	int sk_err, sk_err_soft;
 	u16 sk_protocol;
-	u32 sk_max_ack_backlog;
+	u32 sk_ack_backlog, sk_max_ack_backlog;
 };
 
 struct inet_sock {
