@@ -5,7 +5,7 @@
 
 #define CGROUP_UNIX_CONNECT 49	/* enum bpf_attach_type; newer than the headers of Debian 12 */
 
-/* Connections that are open at once, before the ones used longest ago are forgotten: their owners and their ages. */
+/* Ends of connections at once whose owners and ages are known; more where the kernel can allocate for them (kernel.c). */
 #define CONNECTIONS 65536
 #define LISTENERS 8192
 
