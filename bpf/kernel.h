@@ -518,6 +518,7 @@ struct tcp_sock {
 	u32 total_retrans;
 	u32 srtt_us;
 	u32 snd_wnd;
+	u64 delivered_mstamp;
 	u32 chrono_start;
 	u32 chrono_stat[3];
 	u8 chrono_type : 2;
