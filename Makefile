@@ -17,8 +17,13 @@ WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -I. -Isrc -I$(B)/gen -DSONDE_VERSION='"$(VERSION)"' -MMD -MP
 LDFLAGS ?=
-# See src/kernel/thin.c.
-WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf
+# See src/kernel/thin.c and splice.c.
+WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf \
+	-Wl,--wrap=bpf_prog_load,-u,__wrap_bpf_prog_load
+# Tables for unwinding that nothing reads at run time; a debugger has its own from -g.
+BARE := -fno-asynchronous-unwind-tables
+# What nobody calls, most of it in the libraries, is left out of the program.
+LEAN := -Wl,--gc-sections
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
 LIBS = $(WRAP) -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
 ifdef STATIC
@@ -89,6 +94,14 @@ $(B)/bpf/%.o.gz: $(B)/bpf/%.o
 $(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz $(B)/bpf/policy.o.gz
 $(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
 
+# The system calls of this machine by name, as its headers have them; 32-bit ones where it can run such programs.
+CALLS := sed -n 's/^\#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/@(\1, \2)/p' | sort
+$(B)/gen/calls.h: | $(B)/tools
+	@mkdir -p $(@D)
+	@{ echo '#include <asm/unistd.h>' | $(CC) -E -dM - | $(CALLS) | sed 's/@/CALL/'; \
+		echo '#include <asm/unistd_32.h>' | $(CC) -E -dM - 2>/dev/null | $(CALLS) | sed 's/@/CALL32/'; } > $@
+$(O)/src/policy/tracing_name.o $(B)/san/src/policy/tracing_name.o: $(B)/gen/calls.h
+
 # Embedded as they are, so no compiler names them as something it read.
 $(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
 
@@ -97,10 +110,10 @@ $(O)/src/books/page.o $(B)/san/src/books/page.o: $(wildcard src/books/page/*)
 
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(BARE) -c $< -o $@
 
 $(O)/sonde: $(OBJECTS)
-	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(LEAN) $^ -o $@ $(LIBS)
 
 # --- tests ---
 

@@ -52,6 +52,7 @@ struct policy_member {
 
 struct policy_argument {
 	enum policy_type type;
+	bool assumed;			/* type follows from what it is compared with; the kernel's types have yet to say it */
 	int index;			/* parameter, from 0; of a tracepoint's format: the field */
 	const char *label;
 	int size_index;			/* parameter with the length, from 1; 0: none */
@@ -93,6 +94,7 @@ struct policy_hook {
 	const char *const *symbols;	/* of an uprobe: names, "name+0xOFFSET", "0xOFFSET" in the file, "@0xADDRESS"; NULL-terminated */
 	const u64 *counters;		/* where in the file the semaphore of each symbol is; NULL: there are none */
 	const char *const *targets;	/* list: of many functions or calls; NULL-terminated; NULL: `target` alone */
+	const char *pattern;		/* `targets` are the functions it fits (POSIX extended), found by policy_resolve; or NULL */
 	struct policy_argument *arguments;
 	u32 argument_count;
 	struct policy_argument *data;
@@ -136,8 +138,10 @@ struct policy_error {
 	char text[256], mend[256];
 };
 
-/* Reads whichever form the file is in. Refuses files that others may write. NULL: *error says why. */
+/* Reads whichever form the file is in. Refuses files that others may write, and incomplete ones. NULL: *error says why. */
 struct policy *policy_read(const char *file, struct policy_error *error);
+/* To look at only: what policy_read would refuse is noted. */
+struct policy *policy_look(const char *file, struct policy_error *error);
 /* The same from memory; `file` is for messages. */
 struct policy *policy_parse(const char *bytes, size_t length, const char *file, struct policy_error *error);
 void policy_free(struct policy *policy);

@@ -1,0 +1,342 @@
+/* Operators of matchArgs as conditions. NULL after a mistake. */
+#define _GNU_SOURCE
+
+#include <ctype.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "policy/tracing_match.h"
+
+#define TEXT_MOST 4096
+
+static const struct lang_symbol *symbol_of(struct match *match, enum policy_part part)
+{
+	return tracing_symbol(match->tracing, match->of, match->at, part);
+}
+
+static bool is_not(const struct match *match, const char **name)
+{
+	bool negated = !strncmp(match->operator, "Not", 3);
+
+	*name = match->operator+(negated ? 3 : 0);
+	return negated;
+}
+
+/* `exists(it) and not (...)`: what could not be read does not match. */
+static struct lang_node *negated(struct match *match, const struct lang_symbol *symbol, struct lang_node *node)
+{
+	struct tracing *tracing = match->tracing;
+	struct lang_node *exists = lang_node(tracing->tree, OP_EXISTS, lang_field(tracing->tree, symbol), NULL);
+
+	return tracing_both(tracing, exists, tracing_not(tracing, node));
+}
+
+static struct lang_node *compare(struct match *match, const struct lang_symbol *symbol, enum lang_op op, u64 number)
+{
+	return lang_node(match->tracing->tree, op, lang_field(match->tracing->tree, symbol),
+			 lang_number(match->tracing->tree, number));
+}
+
+/* FIELD in the numbers and ranges of the values. */
+static struct lang_node *among(struct match *match, const struct lang_symbol *symbol, bool ranges_only)
+{
+	struct tracing *tracing = match->tracing;
+	struct lang_node *condition = NULL;
+	u64 *single = tracing_get(tracing, match->count * sizeof(*single));
+	u32 singles = 0;
+
+	for (u32 i = 0; i < match->count; i++) {
+		const yaml_node_t *node;
+		const char *text = match_text(match, i, &node);
+		u64 least, most;
+
+		if (!text || match_range(match, node, text, ranges_only, &least, &most))
+			return NULL;
+		if (least == most)
+			single[singles++] = least;
+		else
+			condition = tracing_either(tracing, condition,
+						   tracing_both(tracing, compare(match, symbol, OP_GREATER_EQUAL, least),
+								compare(match, symbol, OP_LESS_EQUAL, most)));
+	}
+	return singles ? tracing_either(tracing, tracing_among(tracing, symbol, single, singles), condition) : condition;
+}
+
+/* InMap: also `list:NAME` of system calls. */
+static struct lang_node *in_map(struct match *match, const struct lang_symbol *symbol)
+{
+	struct tracing *tracing = match->tracing;
+	struct lang_node *condition = NULL;
+	struct match rest = *match;
+
+	for (u32 i = 0; i < match->count; i++) {
+		const yaml_node_t *node;
+		const char *text = match_text(match, i, &node);
+		const struct tracing_list *list;
+		struct lang_node *one;
+		u64 *numbers;
+
+		if (!text)
+			return NULL;
+		rest.items = &match->items[i];
+		rest.count = 1;
+		if (strncmp(text, "list:", 5)) {
+			one = among(&rest, symbol, false);
+		} else {
+			list = tracing_find_list(tracing, node, text + 5);
+			if (!list)
+				return NULL;
+			if (!list->calls || match->type != TYPE_syscall64) {
+				wrong(tracing, node, "%s is %s, and the list %s has %s", match->name, policy_type_name(match->type),
+				      list->name, list->calls ? "system calls" : "functions");
+				mend(tracing, list->calls ? "type: syscall64 for the argument" : "type: syscalls for the list");
+				return NULL;
+			}
+			numbers = tracing_get(tracing, list->count * sizeof(*numbers));
+			for (u32 j = 0; j < list->count; j++)
+				numbers[j] = tracing_call_number(list->values[j]);
+			one = tracing_among(tracing, symbol, numbers, list->count);
+		}
+		if (!one)
+			return NULL;
+		condition = tracing_either(tracing, condition, one);
+	}
+	return condition;
+}
+
+static struct lang_node *ordered(struct match *match, const struct lang_symbol *symbol, enum lang_op op)
+{
+	struct lang_node *condition = NULL;
+
+	for (u32 i = 0; i < match->count; i++) {
+		const yaml_node_t *node;
+		const char *text = match_text(match, i, &node);
+		u64 number;
+
+		if (!text || match_number(match, node, text, &number))
+			return NULL;
+		condition = tracing_either(match->tracing, condition, compare(match, symbol, op, number));
+	}
+	return condition;
+}
+
+static struct lang_node *mask(struct match *match, const struct lang_symbol *symbol)
+{
+	u64 bits = 0, number;
+
+	match->is_mask = true;
+	for (u32 i = 0; i < match->count; i++) {
+		const yaml_node_t *node;
+		const char *text = match_text(match, i, &node);
+
+		if (!text || match_number(match, node, text, &number))
+			return NULL;
+		if (!number) {
+			wrong(match->tracing, node, "no bit is set in %s, so it matches nothing", text);
+			mend(match->tracing, "a mask has bits that are looked for: 0x2");
+			return NULL;
+		}
+		bits |= number;
+	}
+	return tracing_any_bit(match->tracing, symbol, bits);
+}
+
+struct lang_node *match_numbers(struct match *match)
+{
+	const struct lang_symbol *symbol = symbol_of(match, PART_NUMBER);
+	const char *name;
+	bool not = is_not(match, &name);
+	struct lang_node *condition;
+
+	if (!strcmp(name, "GT") || !strcmp(name, "GreaterThan"))
+		return ordered(match, symbol, OP_GREATER);
+	if (!strcmp(name, "LT") || !strcmp(name, "LessThan"))
+		return ordered(match, symbol, OP_LESS);
+	if (!strcmp(name, "Mask"))
+		return mask(match, symbol);
+	if (!strcmp(name, "InMap"))
+		condition = in_map(match, symbol);
+	else
+		condition = among(match, symbol, !strcmp(name, "InRange"));
+	return condition && not ? negated(match, symbol, condition) : condition;
+}
+
+/* A glob that is the text in either case: [hH][iI]. */
+static struct lang_node *any_case(struct tracing *tracing, const char *text)
+{
+	char *glob = tracing_get(tracing, strlen(text) * 4 + 5), *out = glob;
+
+	*out++ = '*';
+	*out++ = '*';
+	for (; *text; text++) {
+		unsigned char byte = *text;
+		bool special = strchr("*?[]\\", byte);
+
+		if (!isalpha(byte) && !special) {
+			*out++ = byte;
+			continue;
+		}
+		*out++ = '[';
+		*out++ = isalpha(byte) ? tolower(byte) : byte;
+		if (isalpha(byte))
+			*out++ = toupper(byte);
+		*out++ = ']';
+	}
+	*out++ = '*';
+	*out++ = '*';
+	return lang_string(tracing->tree, glob, out - glob);
+}
+
+struct lang_node *match_strings(struct match *match)
+{
+	static const struct {
+		const char *name;
+		enum lang_op op;
+	} ops[] = {
+		{ "Equal", OP_IN }, { "Prefix", OP_STARTS }, { "Postfix", OP_ENDS }, { "SubString", OP_CONTAINS },
+		{ "SubStringIgnCase", OP_LIKE }, { "SubStringIgnoreCase", OP_LIKE },
+	};
+	struct tracing *tracing = match->tracing;
+	const struct lang_symbol *symbol = symbol_of(match, PART_TEXT);
+	struct lang_node *list = lang_list(tracing->tree, LANG_STRING), *condition;
+	const char *name;
+	bool not = is_not(match, &name);
+	enum lang_op op = OP_IN;
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+		if (!strcmp(ops[i].name, name))
+			op = ops[i].op;
+	for (u32 i = 0; i < match->count; i++) {
+		const yaml_node_t *node;
+		const char *text = match_text(match, i, &node);
+
+		if (!text)
+			return NULL;
+		if (strlen(text) > TEXT_MOST) {
+			wrong(tracing, node, "a value has %zu bytes", strlen(text));
+			mend(tracing, "%d are the most there can be", TEXT_MOST);
+			return NULL;
+		}
+		lang_list_add(tracing->tree, list, op == OP_LIKE ? any_case(tracing, text) : lang_string(tracing->tree, text, strlen(text)));
+	}
+	condition = lang_node(tracing->tree, op, lang_field(tracing->tree, symbol), list);
+	return not ? negated(match, symbol, condition) : condition;
+}
+
+struct lang_node *match_file_type(struct match *match)
+{
+	static const struct {
+		const char *name;
+		u64 mode;
+	} types[] = {
+		{ "sock", S_IFSOCK }, { "socket", S_IFSOCK }, { "lnk", S_IFLNK }, { "link", S_IFLNK }, { "reg", S_IFREG },
+		{ "regular", S_IFREG }, { "blk", S_IFBLK }, { "block", S_IFBLK }, { "dir", S_IFDIR }, { "chr", S_IFCHR },
+		{ "char", S_IFCHR }, { "fifo", S_IFIFO }, { "pipe", S_IFIFO },
+	};
+	const char *words[sizeof(types) / sizeof(*types) + 1] = { 0 };
+	struct tracing *tracing = match->tracing;
+	const struct lang_symbol *symbol = symbol_of(match, PART_MODE);
+	struct lang_node *bits, *list = lang_list(tracing->tree, LANG_NUMBER), *condition;
+	const char *name;
+	bool not = is_not(match, &name);
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		words[i] = types[i].name;
+	for (u32 i = 0; i < match->count; i++) {
+		int type = tracing_word(tracing, document_at(&tracing->document, match->items[i]), "type of file", words);
+
+		if (type < 0)
+			return NULL;
+		lang_list_add(tracing->tree, list, lang_number(tracing->tree, types[type].mode));
+	}
+	bits = lang_node(tracing->tree, OP_BIT_AND, lang_field(tracing->tree, symbol), lang_number(tracing->tree, S_IFMT));
+	condition = lang_node(tracing->tree, OP_IN, bits, list);
+	return not ? negated(match, symbol, condition) : condition;
+}
+
+static struct lang_node *addresses(struct match *match, const char *name, bool not)
+{
+	const struct lang_symbol *symbol = symbol_of(match, name[0] == 'S' ? PART_LOCAL : PART_PEER);
+	struct lang_node *list, *condition;
+
+	if (match_addresses(match, &list))
+		return NULL;
+	condition = lang_node(match->tracing->tree, OP_IN, lang_field(match->tracing->tree, symbol), list);
+	return not ? negated(match, symbol, condition) : condition;
+}
+
+/* Ports are of IP: what has none does not match, however it is asked. */
+static struct lang_node *ports(struct match *match, const char *name, bool not)
+{
+	static const u64 families[] = { AF_INET, AF_INET6 };
+	const struct lang_symbol *symbol = symbol_of(match, name[0] == 'S' ? PART_LOCAL_PORT : PART_PEER_PORT);
+	bool privileged = strlen(name) > strlen("SPort");
+	struct lang_node *condition;
+
+	match->type = TYPE_uint16;
+	condition = privileged ? compare(match, symbol, OP_LESS, 1024) : among(match, symbol, false);
+	if (!condition || (!privileged && !not))
+		return condition;
+	return tracing_both(match->tracing, tracing_among(match->tracing, symbol_of(match, PART_FAMILY), families, 2),
+			    not ? tracing_not(match->tracing, condition) : condition);
+}
+
+static struct lang_node *words(struct match *match, enum policy_part part, bool (*parse)(const char *, u64 *),
+			       const char *const *known, const char *what)
+{
+	struct tracing *tracing = match->tracing;
+	u64 *numbers = tracing_get(tracing, match->count * sizeof(*numbers));
+
+	for (u32 i = 0; i < match->count; i++) {
+		const yaml_node_t *node;
+		const char *text = match_text(match, i, &node);
+
+		if (!text)
+			return NULL;
+		if (parse(text, &numbers[i]))
+			continue;
+		wrong(tracing, node, "there is no %s \"%s\"", what, text);
+		document_mend_word(&tracing->document, text, known);
+		mend(tracing, "%s and others, or its number", known[part == PART_FAMILY ? 3 : part == PART_STATE ? 0 : 4]);
+		return NULL;
+	}
+	return tracing_among(tracing, symbol_of(match, part), numbers, match->count);
+}
+
+/* A sockaddr has one address; a packet has no state; a path has a family only. */
+static bool has_part(struct match *match, const char *name)
+{
+	enum policy_type type = match->type;
+
+	if (type == TYPE_sockaddr)
+		return name[0] == 'S' ? strcmp(name, "State") != 0 : !strcmp(name, "Family");
+	return type != TYPE_skb || strcmp(name, "State");
+}
+
+struct lang_node *match_sockets(struct match *match)
+{
+	struct tracing *tracing = match->tracing;
+	const char *name;
+	bool not = is_not(match, &name);
+
+	if (match->type == TYPE_sockaddr_un) {
+		wrong(tracing, match->node, "a sockaddr_un has a path only");
+		mend(tracing, "Equal, Prefix and others; its family is AF_UNIX always");
+		return NULL;
+	}
+	if (!has_part(match, name)) {
+		wrong(tracing, match->node, "%s has no %s: it is %s", match->name, name, policy_type_name(match->type));
+		mend(tracing, match->type == TYPE_sockaddr ? "of a sockaddr there are SAddr, SPort, SPortPriv and Family" :
+							      "a packet has no state, its socket has: type: sock");
+		return NULL;
+	}
+	if (strstr(name, "Addr"))
+		return addresses(match, name, not);
+	if (strcasestr(name, "port"))
+		return ports(match, name, not);
+	if (!strcmp(name, "Family"))
+		return words(match, PART_FAMILY, tracing_family, tracing_families, "family");
+	if (!strcmp(name, "State"))
+		return words(match, PART_STATE, tracing_state, tracing_states, "state");
+	return words(match, PART_PROTOCOL, tracing_protocol, tracing_protocols, "protocol");
+}
