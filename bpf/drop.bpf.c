@@ -37,13 +37,13 @@ struct {
 	__type(value, struct drop_owner);
 } drop_sockets SEC(".maps");
 
-/* The socket that had no room for a datagram, told of just before it is dropped. */
+/* Of the last datagram that a CPU dropped: the socket that had no room for it is told of right behind. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, u64);
-} drop_receiver SEC(".maps");
+	__type(value, struct drop_key);
+} drop_last SEC(".maps");
 
 static __always_inline bool is_benign(u32 reason)
 {
@@ -169,7 +169,8 @@ static __always_inline struct drop_sum *sum_of(const struct drop_key *key, struc
 		return sum;
 	name_interface(&fresh, packet);
 	find_owner(&fresh, key, packet, sock);
-	if (settings.scope != SCOPE_ALL && !fresh.pid && !fresh.sock)
+	/* whose a datagram was to be may yet be told, and user space leaves out what stays without an owner */
+	if (settings.scope != SCOPE_ALL && !fresh.pid && !fresh.sock && key->protocol != IPPROTO_UDP)
 		return NULL;
 	return add_sum(key, &fresh);
 }
@@ -204,18 +205,17 @@ static __always_inline bool read_place(struct drop_key *key, struct sk_buff *pac
 }
 
 /* `receiver`: the socket that should have had it; NULL: not known, or none. */
-static __always_inline int on_drop(struct sk_buff *packet, u64 location, u32 reason, struct sock *receiver)
+static __always_inline int on_drop(struct drop_key *key, struct sk_buff *packet, struct sock *receiver)
 {
-	struct drop_key key = { .location = location, .reason = reason };
 	struct sock *sender;
 	struct drop_sum *sum;
 
-	if (is_benign(reason))
+	if (is_benign(key->reason))
 		return 0;
 	sender = BPF_CORE_READ(packet, sk);
-	if (!read_place(&key, packet, sender))
+	if (!read_place(key, packet, sender))
 		return 0;
-	sum = sum_of(&key, packet, (u64)(receiver ?: sender));
+	sum = sum_of(key, packet, (u64)(receiver ?: sender));
 	if (sum)
 		add(sum, packet);
 	return 0;
@@ -225,33 +225,40 @@ static __always_inline int on_drop(struct sk_buff *packet, u64 location, u32 rea
 SEC("raw_tp/kfree_skb")
 int drop_socket(struct bpf_raw_tracepoint_args *ctx)
 {
-	return on_drop((void *)ctx->args[0], ctx->args[1], ctx->args[2], (void *)ctx->args[3]);
+	struct drop_key key = { .location = ctx->args[1], .reason = ctx->args[2] };
+
+	return on_drop(&key, (void *)ctx->args[0], (void *)ctx->args[3]);
 }
 
 /* Reasons are told of since 5.17 (c504e5c2f964). */
 SEC("raw_tp/kfree_skb")
 int drop_raw(struct bpf_raw_tracepoint_args *ctx)
 {
-	u32 reason = bpf_core_type_exists(enum skb_drop_reason) ? ctx->args[2] : DROP_NO_REASON;
+	struct drop_key *last, key = { .location = ctx->args[1] };
 	u32 zero = 0;
-	u64 *receiver = bpf_map_lookup_elem(&drop_receiver, &zero), sock = 0;
 
-	if (receiver) {
-		sock = *receiver;
-		*receiver = 0;
-	}
-	return on_drop((void *)ctx->args[0], ctx->args[1], reason, (void *)sock);
+	key.reason = bpf_core_type_exists(enum skb_drop_reason) ? ctx->args[2] : DROP_NO_REASON;
+	on_drop(&key, (void *)ctx->args[0], NULL);
+	last = key.protocol == IPPROTO_UDP ? bpf_map_lookup_elem(&drop_last, &zero) : NULL;
+	if (last)
+		*last = key;
+	return 0;
 }
 
-/* For the one above: the datagram is dropped right behind it, by the same CPU. */
+/* For the one above. */
 SEC("raw_tp/udp_fail_queue_rcv_skb")
 int drop_full(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct sock *receiver = (void *)ctx->args[1];
 	u32 zero = 0;
-	u64 *receiver = bpf_map_lookup_elem(&drop_receiver, &zero);
+	struct drop_key *last = bpf_map_lookup_elem(&drop_last, &zero);
+	struct drop_sum *sum;
 
-	if (receiver)
-		*receiver = ctx->args[1];
+	if (!last || last->destination_port != BPF_CORE_READ(receiver, __sk_common.skc_num))
+		return 0;
+	sum = bpf_map_lookup_elem(&drops, last);
+	if (sum && !sum->pid)
+		sum->sock = (u64)receiver;
 	return 0;
 }
 
