@@ -4,6 +4,7 @@
  * out_of_memory, which comes before; where no program can be attached to that, the marks tell that the kernel leaves on
  * the control groups for which it searches a victim.
  */
+#include "lib/draft.h"
 #include "lib/memory.h"
 #include "lib/scope.h"
 #include "lib/regs.h"
@@ -148,7 +149,8 @@ int oom_raw(struct bpf_raw_tracepoint_args *ctx)
 	u32 asking = bpf_get_current_pid_tgid() >> 32, victim_pid;
 	u64 value = ctx->args[0], cgroup = 0, victim_cgroup;
 	struct mem_cgroup *memcg;
-	struct oom_record draft, *record;
+	struct oom_record *record;
+	u32 slot = 0;
 	bool admitted;
 	u32 limit;
 
@@ -159,7 +161,7 @@ int oom_raw(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	limit = limit_of(victim, &memcg);
 	value = memcg ? key_of(memcg) : 0;
-	record = emit_draft(life, KIND_oom, &draft);
+	record = draft_begin(life, KIND_oom, struct oom_record, &slot);
 	if (!record)
 		return 0;
 	__builtin_memset(record, 0, sizeof(*record));
@@ -173,7 +175,7 @@ int oom_raw(struct bpf_raw_tracepoint_args *ctx)
 		bpf_probe_read_kernel(record->victim_name, sizeof(record->victim_name),
 				      BPF_CORE_READ(victim, group_leader)->comm);
 	}
-	emit_finish(life, KIND_oom, record);
+	draft_end(life, KIND_oom, record, slot);
 	return 0;
 }
 

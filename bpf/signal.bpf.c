@@ -4,6 +4,7 @@
  * too, when a timer or a device sends. Then the current process was merely interrupted, and nothing may be used that
  * another program on this CPU may be in the middle of.
  */
+#include "lib/draft.h"
 #include "lib/scope.h"
 #include "lib/regs.h"
 #include "../wire/signal.h"
@@ -104,7 +105,8 @@ static __always_inline int on_signal(void *ctx, u32 number, struct kernel_siginf
 	bool interrupt = !is_on_stack_of(task, ctx);
 	u64 cgroup = 0, target_cgroup;
 	s32 code = code_of(info);
-	struct signal_record draft, *record;
+	struct signal_record *record;
+	u32 slot = 0;
 	bool nobody, admitted;
 
 	nobody = interrupt || is_timer(number, code) || is_of_device(task, target, number, code);
@@ -113,7 +115,7 @@ static __always_inline int on_signal(void *ctx, u32 number, struct kernel_siginf
 	admitted = !nobody && scope_admits(task, sender, &cgroup, SLOT_ATOMIC);
 	if (!admitted && !scope_admits(target, target_pid, &target_cgroup, interrupt ? SLOT_NONE : SLOT_ATOMIC))
 		return 0;
-	record = emit_draft(life, KIND_signal, &draft);
+	record = draft_begin(life, KIND_signal, struct signal_record, &slot);
 	if (!record)
 		return 0;
 	if (nobody)
@@ -124,7 +126,7 @@ static __always_inline int on_signal(void *ctx, u32 number, struct kernel_siginf
 	record->number = number;
 	record->code = code;
 	record->result = result;
-	emit_finish(life, KIND_signal, record);
+	draft_end(life, KIND_signal, record, slot);
 	return 0;
 }
 

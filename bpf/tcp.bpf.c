@@ -93,7 +93,8 @@ struct connect_with_path {
 static __always_inline u64 tell_connect(struct sock *sock, struct tcp_sock *tcp, struct connection *connection, s32 error,
 					const bool direct)
 {
-	struct connect_with_path draft, *told = emit_draft(bulk, KIND_connect, &draft);
+	u32 slot = 0;
+	struct connect_with_path *told = draft_begin(bulk, KIND_connect, struct connect_with_path, &slot);
 	u64 now;
 
 	if (!told)
@@ -106,7 +107,7 @@ static __always_inline u64 tell_connect(struct sock *sock, struct tcp_sock *tcp,
 	now = told->record.record.time;
 	told->record.latency_ns = connection->since ? now - connection->since : 0;
 	told->path.length = told->path.full = 0;
-	emit_finish(bulk, KIND_connect, told);
+	draft_end(bulk, KIND_connect, told, slot);
 	return now;
 }
 
@@ -191,20 +192,21 @@ static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp,
 static __always_inline void on_listen(struct sock *sock, struct tcp_sock *tcp, const bool direct)
 {
 	struct connection *connection = connection_of_current(0, NET_IN, direct);
-	struct connection_record draft, *record;
+	struct connection_record *record;
+	u32 slot = 0;
 
 	if (!connection)
 		return;
 	listener_note(listener_key(sock, tcp, direct), &connection->owner, BPF_ANY);
 	if (!net_wants(KIND_listen))
 		return;
-	record = emit_draft(bulk, KIND_listen, &draft);
+	record = draft_begin(bulk, KIND_listen, struct connection_record, &slot);
 	if (!record)
 		return;
 	net_begin(record, KIND_listen, &connection->owner, sock, NET_TCP, direct);
 	net_addresses(record, sock, tcp, direct);
 	record->backlog = get(direct, sock, sk_max_ack_backlog);
-	emit_finish(bulk, KIND_listen, record);
+	draft_end(bulk, KIND_listen, record, slot);
 }
 
 /* Of several that share a port only the last is known; another's end is no reason to forget it. */
@@ -267,7 +269,8 @@ static __always_inline u8 closed_by(u32 before, s32 error)
 static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, struct connection *connection, u32 before,
 				       const bool direct)
 {
-	struct connection_record draft, *record = emit_draft(bulk, KIND_close, &draft);
+	u32 slot = 0;
+	struct connection_record *record = draft_begin(bulk, KIND_close, struct connection_record, &slot);
 	s32 error;
 
 	if (!record)
@@ -281,7 +284,7 @@ static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, 
 	record->error = -error;
 	record->closed_by = closed_by(before, error);
 	net_ledger(record, sock, tcp, direct);
-	emit_finish(bulk, KIND_close, record);
+	draft_end(bulk, KIND_close, record, slot);
 }
 
 static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u32 before, const bool direct)

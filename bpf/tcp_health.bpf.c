@@ -92,8 +92,7 @@ static __always_inline void find_owner(struct connection *found, struct sock *so
 }
 
 /* Reserved, and filled in but for its last fields. NULL: not wanted, or lost. */
-static __always_inline struct health_record *begin(u32 kind, struct health_record *draft, struct sock *sock,
-						   struct sk_buff *packet)
+static __always_inline struct health_record *begin(u32 kind, u32 *slot, struct sock *sock, struct sk_buff *packet)
 {
 	u32 state = sock ? BPF_CORE_READ(sock, __sk_common.skc_state) : 0;
 	struct connection found = {};
@@ -103,7 +102,7 @@ static __always_inline struct health_record *begin(u32 kind, struct health_recor
 		find_owner(&found, sock, state);
 	if (!found.owner.pid && settings.scope != SCOPE_ALL)
 		return NULL;
-	record = emit_draft(bulk, kind, draft);
+	record = draft_begin(bulk, kind, struct health_record, slot);
 	if (!record)
 		return NULL;
 	__builtin_memset(record, 0, sizeof(*record));
@@ -135,12 +134,13 @@ SEC("raw_tp/tcp_retransmit_skb")
 int tcp_retransmit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sk_buff *packet = (void *)ctx->args[1];
-	struct health_record draft, *record = begin(KIND_retransmit, &draft, (void *)ctx->args[0], NULL);
+	u32 slot = 0;
+	struct health_record *record = begin(KIND_retransmit, &slot, (void *)ctx->args[0], NULL);
 
 	if (!record)
 		return 0;
 	record->length = BPF_CORE_READ(packet, len);
-	emit_finish(bulk, KIND_retransmit, record);
+	draft_end(bulk, KIND_retransmit, record, slot);
 	return 0;
 }
 
@@ -149,21 +149,23 @@ SEC("raw_tp/tcp_retransmit_synack")
 int tcp_retransmit_answer(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *listener = (void *)ctx->args[0], *request = (void *)ctx->args[1];
-	struct health_record draft, *record = begin(KIND_retransmit, &draft, listener, NULL);
+	u32 slot = 0;
+	struct health_record *record = begin(KIND_retransmit, &slot, listener, NULL);
 
 	if (!record)
 		return 0;
 	from_common(&record->connection, request);
 	record->connection.retransmits = BPF_CORE_READ((struct request_sock *)request, num_retrans);
 	record->state = TCP_SYN_RECV;
-	emit_finish(bulk, KIND_retransmit, record);
+	draft_end(bulk, KIND_retransmit, record, slot);
 	return 0;
 }
 
 SEC("raw_tp/tcp_send_reset")
 int tcp_reset_sent(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct health_record draft, *record = begin(KIND_reset, &draft, (void *)ctx->args[0], (void *)ctx->args[1]);
+	u32 slot = 0;
+	struct health_record *record = begin(KIND_reset, &slot, (void *)ctx->args[0], (void *)ctx->args[1]);
 
 	if (!record)
 		return 0;
@@ -171,19 +173,20 @@ int tcp_reset_sent(struct bpf_raw_tracepoint_args *ctx)
 	/* Told of since 6.10 (b533fb9cf4f7). */
 	if (bpf_core_type_exists(enum sk_rst_reason))
 		record->reason = ctx->args[2];
-	emit_finish(bulk, KIND_reset, record);
+	draft_end(bulk, KIND_reset, record, slot);
 	return 0;
 }
 
 SEC("raw_tp/tcp_receive_reset")
 int tcp_reset_received(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct health_record draft, *record = begin(KIND_reset, &draft, (void *)ctx->args[0], NULL);
+	u32 slot = 0;
+	struct health_record *record = begin(KIND_reset, &slot, (void *)ctx->args[0], NULL);
 
 	if (!record)
 		return 0;
 	record->way = HEALTH_RECEIVED;
-	emit_finish(bulk, KIND_reset, record);
+	draft_end(bulk, KIND_reset, record, slot);
 	return 0;
 }
 

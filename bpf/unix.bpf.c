@@ -45,7 +45,7 @@ static __always_inline int on_connect(struct sock *sock, const void *address, s6
 	/* AF_UNSPEC takes a connection back */
 	if (bpf_probe_read_kernel(&family, sizeof(family), address) || family != AF_UNIX || !owner_is_current(&owner))
 		return 0;
-	told = connect_begin(struct connect_unix, &slot);
+	told = draft_begin(bulk, KIND_connect, struct connect_unix, &slot);
 	if (!told)
 		return 0;
 	__builtin_memset(told, 0, sizeof(*told));
@@ -55,8 +55,7 @@ static __always_inline int on_connect(struct sock *sock, const void *address, s6
 	told->record.direction = NET_OUT;
 	told->record.error = result;
 	add_path(told, address, length);
-	emit_finish(bulk, KIND_connect, told);
-	connect_done(slot);
+	draft_end(bulk, KIND_connect, told, slot);
 	return 0;
 }
 

@@ -88,31 +88,6 @@ static __always_inline void net_peer_from(struct connection_record *record, cons
 		__builtin_memcpy(record->peer, address->ipv6, sizeof(record->peer));
 }
 
-/*
- * A record of a connection that is asked for, for which a filter may want scratch memory: with its draft the stack would be too
- * small.
- */
-#define connect_begin(type, slot)                                                               \
-	({                                                                                      \
-		type *begun_ = NULL;                                                            \
-		if (!emit_asks(KIND_connect)) {                                                 \
-			begun_ = emit_reserve(bulk, KIND_connect, type);                        \
-		} else if (emit_begin(KIND_connect, false)) {                                   \
-			*(slot) = scratch_take();                                               \
-			if (*(slot))                                                            \
-				begun_ = (void *)scratch_get(*(slot));                          \
-			if (!begun_)                                                            \
-				emit_lost(KIND_connect, LOSS_SCRATCH_BUSY);                     \
-		}                                                                               \
-		begun_;                                                                         \
-	})
-
-static __always_inline void connect_done(u32 slot)
-{
-	if (emit_asks(KIND_connect))
-		scratch_release(slot);
-}
-
 struct connect_with_path {
 	struct connection_record record;
 	struct record_string path;
@@ -130,7 +105,7 @@ static __always_inline int connect_tell(struct sock *sock, const void *address, 
 	if (!owner_is_current(&owner))
 		return 0;
 	bpf_probe_read_kernel(&to, sizeof(to), address);
-	told = connect_begin(struct connect_with_path, &slot);
+	told = draft_begin(bulk, KIND_connect, struct connect_with_path, &slot);
 	if (!told)
 		return 0;
 	net_begin(&told->record, KIND_connect, &owner, sock, transport, false);
@@ -142,8 +117,7 @@ static __always_inline int connect_tell(struct sock *sock, const void *address, 
 	else
 		net_addresses(&told->record, sock, net_inet(sock), false);
 	told->path.length = told->path.full = 0;
-	emit_finish(bulk, KIND_connect, told);
-	connect_done(slot);
+	draft_end(bulk, KIND_connect, told, slot);
 	return 0;
 }
 

@@ -149,25 +149,6 @@ static __always_inline bool emit_rejects(u32 kind, void *record, u64 size)
 
 #define emit_submit(lane, record_) bpf_ringbuf_submit(record_, emit_wake(&(lane), sizeof(*(record_))))
 
-/* The same of a kind that is filtered: what may be rejected is put together in `draft`, on the stack. */
-#define emit_draft(lane, kind_, draft_)                                                         \
-	({                                                                                      \
-		typeof(draft_) drafted_ = NULL;                                                 \
-		if (!emit_asks(kind_))                                                          \
-			drafted_ = emit_reserve(lane, kind_, typeof(*(draft_)));                \
-		else if (emit_begin(kind_, (void *)&(lane) == (void *)&life))                   \
-			drafted_ = draft_;                                                      \
-		drafted_;                                                                       \
-	})
-
-#define emit_finish(lane, kind_, record_)                                                       \
-	({                                                                                      \
-		if (!emit_asks(kind_))                                                          \
-			emit_submit(lane, record_);                                             \
-		else                                                                            \
-			emit_put_if_wanted(lane, kind_, record_, sizeof(*(record_)));           \
-	})
-
 /* What was begun. */
 #define emit_put(lane, kind_, data_, size_)                                                     \
 	({                                                                                      \

@@ -2,6 +2,7 @@
 #ifndef SONDE_BPF_NET_H
 #define SONDE_BPF_NET_H
 
+#include "draft.h"
 #include "preemptible.h"
 #include "../../wire/hist.h"
 #include "../../wire/net.h"
@@ -247,18 +248,19 @@ static __always_inline struct owner *listener_find(struct sock *sock, struct tcp
 static __always_inline void net_tell_accept(struct sock *sock, struct tcp_sock *inet, const struct owner *owner,
 					    u32 flags, const bool direct)
 {
-	struct connection_record draft, *record;
+	struct connection_record *record;
+	u32 slot = 0;
 
 	if (!net_wants(KIND_accept))
 		return;
-	record = emit_draft(bulk, KIND_accept, &draft);
+	record = draft_begin(bulk, KIND_accept, struct connection_record, &slot);
 	if (!record)
 		return;
 	net_begin(record, KIND_accept, owner, sock, NET_TCP, direct);
 	net_addresses(record, sock, inet, direct);
 	record->record.flags = flags;
 	record->direction = NET_IN;
-	emit_finish(bulk, KIND_accept, record);
+	draft_end(bulk, KIND_accept, record, slot);
 }
 
 #endif

@@ -13,8 +13,6 @@
 #include "base/alloc.h"
 #include "lang/gen_inside.h"
 
-#define NO_CASE 0x7fffffff
-
 struct gen *gen_new(void)
 {
 	struct gen *gen = xcalloc(1, sizeof(*gen));
@@ -139,7 +137,7 @@ static void compile_kind(struct gen *gen, const struct gen_case **cases, u32 cou
 	int found = code_label(code);
 	u32 left;
 
-	gen->searches = 0;
+	gen->searches = gen->hashes = 0;
 	code_move_number(code, BEST, NO_CASE);
 	left = gen_indexes(gen, cases, count);
 	for (u32 i = 0; i < left; i++) {

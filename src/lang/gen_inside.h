@@ -19,7 +19,10 @@
 #define KEY_AT -24		/* the largest key has 24 bytes */
 #define KEY_IN(type, member) (KEY_AT + (int)offsetof(type, member))
 #define SLOT_AT(depth) (KEY_AT - 8 - 8 * (depth))
-#define SLOTS_MAX ((GEN_STACK + KEY_AT) / 8)
+#define SLOTS_MAX ((GEN_STACK + KEY_AT) / 8 - 1)
+#define INDEX_AT SLOT_AT(SLOTS_MAX)	/* what a lookup of cases found */
+
+#define NO_CASE 0x3fffffff
 
 #define STRING_MAX 4096
 
@@ -82,7 +85,7 @@ struct gen {
 	struct code *code;
 	const struct gen_layout *layout;
 	const char *why;
-	u32 searches;		/* walks of an automaton so far in this kind's code */
+	u32 searches, hashes;	/* walks over a text so far in this kind's code */
 	u64 seed;
 	u32 sets;		/* given out */
 	struct member *members;

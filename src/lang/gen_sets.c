@@ -15,6 +15,7 @@
 #define HASH_FACTOR 0x9e3779b97f4a7c15
 #define HASH_SHIFT 29
 #define HASH_WORDS 4		/* in one turn of the loop */
+#define HASHES_MAX 16		/* each is some thousand steps to the verifier */
 
 void *gen_grow(void *items, u32 count, u32 *room, size_t size)
 {
@@ -152,6 +153,8 @@ void gen_lookup_text(struct gen *gen, u32 set, int no)
 {
 	struct code *code = gen->code;
 
+	if (++gen->hashes > HASHES_MAX)
+		gen_refuse(gen, "more than 16 long lists of texts are too much for one program");
 	hash_text(gen);
 	code_store(code, BPF_DW, FRAME, KEY_AT, BPF_REG_0);
 	code_store(code, BPF_W, FRAME, KEY_IN(struct set_key, length), LENGTH);

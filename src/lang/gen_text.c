@@ -9,7 +9,7 @@
 /* Comparisons read up to so many bytes behind a text. */
 #define SLACK 32
 /* A walk is some ten thousand steps to the verifier and leaves it hundreds of branches to come back to. */
-#define SEARCHES_MAX 8
+#define SEARCHES_MAX 6
 #define STRIDE 16
 
 /* What is longer is taken to be missing. */
@@ -189,7 +189,7 @@ static void search(struct gen *gen, enum automaton_match match, const struct lan
 	if (error)
 		gen_refuse(gen, "a pattern has a `[` without its `]`");
 	else if (++gen->searches > SEARCHES_MAX)
-		gen_refuse(gen, "more than 8 searches in texts (like, contains, lists of endings) are too much for one program");
+		gen_refuse(gen, "more than 6 searches in texts (like, contains, lists of endings) are too much for one program");
 	else if (automaton_build(automaton, &gen->tables, &place))
 		gen_refuse(gen, "the patterns together become too large");
 	else
