@@ -107,6 +107,8 @@ bool flows_is_shown(const struct half *half);
 struct amounts flows_recent(const struct half *half);
 void flows_make(struct flow *flow, const struct half *half);
 void flows_tell(struct flows *flows, struct half *half);
+/* A connect to a Unix socket: all that is known of it. */
+void flows_tell_unix(struct flows *flows, const struct connection_record *record, const struct bytes *path);
 
 /* flows_drops.c */
 void flows_note_failed(struct flows *flows, const struct half *half);
