@@ -129,6 +129,10 @@ $(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LIBS) -lcmocka
 
+# Generated code against what it means, in the kernel.
+$(O)/generated: $(O)/tests/generated.o $(LIBRARY)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
 # Writes a made-up run of so many processes into a store: build/tests/synthetic STORE PROCESSES
 $(B)/tests/synthetic: $(O)/tests/synthetic.o $(LIBRARY)
 	@mkdir -p $(@D)
