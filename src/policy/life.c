@@ -17,13 +17,13 @@
 #define SCHEMA 1
 #define PATIENCE_MS 5000
 #define LONGEST (64 * 1024 * 1024)
-#define MATCHES_MOST 10000	/* rows of a policy; what comes beyond is added up in one */
 
 static const char schema[] =
 	"CREATE TABLE source(id INTEGER PRIMARY KEY, file TEXT NOT NULL, text BLOB NOT NULL);"
 	"CREATE TABLE policy(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, source INTEGER NOT NULL, "
 	"meaning BLOB NOT NULL, mode INTEGER NOT NULL, since INTEGER NOT NULL, observed INTEGER NOT NULL DEFAULT 0, "
-	"until INTEGER NOT NULL DEFAULT 0, boot TEXT NOT NULL DEFAULT '');"
+	"until INTEGER NOT NULL DEFAULT 0, boot TEXT NOT NULL DEFAULT '', counted INTEGER NOT NULL DEFAULT 0, "
+	"counted_taken INTEGER NOT NULL DEFAULT 0, taken INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE match(policy INTEGER NOT NULL, tool BLOB NOT NULL, user INTEGER NOT NULL, object BLOB NOT NULL, "
 	"count INTEGER NOT NULL, acknowledged INTEGER NOT NULL DEFAULT 0, first INTEGER NOT NULL, last INTEGER NOT NULL, "
 	"PRIMARY KEY(policy, tool, user, object)) WITHOUT ROWID;"
@@ -415,88 +415,4 @@ int life_remove(struct life *life, const struct life_entry *entry)
 	if (!error)
 		error = drop_sources(life);
 	return finish(life, error ? error : note(life, entry->name, "remove"));
-}
-
-int life_take(struct life *life)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
-	struct text path = { 0 };
-	int fd, error;
-
-	text_add_format(&path, "%s-agent", text_string(&life->path));
-	fd = open(text_string(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	error = fd < 0 ? -errno : 0;
-	text_free(&path);
-	if (error)
-		return error;
-	if (!fcntl(fd, F_OFD_SETLK, &lock))
-		return fd;
-	close(fd);
-	return -EBUSY;
-}
-
-static bool boot_id(char *out, size_t size)
-{
-	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-	bool read = file && fgets(out, size, file);
-
-	if (file)
-		fclose(file);
-	return read;
-}
-
-int life_watched(struct life *life, s64 id, u64 from, u64 to)
-{
-	sqlite3_stmt *statement = life_prepare(life,
-		"UPDATE policy SET observed = observed + max(0, ?3 - CASE WHEN boot = ?4 THEN max(until, ?2) ELSE ?2 END), "
-		"until = CASE WHEN boot = ?4 THEN max(until, ?3) ELSE ?3 END, boot = ?4 WHERE id = ?1");
-	char boot[64] = "";
-
-	if (!boot_id(boot, sizeof(boot)))
-		boot[0] = '\0';
-	sqlite3_bind_int64(statement, 1, id);
-	sqlite3_bind_int64(statement, 2, from);
-	sqlite3_bind_int64(statement, 3, to);
-	sqlite3_bind_text(statement, 4, boot, -1, SQLITE_STATIC);
-	return life_step(life, statement);
-}
-
-static bool has_room(struct life *life, s64 id)
-{
-	sqlite3_stmt *statement = life_prepare(life, "SELECT count(*) FROM match WHERE policy = ?");
-	s64 count = 0;
-
-	sqlite3_bind_int64(statement, 1, id);
-	if (statement && sqlite3_step(statement) == SQLITE_ROW)
-		count = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return count < MATCHES_MOST;
-}
-
-int life_add(struct life *life, s64 id, const struct life_match *match)
-{
-	struct bytes tool = match->tool, object = match->object;
-	int error = 0;
-
-	if (!life->add)
-		life->add = life_prepare(life,
-			"INSERT INTO match(policy, tool, user, object, count, first, last) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) "
-			"ON CONFLICT DO UPDATE SET count = count + ?5, first = min(first, ?6), last = max(last, ?7)");
-	if (!life->add)
-		return -EIO;
-	if (!has_room(life, id)) {
-		tool = (struct bytes){ "", 0, 0 };
-		object = (struct bytes){ LIFE_OTHERS, sizeof(LIFE_OTHERS) - 1, 0 };
-	}
-	sqlite3_bind_int64(life->add, 1, id);
-	sqlite3_bind_blob(life->add, 2, tool.length ? tool.data : "", tool.length, SQLITE_STATIC);
-	sqlite3_bind_int64(life->add, 3, match->user);
-	sqlite3_bind_blob(life->add, 4, object.length ? object.data : "", object.length, SQLITE_STATIC);
-	sqlite3_bind_int64(life->add, 5, match->count);
-	sqlite3_bind_int64(life->add, 6, match->first);
-	sqlite3_bind_int64(life->add, 7, match->last);
-	if (sqlite3_step(life->add) != SQLITE_DONE)
-		error = life_say(life, "writing");
-	sqlite3_reset(life->add);
-	return error;
 }

@@ -20,6 +20,7 @@ struct life_entry {
 	s64 since;			/* ns since 1970: when its observation began */
 	u64 observed;			/* ns in which someone watched */
 	u64 matched, unacknowledged;	/* events */
+	u64 taken;			/* of them those that were denied or killed for */
 	s64 first, last;		/* of those; 0: none */
 };
 
@@ -55,8 +56,8 @@ int life_set_mode(struct life *life, const struct life_entry *entry, enum life_m
 int life_acknowledge(struct life *life, const struct life_entry *entry);
 int life_remove(struct life *life, const struct life_entry *entry);
 
-typedef bool life_told(void *context, const struct life_entry *entry);	/* false: enough */
-int life_list(struct life *life, life_told *told, void *context);
+typedef bool life_listed(void *context, const struct life_entry *entry);	/* false: enough */
+int life_list(struct life *life, life_listed *told, void *context);
 /* The entry is good until the next call. -ENOENT: said, with the nearest name. */
 int life_find(struct life *life, const char *name, struct life_entry *entry);
 
@@ -73,6 +74,12 @@ int life_begin(struct life *life);
 int life_add(struct life *life, s64 id, const struct life_match *match);
 /* It was watched from one instant to another (CLOCK_BOOTTIME); time that another agent counted already is not counted again. */
 int life_watched(struct life *life, s64 id, u64 from, u64 to);
+/* Its programs in the kernel have counted so many since they were put there; what was not added yet is. */
+int life_counted(struct life *life, s64 id, u64 matched, u64 taken, s64 first, s64 last);
+/* Of those that they counted so many were added by life_add. */
+int life_told(struct life *life, s64 id, u64 matched);
+/* New programs, which count from 0. */
+int life_restart(struct life *life, s64 id);
 int life_commit(struct life *life);
 void life_undo(struct life *life);
 

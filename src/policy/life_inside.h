@@ -8,6 +8,9 @@
 
 /* Stands for all objects beyond those that are kept apart. */
 #define LIFE_OTHERS "(others)"
+/* Counted in the kernel while nobody watched. */
+#define LIFE_UNSEEN "(while nobody watched)"
+#define LIFE_NOBODY ~0U
 
 struct life {
 	sqlite3 *db;

@@ -8,7 +8,7 @@
 
 #define COLUMNS                                                                                                         \
 	"SELECT p.id, p.name, s.file, s.text, p.mode, p.since, p.observed, coalesce(sum(m.count), 0), "                 \
-	"coalesce(sum(m.count - m.acknowledged), 0), coalesce(min(m.first), 0), coalesce(max(m.last), 0) "              \
+	"coalesce(sum(m.count - m.acknowledged), 0), coalesce(min(m.first), 0), coalesce(max(m.last), 0), p.taken "             \
 	"FROM policy p JOIN source s ON s.id = p.source LEFT JOIN match m ON m.policy = p.id "
 
 static const char *text_of(sqlite3_stmt *statement, int column)
@@ -27,6 +27,7 @@ static void read_entry(sqlite3_stmt *statement, struct life_entry *entry)
 		.since = sqlite3_column_int64(statement, 5), .observed = sqlite3_column_int64(statement, 6),
 		.matched = sqlite3_column_int64(statement, 7), .unacknowledged = sqlite3_column_int64(statement, 8),
 		.first = sqlite3_column_int64(statement, 9), .last = sqlite3_column_int64(statement, 10),
+		.taken = sqlite3_column_int64(statement, 11),
 	};
 }
 
@@ -39,7 +40,7 @@ static int ended(struct life *life, sqlite3_stmt *statement, int code)
 	return error;
 }
 
-int life_list(struct life *life, life_told *told, void *context)
+int life_list(struct life *life, life_listed *told, void *context)
 {
 	sqlite3_stmt *statement = life_prepare(life, COLUMNS "GROUP BY p.id ORDER BY p.name");
 	struct life_entry entry;

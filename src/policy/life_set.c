@@ -38,10 +38,17 @@ static bool add(void *context, const struct life_entry *entry)
 
 	if (!policy)
 		return true;
-	if (!(all->count & (all->count - 1)))
-		all->list = xrealloc(all->list, all->count ? 2 * all->count : 1, sizeof(*all->list));
-	all->list[all->count++] = policy;
-	table_put(&set->ids, (uintptr_t)policy, (void *)(uintptr_t)entry->id);
+	if (!(all->count & (all->count - 1))) {
+		size_t room = all->count ? 2 * all->count : 1;
+
+		all->list = xrealloc(all->list, room, sizeof(*all->list));
+		set->ids = xrealloc(set->ids, room, sizeof(*set->ids));
+		set->modes = xrealloc(set->modes, room, sizeof(*set->modes));
+	}
+	all->list[all->count] = policy;
+	set->ids[all->count] = entry->id;
+	set->modes[all->count] = entry->mode;
+	table_put(&set->places, (uintptr_t)policy, (void *)(uintptr_t)++all->count);
 	return true;
 }
 
@@ -53,7 +60,9 @@ int life_set_load(struct life_set *set, struct life *life)
 
 s64 life_set_id(const struct life_set *set, const struct policy *policy)
 {
-	return (uintptr_t)table_get(&set->ids, (uintptr_t)policy);
+	size_t place = (uintptr_t)table_get(&set->places, (uintptr_t)policy);
+
+	return place ? set->ids[place - 1] : 0;
 }
 
 void life_set_free(struct life_set *set)
@@ -64,5 +73,7 @@ void life_set_free(struct life_set *set)
 	}
 	free(set->sources);
 	free(set->policies.list);
-	table_free(&set->ids);
+	free(set->ids);
+	free(set->modes);
+	table_free(&set->places);
 }

@@ -3,19 +3,17 @@
 #include <stddef.h>
 #include <string.h>
 
-#define POINT(name, kinds, narrow, help) { name, kinds, narrow, help },
 const struct policy_point policy_points[] = {
+#define POINT(name, kinds, fields, narrow, help) { name, kinds, fields, narrow, help },
 #include "policy/points.def"
 	{ 0 }
 };
-#undef POINT
 
-#define POINT(name, kinds, narrow, help) name,
 const char *const policy_point_names[] = {
+#define POINT(name, kinds, fields, narrow, help) name,
 #include "policy/points.def"
 	NULL
 };
-#undef POINT
 
 const struct policy_point *policy_point_find(const char *name)
 {

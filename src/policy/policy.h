@@ -92,6 +92,7 @@ struct policy_hook {
 	enum policy_attach attach;
 	const char *target;		/* function, system call, tracepoint's event, hook, path of a program, point */
 	const char *subsystem;		/* of a tracepoint */
+	struct lang_node *asked;	/* of a point: the file's own part of its condition, over fields; NULL: none */
 	const char *const *symbols;	/* of an uprobe: names, "name+0xOFFSET", "0xOFFSET" in the file, "@0xADDRESS"; NULL-terminated */
 	const u64 *counters;		/* where in the file the semaphore of each symbol is; NULL: there are none */
 	const char *const *targets;	/* list: of many functions or calls; NULL-terminated; NULL: `target` alone */

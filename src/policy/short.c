@@ -231,10 +231,11 @@ static int read_hook(struct reader *reader, const yaml_node_t *node, const yaml_
 	hook->selectors->steps = lang_tree_get(tree, sizeof(*step));
 	hook->selectors->steps[0] = *step;
 	hook->selectors->step_count = 1;
-	if (*point->narrow && !(narrow = read_expression(reader, node, point->narrow, point->kinds)))
+	if (*point->narrow && !(narrow = read_expression(reader, node, point->narrow, point->fields)))
 		return -1;
 	if (condition && !(own = read_expression(reader, condition, (const char *)condition->data.scalar.value, kinds)))
 		return -1;
+	hook->asked = own;
 	hook->selectors->condition = narrow && own ? lang_node(tree, OP_AND, narrow, own) : narrow ? narrow : own;
 	return 0;
 }
@@ -253,7 +254,7 @@ static int read_hooks(struct reader *reader, const yaml_node_t *when, const yaml
 
 		if (point < 0)
 			return -1;
-		kinds |= policy_points[point].kinds;
+		kinds |= policy_points[point].fields;
 	}
 	policy->hooks = lang_tree_get(policy->tree, count * sizeof(*policy->hooks));
 	for (int i = 0; i < count; i++) {
