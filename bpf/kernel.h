@@ -613,13 +613,13 @@ struct bpf_prog_aux {
 };
 
 struct bpf_prog {
-	u32 type;
+	enum bpf_prog_type type;
 	u32 len;
 	struct bpf_prog_aux *aux;
 };
 
 struct bpf_map {
-	u32 map_type;
+	enum bpf_map_type map_type;
 	u32 key_size;
 	u32 value_size;
 	u32 max_entries;

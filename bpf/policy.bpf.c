@@ -180,7 +180,7 @@ static __always_inline s32 judge(void *ctx, u32 slot, bool may_deny)
 	if (!scratch || !policy_collect(slot, policy.needs))
 		return 0;
 	record = (void *)scratch->bytes;
-	number = decide(scratch->bytes, scratch->at);
+	number = decide(scratch->bytes, scratch->at, KIND_policy);
 	if (!number)
 		return NOTHING_HOLDS;
 	index = number - 1;
@@ -332,13 +332,17 @@ static __always_inline s32 on_function(u64 *ctx, bool may_deny)
 
 #define ERROR_MOST 4095
 
-/* What the verifier lets a module answer. */
-static __always_inline s32 answer(s32 error)
+/* What the verifier lets such a program answer, in a form whose bounds it follows. */
+static __always_inline s64 answer(s64 error)
 {
+	u64 number = -error;
+
 	if (error >= 0)
 		return 0;
-	barrier_var(error);
-	return error < -ERROR_MOST ? -1 : error;
+	barrier_var(number);
+	if (number > ERROR_MOST)
+		number = 1;
+	return 0 - number;
 }
 
 SEC("lsm")

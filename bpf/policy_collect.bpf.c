@@ -130,9 +130,10 @@ __noinline u32 policy_read_value(u32 slot, u32 which)
 	u64 address, set = 0;
 	u32 type, word = 0, done = 0;
 
-	barrier_var(which);
 	if (!scratch || which >= POLICY_VALUES)
 		return 0;
+	barrier_var(which);
+	which &= POLICY_VALUES - 1;
 	record = (void *)scratch->bytes;
 	source = &policy.source[which];
 	value = &record->value[which];

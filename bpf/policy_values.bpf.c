@@ -56,8 +56,9 @@ static __always_inline struct policy_value *value_at(struct policy_scratch *scra
 {
 	struct policy_record *record = (void *)scratch->bytes;
 
+	which &= POLICY_VALUES - 1;
 	barrier_var(which);
-	return which < POLICY_VALUES ? &record->value[which] : NULL;
+	return &record->value[which & (POLICY_VALUES - 1)];
 }
 
 __noinline u32 policy_add_empty(u32 slot)
@@ -202,7 +203,7 @@ __noinline u32 policy_read_dentry(u32 slot, u32 which, u64 address, u64 mount)
 	if (!scratch)
 		return 0;
 	value = value_at(scratch, which);
-	if (!value || !address) {
+	if (!address) {
 		/* a call that fails before there is an object still has the name it was given */
 		if (scratch->asked)
 			return policy_read_text(slot, scratch->asked);
@@ -225,7 +226,7 @@ __noinline u32 policy_read_file(u32 slot, u32 which, u64 address)
 		return 0;
 	value = value_at(scratch, which);
 	inode = BPF_CORE_READ(file, f_inode);
-	if (!value || !address || !inode)
+	if (!address || !inode)
 		return end(scratch, 0, 0) & 0;
 	describe_inode(value, inode);
 	value->file.flags = BPF_CORE_READ(file, f_flags);
@@ -272,7 +273,7 @@ __noinline u32 policy_read_address(u32 slot, u32 which, u64 address)
 	if (!scratch)
 		return 0;
 	value = value_at(scratch, which);
-	if (!value || !address || policy_copy(&family, sizeof(family), address))
+	if (!address || policy_copy(&family, sizeof(family), address))
 		return 0;
 	address_from(value, &value->socket.local_port, value->socket.local, address);
 	return 1;
@@ -324,7 +325,7 @@ __noinline u32 policy_read_sock(u32 slot, u32 which, u64 address)
 	if (!scratch)
 		return 0;
 	value = value_at(scratch, which);
-	if (!value || !address)
+	if (!address)
 		return 0;
 	value->socket.family = BPF_CORE_READ(sock, __sk_common.skc_family);
 	value->socket.type = BPF_CORE_READ(sock, sk_type);
@@ -372,7 +373,7 @@ __noinline u32 policy_read_skb(u32 slot, u32 which, u64 address)
 	if (!scratch)
 		return 0;
 	value = value_at(scratch, which);
-	if (!value || !address)
+	if (!address)
 		return 0;
 	value->socket.mark = BPF_CORE_READ(packet, mark);
 	value->socket.priority = BPF_CORE_READ(packet, priority);
@@ -414,7 +415,7 @@ __noinline u32 policy_read_cred(u32 slot, u32 which, u64 address)
 	if (!scratch)
 		return 0;
 	value = value_at(scratch, which);
-	if (!value || !address)
+	if (!address)
 		return 0;
 	value->credentials.uid = BPF_CORE_READ(cred, uid.val);
 	value->credentials.gid = BPF_CORE_READ(cred, gid.val);
@@ -450,7 +451,7 @@ __noinline u32 policy_read_object(u32 slot, u32 which, u64 address, u32 type)
 	if (!scratch)
 		return 0;
 	value = value_at(scratch, which);
-	if (!value || !address)
+	if (!address)
 		return end(scratch, 0, 0) & 0;
 	numbers = value->object.numbers;
 	if (type == READ_bpf_attr) {

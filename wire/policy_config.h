@@ -114,6 +114,7 @@ struct policy_errand {
 	u32 signal;
 };
 
-#define POLICY_CASES 65536
+/* Memory that a record is put together in. A per-CPU value has 32 KiB at most. */
+#define POLICY_ROOM 24064
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A place for generated code: as a program is loaded, the body of this function is replaced by a compiled condition. What
- * stands here keeps the compiler from knowing what it returns.
+ * A place for generated code: as a program is loaded, the body of this function is replaced by a compiled condition
+ * (kernel/splice.h). What stands here keeps the compiler from knowing what it returns.
  */
 #ifndef SONDE_BPF_DECIDE_H
 #define SONDE_BPF_DECIDE_H
@@ -8,11 +8,11 @@
 #include "../kernel.h"
 
 /* 0: no case holds, else the number of the first that does, from 1. */
-static __noinline u32 decide(const u8 *record, u64 size)
+static __noinline u32 decide(u8 *record, u64 size, u32 kind)
 {
 	u32 verdict = 1;
 
-	asm volatile("" : "+r"(verdict) : "r"(record), "r"(size));
+	asm volatile("" : "+r"(verdict), "+r"(record), "+r"(size), "+r"(kind) : : "memory");
 	return verdict;
 }
 

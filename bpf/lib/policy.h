@@ -10,8 +10,8 @@
 #include "task.h"
 #include "../../wire/policy_config.h"
 
-/* A per-CPU value has 32 KiB at most. Behind the limit are only the heads of strings that found no room. */
-#define POLICY_AREA 24064
+/* Behind the limit are only the heads of strings that found no room. */
+#define POLICY_AREA POLICY_ROOM
 #define POLICY_LIMIT (POLICY_AREA - PATH_SIZE - 16 - 16 * POLICY_STRINGS)
 
 struct policy_scratch {

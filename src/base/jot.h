@@ -18,6 +18,11 @@ void jot_close(struct jot *jot, char bracket);				/* '}' or ']' */
 void jot_bytes(struct jot *jot, const char *key, const void *bytes, size_t count);
 void jot_string(struct jot *jot, const char *key, const char *string);
 void jot_unsigned(struct jot *jot, const char *key, uint64_t value);
+static inline void jot_nonzero(struct jot *jot, const char *key, uint64_t value)
+{
+	if (value)
+		jot_unsigned(jot, key, value);
+}
 void jot_signed(struct jot *jot, const char *key, int64_t value);
 /* With at most `digits` digits behind the point; what is not a number is null. */
 void jot_real(struct jot *jot, const char *key, double value, unsigned int digits);

@@ -58,15 +58,3 @@ const char *export_activity(enum run_activity activity)
 	return activity < RUN_ACTIVITIES ? names[activity] : "unknown";
 }
 
-const char *export_transport(unsigned int transport)
-{
-	return transport == NET_TCP ? "tcp" : transport == NET_UDP ? "udp" : transport == NET_UNIX ? "unix" : "unknown";
-}
-
-void export_jot_text(const struct export *export, struct jot *jot, const char *key, u32 text)
-{
-	struct run_bytes bytes = run_text(export->run, text);
-
-	if (text != RUN_NONE)
-		jot_bytes(jot, key, bytes.data, bytes.length);
-}

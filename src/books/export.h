@@ -44,9 +44,6 @@ static inline s64 export_time(const struct export *export, u64 time)
 void export_wall(const struct export *export, struct text *out, u64 time);
 const char *export_fact(enum run_fact_kind kind);		/* "failed_exec" */
 const char *export_activity(enum run_activity activity);	/* "running" */
-const char *export_transport(unsigned int transport);		/* "tcp" */
 
-/* A member of the open object, absent for RUN_NONE. */
-void export_jot_text(const struct export *export, struct jot *jot, const char *key, u32 text);
 
 #endif

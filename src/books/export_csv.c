@@ -342,7 +342,7 @@ static void add_peers(struct csv *csv)
 		cell_index(csv, peer->process);
 		cell_text(csv, peer->address);
 		cell_number(csv, peer->port);
-		cell_string(csv, export_transport(peer->transport));
+		cell_string(csv, word_transport(peer->transport));
 		cell_string(csv, peer->direction == NET_IN ? "in" : "out");
 		cell_number(csv, peer->connections);
 		cell_number(csv, peer->failures);

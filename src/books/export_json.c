@@ -6,9 +6,8 @@
 
 #include "base/alloc.h"
 #include "books/export.h"
-#include "books/sum.h"
+#include "books/run_jot.h"
 #include "event/words.h"
-#include "wire/net.h"
 
 struct writer {
 	const struct export *export;
@@ -23,95 +22,9 @@ static void jot_index(struct jot *jot, const char *key, u32 index)
 		jot_unsigned(jot, key, index);
 }
 
-static void jot_nonzero(struct jot *jot, const char *key, u64 value)
-{
-	if (value)
-		jot_unsigned(jot, key, value);
-}
-
 static void jot_time(struct writer *writer, const char *key, u64 time)
 {
-	jot_signed(&writer->jot, key, export_time(writer->export, time));
-}
-
-static void jot_wall(struct writer *writer, const char *key, u64 time)
-{
-	struct text wall = { 0 };
-
-	export_wall(writer->export, &wall, time);
-	jot_bytes(&writer->jot, key, wall.data, wall.length);
-	text_free(&wall);
-}
-
-static void add_run(struct writer *writer)
-{
-	static const char *const kinds[] = { [RUN_COMMAND] = "command", [RUN_SCOPE] = "scope" };
-	static const char *const states[] = {
-		[RUN_RECORDING] = "recording", [RUN_FINISHED] = "finished", [RUN_INTERRUPTED] = "interrupted"
-	};
-	const struct run *run = writer->run;
-	struct run_bytes command = run_text(run, run->command);
-	struct jot *jot = &writer->jot;
-
-	jot_open(jot, "run", '{');
-	jot_unsigned(jot, "id", run->id);
-	export_jot_text(writer->export, jot, "name", run->name);
-	jot_string(jot, "kind", kinds[run->kind]);
-	jot_string(jot, "state", states[run->state]);
-	if (run->command != RUN_NONE)
-		jot_words(jot, "command_args", command.data, command.length);
-	export_jot_text(writer->export, jot, "scope", run->scope);
-	export_jot_text(writer->export, jot, "working_directory", run->directory);
-	jot_unsigned(jot, "user", run->user);
-	jot_wall(writer, "start", run->start);
-	jot_wall(writer, "end", run->end);
-	jot_unsigned(jot, "wall_ns", run->end - run->start);
-	if (run->exit_status >= 0)
-		jot_signed(jot, "exit_status", run->exit_status);
-	jot_unsigned(jot, "interval_ns", run->interval);
-	jot_unsigned(jot, "events_produced", run->produced);
-	jot_unsigned(jot, "events_lost", run->lost);
-	jot_open(jot, "overhead", '{');
-	costs_jot(&run->overhead, jot);
-	jot_close(jot, '}');
-	jot_close(jot, '}');
-}
-
-static void add_host(struct writer *writer)
-{
-	const struct run_host *host = &writer->run->host;
-	struct jot *jot = &writer->jot;
-
-	jot_open(jot, "host", '{');
-	export_jot_text(writer->export, jot, "name", host->name);
-	export_jot_text(writer->export, jot, "kernel", host->kernel);
-	export_jot_text(writer->export, jot, "cpu_model", host->model);
-	jot_nonzero(jot, "cpus", host->cpus);
-	jot_nonzero(jot, "cpus_allowed", host->cpus_allowed);
-	jot_nonzero(jot, "memory", host->memory);
-	jot_nonzero(jot, "swap", host->swap);
-	jot_nonzero(jot, "memory_limit", host->memory_limit);
-	jot_close(jot, '}');
-}
-
-/* Within the object of what is summed. row NULL: nothing ran in it. */
-static void add_sum(struct writer *writer, const struct sum_row *row)
-{
-	static const struct sum_row nothing;
-	struct jot *jot = &writer->jot;
-
-	if (!row)
-		row = &nothing;
-	jot_unsigned(jot, "processes", row->processes);
-	jot_unsigned(jot, "failures", row->failures);
-	if (row->processes) {
-		jot_time(writer, "first_ns", row->first);
-		jot_time(writer, "last_ns", row->last);
-	}
-	jot_unsigned(jot, "lifetime_ns", row->lifetime);
-	jot_unsigned(jot, "covered_ns", row->covered);
-	jot_nonzero(jot, "sampled_memory", row->sampled_memory);
-	costs_jot(&row->costs, jot);
+	run_jot_time(writer->run, &writer->jot, key, time);
 }
 
 static void add_totals(struct writer *writer)
@@ -120,7 +33,7 @@ static void add_totals(struct writer *writer)
 	struct sum_row *rows = sum_make(writer->run, SUM_TOTAL, &count);
 
 	jot_open(&writer->jot, "totals", '{');
-	add_sum(writer, count ? rows : NULL);
+	run_jot_sum(writer->run, &writer->jot, count ? rows : NULL);
 	jot_close(&writer->jot, '}');
 	free(rows);
 }
@@ -171,9 +84,9 @@ static void add_tools(struct writer *writer)
 
 	begin_rows(writer, "tools");
 	for (u32 i = 0; i < run->tool_count && begin_row(writer); i++) {
-		export_jot_text(writer->export, &writer->jot, "name", run->tools[i].name);
-		export_jot_text(writer->export, &writer->jot, "executable", run->tools[i].executable);
-		add_sum(writer, sums[i]);
+		run_jot_text(run, &writer->jot, "name", run->tools[i].name);
+		run_jot_text(run, &writer->jot, "executable", run->tools[i].executable);
+		run_jot_sum(run, &writer->jot, sums[i]);
 		end_row(writer);
 	}
 	end_rows(writer);
@@ -191,15 +104,10 @@ static void add_tasks(struct writer *writer)
 	for (u32 i = 0; i < run->task_count && begin_row(writer); i++) {
 		const struct run_task *task = &run->tasks[i];
 
-		export_jot_text(writer->export, &writer->jot, "name", task->name);
-		export_jot_text(writer->export, &writer->jot, "group", task->group);
-		export_jot_text(writer->export, &writer->jot, "rule", task->rule);
+		run_jot_task(run, &writer->jot, task);
 		jot_index(&writer->jot, "parent", task->parent);
 		jot_index(&writer->jot, "process", task->process);
-		export_jot_text(writer->export, &writer->jot, "working_directory", task->directory);
-		jot_nonzero(&writer->jot, "cpus", task->cpus);
-		jot_nonzero(&writer->jot, "memory_given", task->memory);
-		add_sum(writer, sums[i]);
+		run_jot_sum(run, &writer->jot, sums[i]);
 		end_row(writer);
 	}
 	end_rows(writer);
@@ -215,11 +123,8 @@ static void add_containers(struct writer *writer)
 
 	begin_rows(writer, "containers");
 	for (u32 i = 0; i < run->container_count && begin_row(writer); i++) {
-		export_jot_text(writer->export, &writer->jot, "id", run->containers[i].id);
-		export_jot_text(writer->export, &writer->jot, "name", run->containers[i].name);
-		export_jot_text(writer->export, &writer->jot, "image", run->containers[i].image);
-		export_jot_text(writer->export, &writer->jot, "runtime", run->containers[i].runtime);
-		add_sum(writer, sums[i]);
+		run_jot_container(run, &writer->jot, &run->containers[i]);
+		run_jot_sum(run, &writer->jot, sums[i]);
 		end_row(writer);
 	}
 	end_rows(writer);
@@ -239,7 +144,7 @@ static void add_users(struct writer *writer)
 		jot_unsigned(&writer->jot, "id", rows[i].index);
 		if (name)
 			jot_string(&writer->jot, "name", name);
-		add_sum(writer, &rows[i]);
+		run_jot_sum(writer->run, &writer->jot, &rows[i]);
 		end_row(writer);
 	}
 	end_rows(writer);
@@ -294,9 +199,9 @@ static void add_processes(struct writer *writer)
 		jot_index(jot, "task", process->task);
 		jot_index(jot, "container", process->container);
 		jot_unsigned(jot, "user", process->user);
-		export_jot_text(writer->export, jot, "executable", process->executable);
+		run_jot_text(run, jot, "executable", process->executable);
 		jot_words(jot, "command_args", arguments.data, arguments.length);
-		export_jot_text(writer->export, jot, "working_directory", process->directory);
+		run_jot_text(run, jot, "working_directory", process->directory);
 		jot_unsigned(jot, "threads", process->threads);
 		add_exit(jot, process);
 		add_flags(jot, process->flags);
@@ -382,7 +287,7 @@ static void add_facts(struct writer *writer)
 		jot_index(jot, "process", fact->process);
 		jot_index(jot, "other", fact->other);
 		jot_signed(jot, "number", fact->number);
-		export_jot_text(writer->export, jot, "text", fact->text);
+		run_jot_text(run, jot, "text", fact->text);
 		end_row(writer);
 	}
 	end_rows(writer);
@@ -398,20 +303,7 @@ static void add_peers(struct writer *writer)
 		const struct run_peer *peer = &run->peers[i];
 
 		jot_index(jot, "process", peer->process);
-		export_jot_text(writer->export, jot, "address", peer->address);
-		jot_unsigned(jot, "port", peer->port);
-		jot_string(jot, "transport", export_transport(peer->transport));
-		jot_string(jot, "direction", peer->direction == NET_IN ? "in" : "out");
-		jot_unsigned(jot, "connections", peer->connections);
-		jot_unsigned(jot, "failures", peer->failures);
-		if (peer->error && word_errno(peer->error))
-			jot_string(jot, "error", word_errno(peer->error));
-		jot_unsigned(jot, "sent", peer->sent);
-		jot_unsigned(jot, "received", peer->received);
-		jot_unsigned(jot, "retransmits", peer->retransmits);
-		jot_nonzero(jot, "latency_ns", peer->latency);
-		jot_time(writer, "first_ns", peer->first);
-		jot_time(writer, "last_ns", peer->last);
+		run_jot_peer(run, jot, peer);
 		end_row(writer);
 	}
 	end_rows(writer);
@@ -427,14 +319,7 @@ static void add_files(struct writer *writer)
 		const struct run_file *file = &run->files[i];
 
 		jot_index(jot, "tool", file->tool);
-		export_jot_text(writer->export, jot, "path", file->path);
-		jot_unsigned(jot, "reads", file->reads);
-		jot_unsigned(jot, "writes", file->writes);
-		jot_unsigned(jot, "creates", file->creates);
-		jot_unsigned(jot, "removes", file->removes);
-		jot_unsigned(jot, "failures", file->failures);
-		jot_unsigned(jot, "processes", file->processes);
-		jot_nonzero(jot, "size", file->size);
+		run_jot_file(run, jot, file);
 		end_row(writer);
 	}
 	end_rows(writer);
@@ -449,13 +334,7 @@ static void add_critical(struct writer *writer)
 		const struct critical_link *link = &writer->export->critical[i];
 
 		jot_index(jot, "process", link->process);
-		jot_time(writer, "from_ns", link->from);
-		jot_time(writer, "to_ns", link->to);
-		jot_unsigned(jot, "cpu_ns", link->cpu);
-		jot_unsigned(jot, "cpu_wait_ns", link->cpu_wait);
-		jot_unsigned(jot, "disk_ns", link->disk);
-		jot_unsigned(jot, "network_ns", link->network);
-		jot_unsigned(jot, "other_ns", link->other);
+		run_jot_link(writer->run, jot, link);
 		end_row(writer);
 	}
 	end_rows(writer);
@@ -497,8 +376,14 @@ int export_json(const struct export *export, const char *path)
 	jot_open(&writer.jot, NULL, '{');
 	jot_string(&writer.jot, "format", "sonde run");
 	jot_unsigned(&writer.jot, "version", 1);
-	add_run(&writer);
-	add_host(&writer);
+	jot_open(&writer.jot, "run", '{');
+	run_jot_head(export->run, &writer.jot);
+	jot_unsigned(&writer.jot, "events_produced", export->run->produced);
+	jot_unsigned(&writer.jot, "events_lost", export->run->lost);
+	jot_close(&writer.jot, '}');
+	jot_open(&writer.jot, "host", '{');
+	run_jot_host(export->run, &writer.jot);
+	jot_close(&writer.jot, '}');
 	add_totals(&writer);
 	add_findings(&writer);
 	add_critical(&writer);

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "books/export.h"
+#include "books/run_jot.h"
 #include "books/label.h"
 #include "books/order.h"
 #include "books/series.h"
@@ -117,7 +118,7 @@ static void end_slice(struct trace *trace)
 
 static void jot_tool_name(struct trace *trace, const char *key, u32 process)
 {
-	export_jot_text(trace->export, &trace->jot, key, trace->run->tools[trace->run->processes[process].tool].name);
+	run_jot_text(trace->run, &trace->jot, key, trace->run->tools[trace->run->processes[process].tool].name);
 }
 
 static void add_process(struct trace *trace, u32 index, u32 tid)
@@ -135,7 +136,7 @@ static void add_process(struct trace *trace, u32 index, u32 tid)
 	if (process->parent != RUN_NONE)
 		jot_unsigned(jot, "parent_pid", trace->run->processes[process->parent].pid);
 	if (process->task != RUN_NONE)
-		export_jot_text(trace->export, jot, "task", trace->run->tasks[process->task].name);
+		run_jot_text(trace->run, jot, "task", trace->run->tasks[process->task].name);
 	text_reset(&text);
 	if (sum_failed(process)) {
 		label_outcome(&text, process);
@@ -193,11 +194,11 @@ static void add_task(struct trace *trace, u32 index, u32 tid, u64 from, u64 to)
 	struct jot *jot = &trace->jot;
 
 	begin_slice(trace, PID_TASKS, tid, from, to, "task");
-	export_jot_text(trace->export, jot, "name", task->name);
+	run_jot_text(trace->run, jot, "name", task->name);
 	jot_open(jot, "args", '{');
-	export_jot_text(trace->export, jot, "group", task->group);
-	export_jot_text(trace->export, jot, "rule", task->rule);
-	export_jot_text(trace->export, jot, "directory", task->directory);
+	run_jot_text(trace->run, jot, "group", task->group);
+	run_jot_text(trace->run, jot, "rule", task->rule);
+	run_jot_text(trace->run, jot, "directory", task->directory);
 	end_slice(trace);
 }
 

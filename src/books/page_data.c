@@ -272,7 +272,7 @@ static void add_peers(struct data *data)
 		jot_signed(jot, "process", place_of(data, peer->process));
 		jot_text(data, "address", peer->address);
 		jot_unsigned(jot, "port", peer->port);
-		jot_string(jot, "transport", export_transport(peer->transport));
+		jot_string(jot, "transport", word_transport(peer->transport));
 		jot_bool(jot, "in", peer->direction == NET_IN);
 		jot_unsigned(jot, "connections", peer->connections);
 		jot_unsigned(jot, "failures", peer->failures);

@@ -4,11 +4,9 @@
  */
 #include <stdlib.h>
 
-#include "base/jot.h"
-#include "base/wall.h"
 #include "books/report_part.h"
+#include "books/run_jot.h"
 #include "event/words.h"
-#include "wire/net.h"
 
 struct writer {
 	struct report report;
@@ -17,83 +15,18 @@ struct writer {
 
 static void jot_text(struct writer *writer, const char *key, u32 text)
 {
-	struct run_bytes bytes = run_text(writer->report.run, text);
-
-	if (text != RUN_NONE)
-		jot_bytes(&writer->jot, key, bytes.data, bytes.length);
-}
-
-static void jot_nonzero(struct writer *writer, const char *key, u64 value)
-{
-	if (value)
-		jot_unsigned(&writer->jot, key, value);
+	run_jot_text(writer->report.run, &writer->jot, key, text);
 }
 
 static void jot_time(struct writer *writer, const char *key, u64 time)
 {
-	jot_signed(&writer->jot, key, (s64)(time - writer->report.run->start));
-}
-
-static void jot_wall(struct writer *writer, const char *key, u64 time)
-{
-	struct wall wall = { .offset = writer->report.run->wall_offset };
-	struct text text = { 0 };
-
-	wall_format(&wall, &text, time);
-	jot_bytes(&writer->jot, key, text.data, text.length);
-	text_free(&text);
+	run_jot_time(writer->report.run, &writer->jot, key, time);
 }
 
 static void jot_costs(struct writer *writer, const char *key, const struct costs *costs)
 {
 	jot_open(&writer->jot, key, '{');
 	costs_jot(costs, &writer->jot);
-	jot_close(&writer->jot, '}');
-}
-
-static void add_run(struct writer *writer)
-{
-	static const char *const kinds[] = { [RUN_COMMAND] = "command", [RUN_SCOPE] = "scope" };
-	static const char *const states[] = {
-		[RUN_RECORDING] = "recording", [RUN_FINISHED] = "finished", [RUN_INTERRUPTED] = "interrupted",
-	};
-	const struct run *run = writer->report.run;
-	struct run_bytes command = run_text(run, run->command);
-	struct jot *jot = &writer->jot;
-
-	jot_open(jot, "run", '{');
-	jot_unsigned(jot, "id", run->id);
-	jot_text(writer, "name", run->name);
-	jot_string(jot, "kind", kinds[run->kind]);
-	jot_string(jot, "state", states[run->state]);
-	if (run->command != RUN_NONE)
-		jot_words(jot, "command_args", command.data, command.length);
-	jot_text(writer, "scope", run->scope);
-	jot_text(writer, "working_directory", run->directory);
-	jot_unsigned(jot, "user", run->user);
-	jot_wall(writer, "start", run->start);
-	jot_wall(writer, "end", run->end);
-	jot_unsigned(jot, "wall_ns", run->end > run->start ? run->end - run->start : 0);
-	if (run->exit_status >= 0)
-		jot_signed(jot, "exit_status", run->exit_status);
-	jot_unsigned(jot, "interval_ns", run->interval);
-	jot_costs(writer, "overhead", &run->overhead);
-	jot_close(jot, '}');
-}
-
-static void add_host(struct writer *writer)
-{
-	const struct run_host *host = &writer->report.run->host;
-
-	jot_open(&writer->jot, "host", '{');
-	jot_text(writer, "name", host->name);
-	jot_text(writer, "kernel", host->kernel);
-	jot_text(writer, "cpu_model", host->model);
-	jot_nonzero(writer, "cpus", host->cpus);
-	jot_nonzero(writer, "cpus_allowed", host->cpus_allowed);
-	jot_nonzero(writer, "memory", host->memory);
-	jot_nonzero(writer, "swap", host->swap);
-	jot_nonzero(writer, "memory_limit", host->memory_limit);
 	jot_close(&writer->jot, '}');
 }
 
@@ -112,22 +45,6 @@ static void add_coverage(struct writer *writer)
 	jot_unsigned(jot, "processes_without_ledger", coverage.no_ledger);
 	jot_signed(jot, "clock_step_ns", coverage.clock_step);
 	jot_close(jot, '}');
-}
-
-static void add_sum(struct writer *writer, const struct sum_row *row)
-{
-	struct jot *jot = &writer->jot;
-
-	jot_unsigned(jot, "processes", row->processes);
-	jot_unsigned(jot, "failures", row->failures);
-	if (row->processes) {
-		jot_time(writer, "first_ns", row->first);
-		jot_time(writer, "last_ns", row->last);
-	}
-	jot_unsigned(jot, "lifetime_ns", row->lifetime);
-	jot_unsigned(jot, "covered_ns", row->covered);
-	jot_nonzero(writer, "sampled_memory", row->sampled_memory);
-	costs_jot(&row->costs, jot);
 }
 
 static void add_exit(struct writer *writer, const struct run_process *process)
@@ -180,7 +97,7 @@ static void add_process(struct writer *writer, u32 index)
 	if (process->parent < run->process_count)
 		jot_unsigned(jot, "parent_pid", run->processes[process->parent].pid);
 	jot_open(jot, "creation", '{');
-	jot_wall(writer, "time", process->start);
+	run_jot_wall(run, jot, "time", process->start);
 	jot_close(jot, '}');
 	if (process->executable != RUN_NONE) {
 		jot_open(jot, "executable", '{');
@@ -204,60 +121,35 @@ static void add_process(struct writer *writer, u32 index)
 	add_flags(jot, process->flags);
 }
 
-static void add_task(struct writer *writer, u32 index)
-{
-	const struct run_task *task;
-
-	if (index >= writer->report.run->task_count)
-		return;
-	task = &writer->report.run->tasks[index];
-	jot_text(writer, "name", task->name);
-	jot_text(writer, "group", task->group);
-	jot_text(writer, "rule", task->rule);
-	jot_text(writer, "working_directory", task->directory);
-	jot_nonzero(writer, "cpus", task->cpus);
-	jot_nonzero(writer, "memory_given", task->memory);
-}
-
-static void add_container(struct writer *writer, u32 index)
-{
-	const struct run_container *container;
-
-	if (index >= writer->report.run->container_count)
-		return;
-	container = &writer->report.run->containers[index];
-	jot_text(writer, "id", container->id);
-	jot_text(writer, "name", container->name);
-	jot_text(writer, "image", container->image);
-	jot_text(writer, "runtime", container->runtime);
-}
-
 /* What the row is of; absent members: of what is in none. */
 static void add_whose(struct writer *writer, enum sum_by by, u32 index)
 {
+	const struct run *run = writer->report.run;
 	const char *name;
 
 	switch (by) {
 	case SUM_TOOL:
-		if (index < writer->report.run->tool_count) {
-			jot_text(writer, "name", writer->report.run->tools[index].name);
-			jot_text(writer, "executable", writer->report.run->tools[index].executable);
+		if (index < run->tool_count) {
+			jot_text(writer, "name", run->tools[index].name);
+			jot_text(writer, "executable", run->tools[index].executable);
 		}
 		break;
 	case SUM_TASK:
-		add_task(writer, index);
+		if (index < run->task_count)
+			run_jot_task(run, &writer->jot, &run->tasks[index]);
 		break;
 	case SUM_GROUP:
-		if (index < writer->report.run->task_count) {
-			jot_text(writer, "name", writer->report.run->tasks[index].group);
-			jot_text(writer, "rule", writer->report.run->tasks[index].rule);
+		if (index < run->task_count) {
+			jot_text(writer, "name", run->tasks[index].group);
+			jot_text(writer, "rule", run->tasks[index].rule);
 		}
 		break;
 	case SUM_PROCESS:
 		add_process(writer, index);
 		break;
 	case SUM_CONTAINER:
-		add_container(writer, index);
+		if (index < run->container_count)
+			run_jot_container(run, &writer->jot, &run->containers[index]);
 		break;
 	case SUM_USER:
 		name = user_name(writer->report.users, index, 0);
@@ -286,7 +178,7 @@ static void add_rows(struct writer *writer)
 	for (u32 i = 0; i < count && (!limit || i < limit); i++) {
 		jot_open(&writer->jot, NULL, '{');
 		add_whose(writer, by, rows[i].index);
-		add_sum(writer, &rows[i]);
+		run_jot_sum(writer->report.run, &writer->jot, &rows[i]);
 		jot_close(&writer->jot, '}');
 		report_some(&writer->report);
 	}
@@ -359,13 +251,7 @@ static void add_critical(struct writer *writer)
 	jot_open(jot, "critical", '[');
 	for (u32 i = 0; i < count; i++) {
 		jot_open(jot, NULL, '{');
-		jot_time(writer, "from_ns", links[i].from);
-		jot_time(writer, "to_ns", links[i].to);
-		jot_unsigned(jot, "cpu_ns", links[i].cpu);
-		jot_unsigned(jot, "cpu_wait_ns", links[i].cpu_wait);
-		jot_unsigned(jot, "disk_ns", links[i].disk);
-		jot_unsigned(jot, "network_ns", links[i].network);
-		jot_unsigned(jot, "other_ns", links[i].other);
+		run_jot_link(run, jot, &links[i]);
 		if (links[i].process < run->process_count)
 			add_process(writer, links[i].process);
 		jot_close(jot, '}');
@@ -435,25 +321,11 @@ static void add_files(struct writer *writer)
 		jot_open(jot, NULL, '{');
 		if (file->tool < run->tool_count)
 			jot_text(writer, "tool", run->tools[file->tool].name);
-		jot_text(writer, "path", file->path);
-		jot_unsigned(jot, "reads", file->reads);
-		jot_unsigned(jot, "writes", file->writes);
-		jot_unsigned(jot, "creates", file->creates);
-		jot_unsigned(jot, "removes", file->removes);
-		jot_unsigned(jot, "failures", file->failures);
-		jot_unsigned(jot, "processes", file->processes);
-		jot_nonzero(writer, "size", file->size);
+		run_jot_file(run, jot, file);
 		jot_close(jot, '}');
 		report_some(&writer->report);
 	}
 	jot_close(jot, ']');
-}
-
-static const char *transport_name(u8 transport)
-{
-	if (transport == NET_TCP)
-		return "tcp";
-	return transport == NET_UDP ? "udp" : "unix";
 }
 
 static void add_peers(struct writer *writer)
@@ -464,27 +336,13 @@ static void add_peers(struct writer *writer)
 	jot_open(jot, "peers", '[');
 	for (u32 i = 0; i < run->peer_count; i++) {
 		const struct run_peer *peer = &run->peers[i];
-		const char *error = peer->failures ? word_errno(peer->error) : NULL;
 
 		jot_open(jot, NULL, '{');
 		if (peer->process < run->process_count) {
 			jot_unsigned(jot, "pid", run->processes[peer->process].pid);
 			jot_text(writer, "tool", run->tools[run->processes[peer->process].tool].name);
 		}
-		jot_text(writer, "address", peer->address);
-		jot_unsigned(jot, "port", peer->port);
-		jot_string(jot, "transport", transport_name(peer->transport));
-		jot_string(jot, "direction", peer->direction == NET_IN ? "in" : "out");
-		jot_unsigned(jot, "connections", peer->connections);
-		jot_unsigned(jot, "failures", peer->failures);
-		if (error)
-			jot_string(jot, "error", error);
-		jot_unsigned(jot, "sent", peer->sent);
-		jot_unsigned(jot, "received", peer->received);
-		jot_unsigned(jot, "retransmits", peer->retransmits);
-		jot_nonzero(writer, "latency_ns", peer->latency);
-		jot_time(writer, "first_ns", peer->first);
-		jot_time(writer, "last_ns", peer->last);
+		run_jot_peer(run, jot, peer);
 		jot_close(jot, '}');
 		report_some(&writer->report);
 	}
@@ -501,14 +359,18 @@ void report_json(const struct report_sink *sink, const struct run *run, const st
 	writer.report.prices = prices;
 	jot_open(&writer.jot, NULL, '{');
 	jot_string(&writer.jot, "kind", "report");
-	add_run(&writer);
-	add_host(&writer);
+	jot_open(&writer.jot, "run", '{');
+	run_jot_head(run, &writer.jot);
+	jot_close(&writer.jot, '}');
+	jot_open(&writer.jot, "host", '{');
+	run_jot_host(run, &writer.jot);
+	jot_close(&writer.jot, '}');
 	add_coverage(&writer);
 	jot_open(&writer.jot, "totals", '{');
 	jot_unsigned(&writer.jot, "tools", run->tool_count);
 	jot_unsigned(&writer.jot, "tasks", run->task_count);
 	jot_unsigned(&writer.jot, "containers", run->container_count);
-	add_sum(&writer, &writer.report.total);
+	run_jot_sum(run, &writer.jot, &writer.report.total);
 	jot_close(&writer.jot, '}');
 	add_findings(&writer);
 	report_size_jot(&writer.report, &writer.jot);

@@ -18,6 +18,7 @@ extern const struct command
 	policy_command,
 	rules_command,
 	doctor_command,
-	fields_command;
+	fields_command,
+	flows_command;
 
 #endif

@@ -15,7 +15,7 @@ static const char *type_name(const struct field *field)
 {
 	static const char *const names[] = {
 		[FIELD_UNSIGNED] = "integer", [FIELD_SIGNED] = "integer", [FIELD_BOOL] = "boolean",
-		[FIELD_STRING] = "string",    [FIELD_WORDS] = "strings",  [FIELD_TIME] = "time",
+		[FIELD_STRING] = "string",    [FIELD_WORDS] = "strings",  [FIELD_TIME] = "time", [FIELD_JSON] = "JSON",
 	};
 
 	return names[field->type];

@@ -14,6 +14,7 @@ enum field_type {
 	FIELD_STRING,
 	FIELD_WORDS,		/* NUL-terminated strings one after the other: a JSON array */
 	FIELD_TIME,		/* CLOCK_BOOTTIME ns: RFC 3339 */
+	FIELD_JSON,		/* made by its getter: bytes as JSON, plain for people */
 };
 
 /* How a text column shows it; JSON has the plain number. */
@@ -30,6 +31,7 @@ struct value {
 		s64 integer;
 		struct bytes bytes;
 	};
+	struct bytes plain;	/* of FIELD_JSON */
 	char scratch[256];	/* where a getter may put the bytes it makes */
 };
 

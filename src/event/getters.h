@@ -53,6 +53,20 @@ bool get_interface_name(const struct event *event, struct value *value);
 bool drop_transport(const struct event *event, struct value *value);
 bool drop_type(const struct event *event, struct value *value);
 
+/* policy.c */
+bool get_policy_name(const struct event *event, struct value *value);
+bool get_policy_severity(const struct event *event, struct value *value);
+bool get_policy_message(const struct event *event, struct value *value);
+bool get_policy_tags(const struct event *event, struct value *value);
+bool get_policy_hook(const struct event *event, struct value *value);
+bool get_policy_action(const struct event *event, struct value *value);
+bool get_policy_action_taken(const struct event *event, struct value *value);
+bool get_policy_arguments(const struct event *event, struct value *value);
+bool get_policy_data(const struct event *event, struct value *value);
+bool get_policy_result(const struct event *event, struct value *value);
+bool get_policy_kernel_stack(const struct event *event, struct value *value);
+bool get_policy_user_stack(const struct event *event, struct value *value);
+
 /* signal.c */
 bool get_signal_name(const struct event *event, struct value *value);
 bool get_signal_target_name(const struct event *event, struct value *value);

@@ -39,6 +39,9 @@ static void add_value(struct plan *plan, struct text *out, const struct field *f
 	case FIELD_STRING:
 		escape_json_quoted(out, value->bytes.data, value->bytes.length);
 		break;
+	case FIELD_JSON:
+		text_add_bytes(out, value->bytes.data, value->bytes.length);
+		break;
 	case FIELD_WORDS:
 		add_words(out, &value->bytes);
 		break;

@@ -16,12 +16,9 @@ static bool is_ip(const struct event *event)
 
 bool get_network_transport(const struct event *event, struct value *value)
 {
-	static const char *const names[] = { [NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_UNIX] = "unix", [NET_ICMP] = "icmp" };
-	u8 transport = NET(event)->transport;
-
 	if (event->record->kind == KIND_drop)
 		return drop_transport(event, value);
-	return transport < sizeof(names) / sizeof(names[0]) && value_text(value, names[transport]);
+	return value_text(value, word_transport(NET(event)->transport));
 }
 
 bool get_network_type(const struct event *event, struct value *value)

@@ -64,6 +64,9 @@ void text_value(struct plan *plan, struct text *out, const struct field *field, 
 	case FIELD_STRING:
 		escape_terminal(out, value->bytes.data, value->bytes.length);
 		break;
+	case FIELD_JSON:
+		text_add_bytes(out, value->plain.data, value->plain.length);
+		break;
 	case FIELD_WORDS:
 		add_words(out, &value->bytes, !strcmp(field->name, "process.ancestors") ? " > " : " ");
 		break;

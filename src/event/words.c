@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "wire/net.h"
+
 const char *word_errno(int error)
 {
 	return strerrorname_np(error);
@@ -57,6 +59,13 @@ const char *word_loss(int cause)
 	};
 
 	return cause >= 0 && cause < LOSS_CAUSES ? names[cause] : NULL;
+}
+
+const char *word_transport(unsigned int transport)
+{
+	static const char *const names[] = { [NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_UNIX] = "unix", [NET_ICMP] = "icmp" };
+
+	return transport < sizeof(names) / sizeof(names[0]) ? names[transport] : NULL;
 }
 
 const char *word_failure(int site)

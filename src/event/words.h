@@ -10,6 +10,7 @@ const char *word_errno(int error);		/* 2 -> "ENOENT" */
 const char *word_signal(int signal);		/* 9 -> "SIGKILL"; real-time ones too, in static memory */
 const char *word_capability(int capability);	/* 12 -> "CAP_NET_ADMIN" */
 const char *word_loss(int cause);		/* "ring_full" */
+const char *word_transport(unsigned int transport);	/* NET_TCP -> "tcp" */
 const char *word_failure(int site);		/* "watch" */
 
 /* Ways to fill in a value. */

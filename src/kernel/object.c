@@ -162,13 +162,18 @@ static void *find_constant(struct bpf_object *object, const char *map_name, cons
 	return NULL;
 }
 
+const struct settings *object_settings(struct bpf_object *object)
+{
+	return find_constant(object, "sonde.rodata", "settings", sizeof(struct settings));
+}
+
 struct bpf_object *object_open(struct settings **settings)
 {
 	struct bpf_object *object = open_packed("sonde", object_packed, object_packed_end, NULL);
 
 	if (!object)
 		return NULL;
-	*settings = find_constant(object, "sonde.rodata", "settings", sizeof(**settings));
+	*settings = (struct settings *)object_settings(object);
 	if (*settings)
 		return object;
 	bpf_object__close(object);

@@ -9,6 +9,8 @@
 
 /* Opens it, no program chosen yet. *settings is where .rodata will be read from at load. NULL with errno. */
 struct bpf_object *object_open(struct settings **settings);
+/* What the main object was told, also once it is loaded. */
+const struct settings *object_settings(struct bpf_object *object);
 /*
  * The same of one hook of policies. `target`: a kernel function that one of its programs is to be attached to by
  * type, as BTF has it; NULL: none.
