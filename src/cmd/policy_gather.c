@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "books/intern.h"
-#include "books/tool.h"
+#include "proc/tool.h"
 #include "cmd/policy.h"
 #include "event/field.h"
 #include "proc/process.h"

@@ -131,8 +131,11 @@ static int deliver(void *context, const void *bytes, size_t size)
 	}
 	kind = event.record->kind;
 	identity_complete(watching->identity, &event);
-	if (kind == KIND_lost)
+	if (kind == KIND_lost) {
+		if (watching->settings->json && kind_is_public(((const struct lost_record *)event.record)->kind))
+			json_event(&watching->plan, &watching->output.text, &event);
 		return 0;
+	}
 	matcher_event(watching->matcher, &event, tell, watching);
 	if (watching->matched > before)
 		watching->balance.delivered[kind]++;

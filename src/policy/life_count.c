@@ -97,13 +97,18 @@ int life_add(struct life *life, s64 id, const struct life_match *match)
 int life_counted(struct life *life, s64 id, u64 matched, u64 taken, s64 first, s64 last)
 {
 	sqlite3_stmt *statement = life_prepare(life, "SELECT counted FROM policy WHERE id = ?");
+	bool known = false;
 	u64 counted = 0;
 	int error = 0;
 
 	sqlite3_bind_int64(statement, 1, id);
-	if (statement && sqlite3_step(statement) == SQLITE_ROW)
+	if (statement && sqlite3_step(statement) == SQLITE_ROW) {
 		counted = sqlite3_column_int64(statement, 0);
+		known = true;
+	}
 	sqlite3_finalize(statement);
+	if (!known)
+		return 0;
 	if (matched > counted)
 		error = life_add(life, id, &(struct life_match){
 			.tool = { "", 0, 0 }, .object = { LIFE_UNSEEN, sizeof(LIFE_UNSEEN) - 1, 0 }, .user = LIFE_NOBODY,
