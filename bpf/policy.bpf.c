@@ -330,23 +330,21 @@ static __always_inline s32 on_function(u64 *ctx, bool may_deny)
 	return error;
 }
 
-#define ERROR_MOST 4095
+#define ERROR_MOST 4095LL
 
-/* What the verifier lets such a program answer, in a form whose bounds it follows. */
+/* What the verifier lets such a program answer, in 64 bits, with which nothing is done after they were compared. */
 static __always_inline s64 answer(s64 error)
 {
-	u64 number = -error;
-
+	barrier_var(error);
 	if (error >= 0)
 		return 0;
-	barrier_var(number);
-	if (number > ERROR_MOST)
-		number = 1;
-	return 0 - number;
+	if (error < -ERROR_MOST)
+		return -1;
+	return error;
 }
 
 SEC("lsm")
-int policy_lsm(u64 *ctx)
+s64 policy_lsm(u64 *ctx)
 {
 	return answer(on_function(ctx, true));
 }
@@ -366,7 +364,7 @@ int policy_fexit(u64 *ctx)
 }
 
 SEC("fmod_ret")
-int policy_modify(u64 *ctx)
+s64 policy_modify(u64 *ctx)
 {
 	return answer(on_function(ctx, true));
 }

@@ -327,6 +327,7 @@ __noinline u32 policy_collect(u32 slot, u32 needs)
 	task_describe(&record->record, KIND_policy, 0, task, 0);
 	record->values = policy.values;
 	record->address = scratch->function;
+	record->function = policy.function;
 	record->at_return = policy.at_return;
 	if (needs & (POLICY_NEEDS_ANCESTORS | POLICY_NEEDS_NAMESPACES | POLICY_NEEDS_CAPABILITIES))
 		policy_describe(slot, needs);

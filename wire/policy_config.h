@@ -72,7 +72,8 @@ struct policy_config {
 	u8 at_return;
 	u8 can_stack;		/* this kind of program may look at stacks */
 	u8 enforcer;		/* carries out the notes of others */
-	u32 any_call;		/* `calls` does not matter */
+	u16 any_call;		/* `calls` does not matter */
+	u16 function;		/* of a hook on many: which one, from 1; 0: told by its address or its number */
 	u64 calls[POLICY_CALLS / 64];
 	struct policy_source source[POLICY_VALUES];
 };
