@@ -20,6 +20,8 @@ LDFLAGS ?=
 # See src/kernel/thin.c and splice.c.
 WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_btf__load_vmlinux_btf \
 	-Wl,--wrap=bpf_prog_load,-u,__wrap_bpf_prog_load
+# Tables for unwinding that nothing reads at run time; a debugger has its own from -g.
+BARE := -fno-asynchronous-unwind-tables
 # What nobody calls, most of it in the libraries, is left out of the program.
 LEAN := -Wl,--gc-sections
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
@@ -108,7 +110,7 @@ $(O)/src/books/page.o $(B)/san/src/books/page.o: $(wildcard src/books/page/*)
 
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(BARE) -c $< -o $@
 
 $(O)/sonde: $(OBJECTS)
 	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(LEAN) $^ -o $@ $(LIBS)
@@ -126,6 +128,10 @@ $(B)/san/library.a: $(SANITIZED)
 $(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LIBS) -lcmocka
+
+# Generated code against what it means, in the kernel.
+$(O)/generated: $(O)/tests/generated.o $(LIBRARY)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
 # Writes a made-up run of so many processes into a store: build/tests/synthetic STORE PROCESSES
 $(B)/tests/synthetic: $(O)/tests/synthetic.o $(LIBRARY)

@@ -82,22 +82,26 @@ static __always_inline struct mem_cgroup *memcg_of(struct task_struct *task)
 	return memcg;
 }
 
-/*
- * The topmost group with the kernel's mark is the one that hit its limit: it marks what is below along with it. A limit
- * that was lowered leaves no mark, but usage above it.
- */
-static __always_inline struct mem_cgroup *marked_memcg(struct task_struct *victim)
+/* Whether the kernel marked it; a limit that was lowered leaves no mark, but usage above it. */
+static __always_inline bool is_marked(struct mem_cgroup *memcg)
 {
-	struct mem_cgroup *memcg = memcg_of(victim), *found = NULL;
+	if (bpf_core_field_exists(memcg->oom_lock) && BPF_CORE_READ(memcg, oom_lock))
+		return true;
+	return BPF_CORE_READ(memcg, memory.usage.counter) > (s64)BPF_CORE_READ(memcg, memory.max);
+}
+
+/*
+ * The topmost group with a mark is the one that hit its limit: it marks what is below along with it. A function of its own,
+ * and of plain numbers, so that the verifier looks at it once: inlined it is most of the time that loading takes.
+ */
+__noinline u64 oom_marked(u64 lowest)
+{
+	u64 memcg = lowest, found = 0;
 
 	for (int i = 0; i < MEMCG_LEVELS && memcg; i++) {
-		bool marked = false;
-
-		if (bpf_core_field_exists(memcg->oom_lock))
-			marked = BPF_CORE_READ(memcg, oom_lock);
-		if (marked || BPF_CORE_READ(memcg, memory.usage.counter) > (s64)BPF_CORE_READ(memcg, memory.max))
+		if (is_marked((void *)memcg))
 			found = memcg;
-		memcg = (void *)BPF_CORE_READ(memcg, css.parent);
+		memcg = (u64)BPF_CORE_READ((struct mem_cgroup *)memcg, css.parent);
 	}
 	return found;
 }
@@ -115,7 +119,7 @@ static __always_inline u32 limit_of(struct task_struct *victim, struct mem_cgrou
 		return search->memcg ? OOM_LIMIT_CGROUP : OOM_LIMIT_MACHINE;
 	}
 	if (victim)
-		*memcg = marked_memcg(victim);
+		*memcg = (void *)oom_marked((u64)memcg_of(victim));
 	if (*memcg)
 		return OOM_LIMIT_CGROUP;
 	return victim && bpf_core_field_exists(any->oom_lock) ? OOM_LIMIT_MACHINE : OOM_LIMIT_UNKNOWN;

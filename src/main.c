@@ -25,6 +25,7 @@ static const struct command *const commands[] = {
 	&trace_command,
 	&hist_command,
 	&top_command,
+	&flows_command,
 	&report_command,
 	&compare_command,
 	&export_command,

@@ -83,6 +83,8 @@ static __always_inline bool stand_in_wants(u64 number)
 			return true;
 		}
 		return false;
+	case STAND_FOR_sk_alloc:
+		return number == CALL_socket || number == CALL_accept || number == CALL_accept4;
 	case STAND_FOR_mmap_file:
 		return number == CALL_mmap;
 	case STAND_FOR_path_truncate:
@@ -169,6 +171,12 @@ static __always_inline bool stand_in_at_exit(struct policy_scratch *scratch, con
 		to[0] = result;
 		to[1] = file_at(result);
 		return to[1];
+	case STAND_FOR_sk_alloc:
+		to[0] = private_of(file_at(result));
+		scratch->result = to[0] ? (u64)BPF_CORE_READ((struct socket *)to[0], sk) : 0;
+		to[0] = 0;
+		to[1] = scratch->result ? BPF_CORE_READ((struct sock *)scratch->result, __sk_common.skc_family) : 0;
+		return scratch->result;
 	case STAND_FOR_file_permission:
 		to[0] = file_at(regs->di);
 		to[1] = number == CALL_write || number == CALL_pwrite64 || number == CALL_writev ||
@@ -297,6 +305,7 @@ static __always_inline bool stand_in_at_tracepoint(struct policy_scratch *scratc
 		return to[0];
 	case STAND_FOR_queue_xmit:
 	case STAND_FOR_module_request:
+	case STAND_FOR_sk_free:
 		to[0] = RAW(0);
 		return true;
 	}

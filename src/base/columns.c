@@ -123,3 +123,43 @@ void columns_pad(struct text *out, size_t count)
 	out->length += count;
 	out->data[out->length] = '\0';
 }
+
+uint32_t columns_fit(const struct column_place *places, size_t count, uint32_t wanted, unsigned int width, unsigned int least,
+		     size_t *left)
+{
+	unsigned int taken = 0;
+
+	for (size_t i = 0; i < count; i++)
+		taken += wanted >> i & 1 ? places[i].width + 1 : 0;
+	*left = SIZE_MAX;
+	if (!width)
+		return wanted;
+	while (wanted && taken + least > width) {
+		size_t worst = count;
+
+		for (size_t i = 0; i < count; i++)
+			if (wanted >> i & 1 && (worst == count || places[i].rank >= places[worst].rank))
+				worst = i;
+		wanted &= ~(1U << worst);
+		taken -= places[worst].width + 1;
+	}
+	*left = width > taken ? width - taken : 0;
+	return wanted;
+}
+
+void columns_align(struct text *out, size_t start, const struct column_place *place)
+{
+	size_t have = columns_of(out->data + start, out->length - start);
+	char copy[256];
+	size_t length = out->length - start < sizeof(copy) ? out->length - start : sizeof(copy);
+
+	if (out->failed || have == place->width)
+		return;
+	memcpy(copy, out->data + start, length);
+	out->length = start;
+	if (have < place->width && !place->left)
+		columns_pad(out, place->width - have);
+	have = columns_cut(out, copy, length, place->width);
+	if (have < place->width && place->left)
+		columns_pad(out, place->width - have);
+}

@@ -12,4 +12,20 @@ size_t columns_of(const char *bytes, size_t count);
 size_t columns_cut(struct text *out, const char *bytes, size_t count, size_t width);
 void columns_pad(struct text *out, size_t count);
 
+/* A column of a table that is as wide as the terminal. */
+struct column_place {
+	unsigned int width;
+	unsigned int rank;	/* the higher the sooner it goes, where there is no room for all */
+	bool left;		/* else to the right */
+};
+
+/*
+ * Of the columns in `wanted`, a bit each, those that fit into `width` with a space behind each and `least` for the rest of the line;
+ * *left: what the rest gets, SIZE_MAX without a limit (width 0).
+ */
+uint32_t columns_fit(const struct column_place *places, size_t count, uint32_t wanted, unsigned int width, unsigned int least,
+		     size_t *left);
+/* What was added since `start` gets the width of its column; what is too long is cut. */
+void columns_align(struct text *out, size_t start, const struct column_place *place);
+
 #endif

@@ -4,7 +4,7 @@
 
 #include "books/host.h"
 #include "books/recorder_own.h"
-#include "books/tool.h"
+#include "proc/tool.h"
 
 /* Tools whose names are kept for rules that look at a parent's. */
 #define TOOL_NAMES_MOST 16384

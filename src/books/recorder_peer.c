@@ -15,6 +15,7 @@
 
 struct endpoint {
 	u8 address[16];
+	u32 network_namespace;
 	u16 family, port;
 	u8 transport, direction;
 };
@@ -24,15 +25,24 @@ static void find_endpoint(struct endpoint *endpoint, const struct connection_rec
 	memset(endpoint, 0, sizeof(*endpoint));
 	memcpy(endpoint->address, connection->peer, connection->family == AF_INET ? 4 : 16);
 	endpoint->family = connection->family;
+	endpoint->network_namespace = connection->network_namespace;
 	endpoint->direction = connection->direction;
 	endpoint->transport = connection->transport;
 	endpoint->port = connection->direction == NET_IN ? connection->local_port : connection->peer_port;
 }
 
+/* A connect that failed may have come before it had an address of its own. */
+static bool is_bound(const struct connection_record *connection)
+{
+	static const u8 any[sizeof(connection->local)];
+
+	return connection->local_port || memcmp(connection->local, any, sizeof(any));
+}
+
 static struct run_peer *peer_of(struct recorder *recorder, const struct entry *entry,
 				const struct connection_record *connection)
 {
-	char address[INET6_ADDRSTRLEN] = "";
+	char address[INET6_ADDRSTRLEN] = "", local[INET6_ADDRSTRLEN] = "";
 	struct endpoint endpoint;
 	struct recorder_row *row;
 	bool fresh;
@@ -47,9 +57,13 @@ static struct run_peer *peer_of(struct recorder *recorder, const struct entry *e
 		return NULL;
 	if (fresh) {
 		inet_ntop(endpoint.family, endpoint.address, address, sizeof(address));
+		if (is_bound(connection))
+			inet_ntop(endpoint.family, connection->local, local, sizeof(local));
 		row->peer = (struct run_peer){
 			.process = entry->index,
 			.address = recorder_text(recorder, address, strlen(address)),
+			.local = recorder_text_of(recorder, local),
+			.network_namespace = endpoint.network_namespace,
 			.port = endpoint.port,
 			.transport = endpoint.transport,
 			.direction = endpoint.direction,

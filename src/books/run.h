@@ -131,6 +131,8 @@ struct run_fact {
 struct run_peer {
 	u32 process;
 	u32 address;		/* text: "10.0.0.7", "::1" */
+	u32 local;		/* text: its own address of the first connection; RUN_NONE: not known */
+	u32 network_namespace;	/* 0: not known */
 	u16 port;		/* of the service: the peer's if it connected, its own if it accepted */
 	u8 transport, direction;	/* NET_* of wire/net.h */
 	u32 connections, failures;

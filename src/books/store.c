@@ -293,13 +293,13 @@ static int create_tables(struct store *store)
 	return error;
 }
 
-/* Only costs have been added since the first layout. */
 static int update_tables(struct store *store, s64 version)
 {
 	struct text sql = { 0 };
 	int error;
 
 	text_add(&sql, "BEGIN IMMEDIATE;\n");
+	store_schema_add_layout(&sql, version / 1000);
 	store_schema_add_costs(&sql, version % 1000);
 	text_add_format(&sql, "PRAGMA user_version = %d; COMMIT", STORE_VERSION);
 	error = store_run_sql(store, text_string(&sql));

@@ -148,6 +148,8 @@ static const struct store_column peer_columns[] = {
 	COLUMN(run_peer, latency, STORE_PLAIN, "longest handshake, ns"),
 	COLUMN(run_peer, first, STORE_TIME, "begin of the first connection"),
 	SPAN(run_peer, last, first, "duration", "ns until the end of the last"),
+	REFERENCE(run_peer, local, "local", STORE_TEXTS, "its own address of the first connection"),
+	COLUMN(run_peer, network_namespace, STORE_PLAIN, "in which it was; 0: not known"),
 };
 
 static const struct store_column file_columns[] = {
@@ -326,6 +328,13 @@ void store_schema_create(struct text *sql)
 			text_add_format(sql, "\tPRIMARY KEY (run, %s)) WITHOUT ROWID;\n", layout->key);
 	}
 	create_view(sql);
+}
+
+void store_schema_add_layout(struct text *sql, int layout)
+{
+	if (layout < 2)
+		text_add(sql, "ALTER TABLE peers ADD COLUMN local;\n"
+			      "ALTER TABLE peers ADD COLUMN network_namespace;\n");
 }
 
 void store_schema_add_costs(struct text *sql, size_t first)

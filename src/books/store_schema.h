@@ -16,7 +16,7 @@
  * A change of the tables takes a new layout, and a step in store.c that brings older stores to it. A new cost does not:
  * it is a new column at the end, which older stores get by themselves.
  */
-#define STORE_LAYOUT 1
+#define STORE_LAYOUT 2
 #define STORE_VERSION (STORE_LAYOUT * 1000 + (int)cost_count)
 
 /* How a member is kept. */
@@ -86,6 +86,8 @@ extern const struct store_layout store_layouts[STORE_TABLES];
 
 /* All that makes an empty file a store. */
 void store_schema_create(struct text *sql);
+/* The SQL that brings tables of an older layout to this one. */
+void store_schema_add_layout(struct text *sql, int layout);
 /* The SQL that adds the costs from `first` on to tables made without them. */
 void store_schema_add_costs(struct text *sql, size_t first);
 /* "INSERT OR REPLACE ..."; parameters: run, extras of its own row, index if there is one, columns, bytes or costs. */

@@ -17,6 +17,7 @@ extern const struct command
 	rm_command,
 	rules_command,
 	doctor_command,
-	fields_command;
+	fields_command,
+	flows_command;
 
 #endif

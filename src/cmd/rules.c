@@ -11,7 +11,7 @@
 #include "base/message.h"
 #include "base/nearest.h"
 #include "books/rules.h"
-#include "books/tool.h"
+#include "proc/tool.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
 #include "cmd/stop.h"

@@ -13,6 +13,7 @@
 #include "books/host.h"
 #include "cmd/balance.h"
 #include "cmd/command.h"
+#include "cmd/flows_run.h"
 #include "cmd/output.h"
 #include "cmd/scope.h"
 #include "cmd/snapshot.h"
@@ -188,7 +189,7 @@ static bool print(struct top *top)
 static void show_frame(struct top *top, struct frame *frame)
 {
 	/* Frozen, the picture stays; what goes on is counted, but not kept. */
-	if (top->view.frozen && top->frame) {
+	if (top->view.pane.frozen && top->frame) {
 		frame_free(frame);
 		return;
 	}
@@ -354,6 +355,32 @@ static int prepare(const struct command *command, struct top *top, struct kernel
 	return scope_resolve(command, &settings->scope, &nobody, features, top->identity, options);
 }
 
+/* As enum frame_by, and behind it what is shown as flows are. */
+static const char *const by_names[] = { "tool", "task", "container", "user", "process", "connection", NULL };
+_Static_assert(sizeof(by_names) / sizeof(by_names[0]) == FRAME_BYS + 2, "by_names has another length than enum frame_by");
+
+static int run_connections(const struct command *command, const struct top_settings *settings)
+{
+	struct flows_request request = {
+		.command = command,
+		.name = "top  by connection",
+		.scope = settings->scope,
+		.filter = { .verdict = -1 },
+		.way = settings->json ? FLOWS_TABLES_JSON : FLOWS_TABLES,
+		.sort = ROWS_BY_RATE,
+		.reverse = settings->reverse,
+		.text = settings->filter,
+		.interval = settings->interval,
+		.duration = settings->duration,
+		.count = settings->count,
+		.rows = settings->rows,
+	};
+
+	if (settings->tree || (settings->sort >= 0 && settings->sort != FRAME_SORT_NETWORK))
+		return option_mistake(command, "connections are no tree and are sorted by network; `sonde flows --sort` knows more orders");
+	return flows_run(&request);
+}
+
 static int run_top(const struct command *command, int argc, char **argv)
 {
 	struct top_settings settings = { 0 };
@@ -367,6 +394,10 @@ static int run_top(const struct command *command, int argc, char **argv)
 		goto out;
 	if (rest.count || rest.after) {
 		status = option_mistake(command, "it takes no %s", rest.count ? rest.words[0] : "command");
+		goto out;
+	}
+	if (settings.by == FRAME_BYS) {
+		status = run_connections(command, &settings);
 		goto out;
 	}
 	status = prepare(command, &top, &options, &features);
@@ -405,7 +436,7 @@ out:
 
 static const struct option options[] = {
 	{ .name = "by", .type = OPTION_CHOICE, .offset = offsetof(struct top_settings, by), .argument = "WHAT",
-	  .choices = frame_by_names, .help = "a row for each tool (default), task, container, user or process" },
+	  .choices = by_names, .help = "a row for each tool (default), task, container, user, process or connection" },
 	{ .name = "sort", .letter = 's', .type = OPTION_CHOICE, .offset = offsetof(struct top_settings, sort),
 	  .argument = "COLUMN", .choices = frame_sort_names,
 	  .help = "the most first: cpu (default), wait, memory, read, write, network, processes, starts; or name" },
@@ -440,6 +471,7 @@ static const struct example examples[] = {
 	{ "sonde top", "what each tool uses, on the whole screen; ? shows the keys" },
 	{ "sonde top --by task --sort memory", "tasks of a pipeline, the largest first" },
 	{ "sonde top --tree --container web", "the processes of one container" },
+	{ "sonde top --by connection", "connections, with the processes at both ends; as `sonde flows`" },
 	{ "sonde top --by process --json --count 5", "five looks at every process, for a script" },
 	{ "sonde top --interval 5s --for 1m > top.txt", "without a terminal: lines of text" },
 	{ 0 }
@@ -447,7 +479,7 @@ static const struct example examples[] = {
 
 const struct command top_command = {
 	.name = "top",
-	.summary = "show what uses the machine now, by tool, task, container, user or process",
+	.summary = "show what uses the machine now, by tool, task, container, user, process or connection",
 	.usage = "[OPTION]...",
 	.description = "Shows who uses CPU, memory, disks and network, and who starts how many processes, every interval until q "
 		       "is pressed. Processes that live too short to be seen in any interval are counted too: what they used is "

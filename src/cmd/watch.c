@@ -32,6 +32,8 @@ void watch_run(const struct watch *watch)
 		if (now - folded >= interval) {
 			kernel_fold(watch->kernel, watch->deliver, watch->context);
 			folded = now;
+			if (watch->folded)
+				watch->folded(watch->context, now);
 		}
 		if (count < 0 || !watch->turn(watch->context, now, &next))
 			break;

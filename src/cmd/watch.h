@@ -13,6 +13,8 @@ struct watch {
 	lanes_deliver *deliver;
 	/* After each drain. `next` is when to come back at the latest, it may be set earlier. False: enough. */
 	bool (*turn)(void *context, u64 now, u64 *next);
+	/* The kernel's sums were just delivered (kernel_fold); NULL: nobody needs to know. */
+	void (*folded)(void *context, u64 now);
 	void *context;
 };
 

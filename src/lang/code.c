@@ -8,6 +8,11 @@
 
 #define UNPLACED -1
 
+struct label {
+	s32 at;				/* instruction it stands before */
+	bool wanted;			/* something goes there */
+};
+
 /* An instruction whose jump or call waits for a label's place. */
 struct reference {
 	u32 at;
@@ -17,10 +22,11 @@ struct reference {
 struct code {
 	struct bpf_insn *instructions;
 	size_t count, room;
-	s32 *labels;			/* instruction each stands before */
+	struct label *labels;
 	size_t label_count, label_room;
 	struct reference *references;
 	size_t reference_count, reference_room;
+	bool unreachable;		/* nothing leads to what would come next */
 };
 
 struct code *code_new(void)
@@ -50,13 +56,15 @@ static void *grow(void *items, size_t count, size_t *room, size_t size)
 int code_label(struct code *code)
 {
 	code->labels = grow(code->labels, code->label_count, &code->label_room, sizeof(*code->labels));
-	code->labels[code->label_count] = UNPLACED;
+	code->labels[code->label_count] = (struct label){ .at = UNPLACED };
 	return code->label_count++;
 }
 
 void code_place(struct code *code, int label)
 {
-	code->labels[label] = code->count;
+	code->labels[label].at = code->count;
+	if (code->labels[label].wanted)
+		code->unreachable = false;
 }
 
 void code_add(struct code *code, struct bpf_insn instruction)
@@ -67,12 +75,16 @@ void code_add(struct code *code, struct bpf_insn instruction)
 
 static void add(struct code *code, int operation, int to, int from, int offset, s32 number)
 {
-	code_add(code, (struct bpf_insn){ .code = operation, .dst_reg = to, .src_reg = from, .off = offset, .imm = number });
+	if (!code->unreachable)
+		code_add(code, (struct bpf_insn){ .code = operation, .dst_reg = to, .src_reg = from, .off = offset, .imm = number });
 }
 
 /* The instruction about to be added refers to `label`. */
 static void refer(struct code *code, int label)
 {
+	if (code->unreachable)
+		return;
+	code->labels[label].wanted = true;
 	code->references = grow(code->references, code->reference_count, &code->reference_room,
 				sizeof(*code->references));
 	code->references[code->reference_count++] = (struct reference){ .at = code->count, .label = label };
@@ -143,6 +155,7 @@ void code_jump(struct code *code, int label)
 {
 	refer(code, label);
 	add(code, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+	code->unreachable = true;
 }
 
 void code_jump_if(struct code *code, int comparison, int left, int right, int label)
@@ -181,6 +194,7 @@ void code_map_value(struct code *code, int to, int map_fd, u32 offset)
 void code_exit(struct code *code)
 {
 	add(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	code->unreachable = true;
 }
 
 const struct bpf_insn *code_finish(struct code *code, size_t *count, const char **why)
@@ -188,9 +202,9 @@ const struct bpf_insn *code_finish(struct code *code, size_t *count, const char 
 	for (size_t i = 0; i < code->reference_count; i++) {
 		const struct reference *reference = &code->references[i];
 		struct bpf_insn *instruction = &code->instructions[reference->at];
-		s64 distance = (s64)code->labels[reference->label] - reference->at - 1;
+		s64 distance = (s64)code->labels[reference->label].at - reference->at - 1;
 
-		if (code->labels[reference->label] == UNPLACED) {
+		if (code->labels[reference->label].at == UNPLACED) {
 			*why = "a jump has no place to go to";
 			errno = EINVAL;
 			return NULL;

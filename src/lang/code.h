@@ -3,6 +3,9 @@
  * label without a place) are kept and told of once, by code_finish. Register numbers are libbpf's BPF_REG_0 to BPF_REG_10;
  * sizes are BPF_B, BPF_H, BPF_W, BPF_DW; operations BPF_ADD, ... and BPF_JEQ, ... of <linux/bpf.h>.
  *
+ * The verifier refuses code that nothing leads to, so such is left out: what follows an exit or a jump, up to a label that
+ * something before goes to. A function stands behind its first call.
+ *
  * Only what the verifier of 5.10 knows: no jump further than 32,767 instructions, no signed division, no sign-extending
  * load.
  */

@@ -111,6 +111,33 @@ static void encodes(void **state)
 	code_free(code);
 }
 
+/* Nothing leads to what stands between a jump and the next label that is wanted. */
+static void leaves_out(void **state)
+{
+	struct code *code = code_new();
+	int end = code_label(code), nobody = code_label(code);
+	const struct bpf_insn *instructions;
+	struct text text = { 0 };
+	const char *why;
+	size_t count;
+
+	(void)state;
+	code_move_number(code, BPF_REG_0, 1);
+	code_jump(code, end);
+	code_move_number(code, BPF_REG_0, 2);
+	code_jump(code, nobody);
+	code_place(code, nobody);
+	code_map(code, BPF_REG_1, 3);
+	code_place(code, end);
+	code_exit(code);
+	code_move_number(code, BPF_REG_0, 4);
+	instructions = code_finish(code, &count, &why);
+	code_print(instructions, count, &text);
+	assert_string_equal(text_string(&text), "   0: r0 = 1\n   1: goto 2\n   2: exit\n");
+	text_free(&text);
+	code_free(code);
+}
+
 static void refuses(void **state)
 {
 	struct code *code = code_new();
@@ -124,6 +151,10 @@ static void refuses(void **state)
 	assert_null(code_finish(code, &count, &why));
 	assert_int_equal(errno, EINVAL);
 	assert_non_null(why);
+	code_free(code);
+	code = code_new();
+	label = code_label(code);
+	code_jump_if_number(code, BPF_JEQ, BPF_REG_1, 0, label);
 	for (int i = 0; i < 32767; i++)
 		code_move_number(code, BPF_REG_0, 0);
 	code_place(code, label);
@@ -140,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prints),
 		cmocka_unit_test(encodes),
+		cmocka_unit_test(leaves_out),
 		cmocka_unit_test(refuses),
 	};
 

@@ -15,10 +15,7 @@
 struct column {
 	const char *title;
 	int sort;			/* enum frame_sort; -1: none */
-	unsigned int width;
-	unsigned int rank;		/* the higher the sooner it goes */
 	unsigned int where;
-	bool left;			/* else to the right */
 	void (*add)(struct text *out, const struct table_view *view, const struct line *line);
 };
 
@@ -127,19 +124,37 @@ static void add_threads(struct text *out, const struct table_view *view, const s
 }
 
 static const struct column columns[] = {
-	{ "PID", -1, 7, 2, IN_PROCESSES, false, add_pid },
-	{ "USER", -1, 8, 6, IN_PROCESSES, true, add_user },
-	{ "S", -1, 1, 5, IN_PROCESSES, false, add_state },
-	{ "THR", -1, 4, 9, IN_PROCESSES, false, add_threads },
-	{ "CPU%", FRAME_SORT_CPU, 6, 1, IN_BOTH, false, add_cpu },
-	{ "WAIT%", FRAME_SORT_WAIT, 6, 4, IN_BOTH, false, add_wait },
-	{ "MEM", FRAME_SORT_MEMORY, 5, 3, IN_BOTH, false, add_memory },
-	{ "READ/s", FRAME_SORT_READ, 6, 7, IN_BOTH, false, add_read },
-	{ "WRITE/s", FRAME_SORT_WRITE, 7, 7, IN_BOTH, false, add_write },
-	{ "NET/s", FRAME_SORT_NETWORK, 5, 8, IN_BOTH, false, add_network },
-	{ "PROCS", FRAME_SORT_PROCESSES, 5, 5, IN_GROUPS, false, add_processes },
-	{ "START/s", FRAME_SORT_STARTS, 7, 6, IN_GROUPS, false, add_starts },
+	{ "PID", -1, IN_PROCESSES, add_pid },
+	{ "USER", -1, IN_PROCESSES, add_user },
+	{ "S", -1, IN_PROCESSES, add_state },
+	{ "THR", -1, IN_PROCESSES, add_threads },
+	{ "CPU%", FRAME_SORT_CPU, IN_BOTH, add_cpu },
+	{ "WAIT%", FRAME_SORT_WAIT, IN_BOTH, add_wait },
+	{ "MEM", FRAME_SORT_MEMORY, IN_BOTH, add_memory },
+	{ "READ/s", FRAME_SORT_READ, IN_BOTH, add_read },
+	{ "WRITE/s", FRAME_SORT_WRITE, IN_BOTH, add_write },
+	{ "NET/s", FRAME_SORT_NETWORK, IN_BOTH, add_network },
+	{ "PROCS", FRAME_SORT_PROCESSES, IN_GROUPS, add_processes },
+	{ "START/s", FRAME_SORT_STARTS, IN_GROUPS, add_starts },
 };
+
+/* Of the same columns. */
+static const struct column_place places[] = {
+	{ 7, 2, false },
+	{ 8, 6, true },
+	{ 1, 5, false },
+	{ 4, 9, false },
+	{ 6, 1, false },
+	{ 6, 4, false },
+	{ 5, 3, false },
+	{ 6, 7, false },
+	{ 7, 7, false },
+	{ 5, 8, false },
+	{ 5, 5, false },
+	{ 7, 6, false },
+};
+
+_Static_assert(sizeof(places) / sizeof(places[0]) == sizeof(columns) / sizeof(columns[0]), "a column has no place");
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -151,47 +166,12 @@ static bool is_processes(const struct table_view *view)
 /* Which columns there is room for, a bit each; *left: what the name gets, ~0 without a limit. */
 static u32 fit(const struct table_view *view, size_t *left)
 {
-	unsigned int where = is_processes(view) ? IN_PROCESSES : IN_GROUPS, width = view->style.width, taken = 0;
-	unsigned int least = view->tree ? TREE_LEAST : NAME_LEAST;
-	u32 chosen = 0;
+	unsigned int where = is_processes(view) ? IN_PROCESSES : IN_GROUPS;
+	u32 wanted = 0;
 
 	for (size_t i = 0; i < COLUMNS; i++)
-		if (columns[i].where & where) {
-			chosen |= 1U << i;
-			taken += columns[i].width + 1;
-		}
-	*left = SIZE_MAX;
-	if (!width)
-		return chosen;
-	while (chosen && taken + least > width) {
-		size_t worst = COLUMNS;
-
-		for (size_t i = 0; i < COLUMNS; i++)
-			if (chosen >> i & 1 && (worst == COLUMNS || columns[i].rank >= columns[worst].rank))
-				worst = i;
-		chosen &= ~(1U << worst);
-		taken -= columns[worst].width + 1;
-	}
-	*left = width > taken ? width - taken : 0;
-	return chosen;
-}
-
-/* What was added since `start` gets its width; what is too long is cut. */
-static void align(struct text *out, size_t start, const struct column *column)
-{
-	size_t have = columns_of(out->data + start, out->length - start);
-	char copy[256];
-	size_t length = out->length - start < sizeof(copy) ? out->length - start : sizeof(copy);
-
-	if (out->failed || have == column->width)
-		return;
-	memcpy(copy, out->data + start, length);
-	out->length = start;
-	if (have < column->width && !column->left)
-		columns_pad(out, column->width - have);
-	have = columns_cut(out, copy, length, column->width);
-	if (have < column->width && column->left)
-		columns_pad(out, column->width - have);
+		wanted |= columns[i].where & where ? 1U << i : 0;
+	return columns_fit(places, COLUMNS, wanted, view->style.width, view->tree ? TREE_LEAST : NAME_LEAST, left);
 }
 
 static const char *name_title(const struct table_view *view)
@@ -229,7 +209,7 @@ void table_header(struct text *out, const struct table_view *view)
 		text_add(out, marked ? "\033[27;1m" : "");
 		start = out->length;
 		text_add(out, columns[i].title);
-		align(out, start, &columns[i]);
+		columns_align(out, start, &places[i]);
 		text_add(out, marked ? "\033[22;7m" : "");
 		text_add_char(out, ' ');
 	}
@@ -274,7 +254,7 @@ void table_line(struct text *out, const struct table_view *view, const struct li
 		if (!(chosen >> i & 1))
 			continue;
 		columns[i].add(out, view, line);
-		align(out, start, &columns[i]);
+		columns_align(out, start, &places[i]);
 		text_add_char(out, ' ');
 	}
 	add_name(out, view, line, left);

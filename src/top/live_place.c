@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "books/tool.h"
+#include "proc/tool.h"
 #include "top/live_own.h"
 
 static const char *text_of(const struct shared_bytes *bytes)

@@ -10,8 +10,7 @@
 
 #include "base/columns.h"
 #include "base/duration.h"
-#include "base/escape.h"
-#include "base/screen.h"
+#include "base/pane.h"
 #include "top/host_lines.h"
 
 #define KEYS "b by  < > sort  r reverse  / filter  t tree  space freeze  ? help  q quit"
@@ -44,7 +43,7 @@ void view_begin(struct view *view, const char *filter)
 	view->colour = !getenv("NO_COLOR");
 	wall_refresh(&view->wall);
 	if (filter)
-		snprintf(view->filter, sizeof(view->filter), "%s", filter);
+		snprintf(view->pane.filter, sizeof(view->pane.filter), "%s", filter);
 }
 
 void view_list(struct view *view)
@@ -54,22 +53,13 @@ void view_list(struct view *view)
 		.sort = view->sort,
 		.reverse = view->reverse,
 		.tree = view->tree,
-		.filter = view->filter,
+		.filter = view->pane.filter,
 		.user_name = view->user_name,
 		.command = view->command,
 		.context = view->context,
 	};
 
 	listing_make(&view->listing, view->frame, &request);
-}
-
-/* What was put together, as far as it fits. */
-static void put_line(unsigned int row, const struct text *text, const char *style)
-{
-	struct text *line = screen_line(row);
-
-	text_add(line, style);
-	columns_cut(line, text_string(text), text->length, screen_columns());
 }
 
 static void count_processes(const struct frame *frame, u64 *living, u64 *started)
@@ -109,48 +99,20 @@ static unsigned int draw_head(struct view *view)
 
 	if (rows < 4)
 		return 0;
-	if (view->frozen)
+	if (view->pane.frozen)
 		text_add(&text, "FROZEN  ");
 	if (view->frame->lost)
 		text_add_format(&text, "%llu EVENTS LOST  ", (unsigned long long)view->frame->lost);
 	view_title(view, &text);
-	put_line(row++, &text, view->frame->lost && view->colour ? "\033[1;31m" : "\033[1m");
+	pane_line(row++, &text, view->frame->lost && view->colour ? "\033[1;31m" : "\033[1m");
 	for (unsigned int i = 0; i < lines; i++) {
 		text_reset(&text);
 		host_line(&text, i, view->frame, view->host, screen_columns());
 		if (text.length)
-			put_line(row++, &text, "");
+			pane_line(row++, &text, "");
 	}
 	text_free(&text);
 	return row;
-}
-
-static void draw_foot(const struct view *view)
-{
-	struct text text = { 0 };
-
-	if (screen_rows() < 3)
-		return;
-	if (view->typing || view->filter[0]) {
-		text_add(&text, view->typing ? "filter: " : "only what has: ");
-		escape_terminal(&text, view->filter, strlen(view->filter));
-		text_add(&text, view->typing ? "_   Enter keeps it, Esc drops it" : "   (/ changes it, Esc drops it)");
-	} else {
-		text_add(&text, KEYS);
-	}
-	put_line(screen_rows() - 1, &text, view->typing ? "\033[1m" : "\033[2m");
-	text_free(&text);
-}
-
-static void draw_help(void)
-{
-	for (unsigned int i = 0; help[i] && i + 1 < screen_rows(); i++) {
-		struct text text = { 0 };
-
-		text_add(&text, help[i]);
-		put_line(i, &text, "");
-		text_free(&text);
-	}
 }
 
 static void draw_table(struct view *view, unsigned int from)
@@ -170,49 +132,28 @@ static void draw_table(struct view *view, unsigned int from)
 		table_header(screen_line(from++), &table);
 		room--;
 	}
-	if (view->scroll + room > view->listing.count)
-		view->scroll = view->listing.count > room ? view->listing.count - room : 0;
-	for (unsigned int i = 0; i < room && view->scroll + i < view->listing.count; i++)
-		table_line(screen_line(from + i), &table, &view->listing.lines[view->scroll + i]);
+	pane_settle(&view->pane, view->listing.count, room);
+	for (unsigned int i = 0; i < room && view->pane.scroll + i < view->listing.count; i++)
+		table_line(screen_line(from + i), &table, &view->listing.lines[view->pane.scroll + i]);
 }
 
 bool view_draw(struct view *view)
 {
-	if (view->help)
-		draw_help();
+	if (view->pane.help)
+		pane_help(help);
 	else if (view->frame)
 		draw_table(view, draw_head(view));
-	draw_foot(view);
+	pane_foot(&view->pane, KEYS);
 	return screen_show();
 }
 
 /* --- keys --- */
 
-static void type(struct view *view, int key)
-{
-	size_t length = strlen(view->filter);
-
-	if (key == SCREEN_KEY_ENTER) {
-		view->typing = false;
-	} else if (key == SCREEN_KEY_ESCAPE) {
-		view->typing = false;
-		view->filter[0] = '\0';
-	} else if (key == SCREEN_KEY_BACKSPACE) {
-		while (length && ((unsigned char)view->filter[length - 1] & 0xc0) == 0x80)
-			length--;
-		view->filter[length ? length - 1 : 0] = '\0';
-	} else if (key >= ' ' && key < 256 && length + 1 < sizeof(view->filter)) {
-		view->filter[length] = key;
-		view->filter[length + 1] = '\0';
-	}
-	view->scroll = 0;
-}
-
 static void group(struct view *view, enum frame_by by)
 {
 	view->by = by;
 	view->tree = false;
-	view->scroll = 0;
+	view->pane.scroll = 0;
 	/* What only groups have is no order for processes. */
 	if (by == FRAME_BY_PROCESS && (view->sort == FRAME_SORT_PROCESSES || view->sort == FRAME_SORT_STARTS))
 		view->sort = FRAME_SORT_CPU;
@@ -221,7 +162,7 @@ static void group(struct view *view, enum frame_by by)
 static void sort(struct view *view, enum frame_sort by)
 {
 	view->sort = by;
-	view->scroll = 0;
+	view->pane.scroll = 0;
 }
 
 static void sort_beside(struct view *view, int step)
@@ -231,33 +172,7 @@ static void sort_beside(struct view *view, int step)
 	do
 		view->sort = (view->sort + FRAME_SORTS + step) % FRAME_SORTS;
 	while (processes && (view->sort == FRAME_SORT_PROCESSES || view->sort == FRAME_SORT_STARTS));
-	view->scroll = 0;
-}
-
-static void scroll(struct view *view, int key)
-{
-	size_t page = screen_rows() > 8 ? screen_rows() - 7 : 1;
-
-	switch (key) {
-	case SCREEN_KEY_UP:
-		view->scroll -= view->scroll ? 1 : 0;
-		break;
-	case SCREEN_KEY_DOWN:
-		view->scroll++;
-		break;
-	case SCREEN_KEY_PAGE_UP:
-		view->scroll -= view->scroll < page ? view->scroll : page;
-		break;
-	case SCREEN_KEY_PAGE_DOWN:
-		view->scroll += page;
-		break;
-	case SCREEN_KEY_HOME:
-		view->scroll = 0;
-		break;
-	case SCREEN_KEY_END:
-		view->scroll = view->listing.count;
-		break;
-	}
+	view->pane.scroll = 0;
 }
 
 static void command(struct view *view, int key)
@@ -280,26 +195,14 @@ static void command(struct view *view, int key)
 		sort_beside(view, key == '<' || key == SCREEN_KEY_LEFT ? -1 : 1);
 	} else if (key == 'r') {
 		view->reverse = !view->reverse;
-	} else if (key == '/') {
-		view->typing = true;
-	} else if (key == SCREEN_KEY_ESCAPE) {
-		view->filter[0] = '\0';
-	} else if (key == ' ' || key == 'f') {
-		view->frozen = !view->frozen;
-	} else {
-		scroll(view, key);
 	}
 }
 
 bool view_key(struct view *view, int key)
 {
-	if (view->typing)
-		type(view, key);
-	else if (key == 'q')
-		return false;
-	else if (view->help || key == '?' || key == 'h')
-		view->help = !view->help;
-	else
+	enum pane_result result = pane_key(&view->pane, key);
+
+	if (result == PANE_NOT_MINE)
 		command(view, key);
-	return true;
+	return result != PANE_QUIT;
 }

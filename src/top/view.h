@@ -2,20 +2,16 @@
 #ifndef TOP_VIEW_H
 #define TOP_VIEW_H
 
+#include "base/pane.h"
 #include "base/wall.h"
 #include "top/columns.h"
-
-#define VIEW_FILTER 64
 
 struct view {
 	enum frame_by by;
 	enum frame_sort sort;
 	bool reverse, tree;
-	char filter[VIEW_FILTER];
-	bool typing;			/* the filter */
-	bool frozen, help;
 	bool colour;
-	size_t scroll;
+	struct pane pane;
 	u64 interval;
 	const struct frame *frame;	/* NULL: nothing yet */
 	const struct run_host *host;

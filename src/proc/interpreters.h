@@ -1,12 +1,12 @@
 /*
- * The programs that run other programs under their own name, and how their command lines say which one. For src/books/tool.c
+ * The programs that run other programs under their own name, and how their command lines say which one. For src/proc/tool.c
  * alone.
  *
  * Letters are those of single-dash options; a word may hold several (-euo). Long options are words that begin with the kind
  * of their value: ">" some value, "@" the script, "%" a module or class, "!" code. A value follows after "=" or as the next word.
  */
-#ifndef BOOKS_INTERPRETERS_H
-#define BOOKS_INTERPRETERS_H
+#ifndef PROC_INTERPRETERS_H
+#define PROC_INTERPRETERS_H
 
 enum interpreter_flag {
 	INTERPRETER_SHELL = 1,		/* +o is an option too, and values are always the next word */

@@ -7,8 +7,8 @@
  */
 #define _GNU_SOURCE
 
-#include "books/tool.h"
-#include "books/interpreters.h"
+#include "proc/tool.h"
+#include "proc/interpreters.h"
 
 #define ROUNDS_MOST 4
 #define COMM_MOST 15

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "books/tool.h"
+#include "proc/tool.h"
 
 /* In place. */
 static size_t decode(char *text, char between)

@@ -2,8 +2,8 @@
  * What a person would call a program: for `python3 align.py` align.py, for `java -jar x.jar` x.jar, for busybox the applet, for
  * code given on the command line the interpreter and its option (`perl -e`); else the name it was started by (`awk`, not mawk).
  */
-#ifndef BOOKS_TOOL_H
-#define BOOKS_TOOL_H
+#ifndef PROC_TOOL_H
+#define PROC_TOOL_H
 
 #include "base/text.h"
 

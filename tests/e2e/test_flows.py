@@ -1,0 +1,375 @@
+"""sonde flows: connections with both their ends, drops and the map of services, against what the programs at both ends know."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as xml
+
+from harness import SONDE, check_fields, equal, expect, field, seconds, until
+from test_drop import Hosts, run, send
+from test_top import Screen
+
+TCP = {"kind": "connection", "transport": "tcp"}
+
+# Accepts so many, reads all, answers with so many bytes, closes. Says its port.
+SERVER = """
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((%r, %d)); s.listen(64); print(s.getsockname()[1], flush=True)
+for _ in range(%d):
+    c, _ = s.accept()
+    while c.recv(65536): pass
+    c.sendall(b's' * %d); c.close()
+"""
+
+# Connects so many times, sends so many bytes, half closes, reads all. Says its ports.
+CLIENT = """
+for _ in range(%d):
+    c = socket.create_connection((%r, %d)); print(c.getsockname()[1], flush=True)
+    c.sendall(b'c' * %d); c.shutdown(socket.SHUT_WR)
+    while c.recv(65536): pass
+    c.close()
+"""
+
+
+def flows(case, *args, **options):
+    return case.sonde(*args, command="flows", **options)
+
+
+def python(case, code, prefix=()):
+    """A program of its own; what it says can be read."""
+    return case.start([*prefix, sys.executable, "-c", "import socket, sys, time\n" + code], stdout=subprocess.PIPE, text=True)
+
+
+def number(process):
+    return int(process.stdout.readline())
+
+
+def of_port(sonde, port, **want):
+    return [r for r in sonde.events(**want) if field(r, "server.port") == port or field(r, "dialled.port") == port]
+
+
+def one_of_port(sonde, port, **want):
+    found = of_port(sonde, port, **want)
+    equal(len(found), 1, "records of port %d with %s: %s" % (port, want, found))
+    return found[0]
+
+
+def exchange(case, count=1, there=70000, back=300000, server_prefix=(), client_prefix=(), bind="127.0.0.1", port=0, dial=None):
+    """Both programs, after it is over: what they know."""
+    server = python(case, SERVER % (bind, port, count, back), server_prefix)
+    port = number(server)
+    client = python(case, CLIENT % (count, dial[0] if dial else bind, dial[1] if dial else port, there), client_prefix)
+    ports = [number(client) for _ in range(count)]
+    equal((server.wait(), client.wait()), (0, 0), "status of server and client")
+    return {"server": server.pid, "client": client.pid, "port": port, "ports": ports}
+
+
+def test_a_connection_is_told_once_with_both_ends(case):
+    sonde = flows(case)
+    known = exchange(case)
+    sonde.stop()
+    record = one_of_port(sonde, known["port"])
+    check_fields(record, {
+        "verdict": "forwarded", "state": "closed", "transport": "tcp", "closed_by": "client",
+        "client.process.pid": known["client"], "client.port": known["ports"][0], "client.address": "127.0.0.1",
+        "client.sent": 70000, "client.received": 300000, "client.user.id": 0,
+        "server.process.pid": known["server"], "server.sent": 300000, "server.received": 70000,
+        "bytes.to_server": 70000, "bytes.to_client": 300000, "retransmits": lambda n: n < 100,
+        "client.network_namespace": os.stat("/proc/self/ns/net").st_ino, "dialled": None, "appeared": None,
+        "latency_ns": lambda ns: 0 < ns < 5e9, "duration_ns": lambda ns: 0 < ns < 60e9, "rtt_us": lambda us: us < 5e6,
+    })
+
+
+@seconds(90)
+def test_a_thousand_short_ones(case):
+    """Each once, with both owners and its bytes."""
+    sonde = flows(case)
+    known = exchange(case, count=1000, there=11, back=22)
+    sonde.stop()
+    found = of_port(sonde, known["port"])
+    equal(sorted(field(r, "client.port") for r in found), sorted(known["ports"]), "connections told of")
+    for record in found:
+        check_fields(record, {"client.process.pid": known["client"], "server.process.pid": known["server"],
+                              "bytes.to_server": 11, "bytes.to_client": 22, "state": "closed"})
+
+
+@seconds(90)
+def test_across_namespaces_and_addresses_that_exist_twice(case):
+    """Two networks with the same addresses, of three namespaces each."""
+    with Hosts() as one:
+        twin = {}
+        for name in ("c", "d"):
+            twin[name] = "sonde-%s-%d" % (name, os.getpid())
+            run("ip", "netns", "add", twin[name])
+            case.defer(subprocess.run, ["ip", "netns", "del", twin[name]])
+        run("ip", "-n", twin["c"], "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", twin["d"])
+        for name, address in (("c", "10.213.1.2/16"), ("d", "10.213.2.2/16")):
+            run("ip", "-n", twin[name], "addr", "add", address, "dev", "eth0")
+            run("ip", "-n", twin[name], "link", "set", "eth0", "up")
+        sonde = flows(case)
+        pairs = [(one.names["a"], one.names["b"]), (twin["c"], twin["d"])]
+        # The same ports too, at the same time.
+        servers = [python(case, SERVER % ("10.213.2.2", 7777, 1, 9), ("ip", "netns", "exec", there)) for _, there in pairs]
+        for server in servers:
+            equal(number(server), 7777, "port")
+        clients = [python(case, "c = socket.socket(); c.bind(('10.213.1.2', 45678)); c.connect(('10.213.2.2', 7777))\n"
+                          "c.sendall(b'c' * %d); c.shutdown(1)\nwhile c.recv(99): pass\nc.close()" % (i + 1),
+                          ("ip", "netns", "exec", here)) for i, (here, _) in enumerate(pairs)]
+        for process in clients + servers:
+            equal(process.wait(), 0, "status")
+        sonde.stop()
+        found = sorted(of_port(sonde, 7777, kind="connection"), key=lambda r: field(r, "bytes.to_server"))
+        equal(len(found), 2, "connections")
+        for i, (here, there) in enumerate(pairs):
+            check_fields(found[i], {
+                "client.process.pid": clients[i].pid, "server.process.pid": servers[i].pid,
+                "bytes.to_server": i + 1, "bytes.to_client": 9, "dialled": None,
+                "client.network_namespace": os.stat("/run/netns/" + here).st_ino,
+                "server.network_namespace": os.stat("/run/netns/" + there).st_ino,
+            })
+
+
+@seconds(90)
+def test_through_address_translation(case):
+    """The client knows the router's address, the server too: they never see each other's."""
+    with Hosts() as hosts:
+        hosts.nft("r", """table ip t {
+            chain before { type nat hook prerouting priority -100
+                tcp dport 8080 dnat to 10.213.2.2:80
+            }
+            chain after { type nat hook postrouting priority 100
+                oifname "to-b" masquerade
+            }
+        }""")
+        sonde = flows(case)
+        known = exchange(case, server_prefix=("ip", "netns", "exec", hosts.names["b"]),
+                         client_prefix=("ip", "netns", "exec", hosts.names["a"]), bind="10.213.2.2", port=80,
+                         dial=("10.213.1.1", 8080), there=1234, back=4321)
+        until(lambda: of_port(sonde, 80), "the connection")
+        sonde.stop()
+        record = one_of_port(sonde, 80, kind="connection")
+        check_fields(record, {
+            "client.process.pid": known["client"], "server.process.pid": known["server"],
+            "client.address": "10.213.1.2", "server.address": "10.213.2.2", "dialled.address": "10.213.1.1",
+            "dialled.port": 8080, "appeared.address": "10.213.2.1", "bytes.to_server": 1234, "bytes.to_client": 4321,
+            "client.network_namespace": hosts.namespace("a"), "server.network_namespace": hosts.namespace("b"),
+        })
+
+
+def test_attempts_that_fail(case):
+    with Hosts() as hosts:
+        sonde = flows(case, "--verdict", "failed")
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            port = closed.getsockname()[1]
+            expect(socket.socket().connect_ex(("127.0.0.1", port)), "a connect to nobody went well")
+        hosts.python("a", "print(socket.socket().connect_ex(('10.99.0.1', 7)))")
+        sonde.stop()
+        check_fields(one_of_port(sonde, port), {
+            "state": "failed", "error.type": "ECONNREFUSED", "error.reason": "refused",
+            "client.process.pid": os.getpid(), "server.address": "127.0.0.1", "bytes.to_server": 0})
+        check_fields(one_of_port(sonde, 7), {"error.reason": "unreachable", "server.address": "10.99.0.1",
+                                             "client.network_namespace": hosts.namespace("a")})
+        equal({r["verdict"] for r in sonde.records}, {"failed"}, "verdicts")
+
+
+def test_drops(case):
+    with Hosts() as hosts:
+        hosts.nft("r", "table ip t {\n chain c { type filter hook forward priority 0\n udp dport 999 drop\n }\n}")
+        sonde = flows(case, "--verdict", "dropped", "--port", "999")
+        hosts.python("a", send("10.213.2.2", 999, 300))
+        until(lambda: sum(field(r, "drop.packets") for r in of_port(sonde, 999)) >= 300, "the drops")
+        sonde.stop()
+        found = of_port(sonde, 999)
+        equal(sum(field(r, "drop.packets") for r in found), 300, "packets")
+        for record in found:
+            check_fields(record, {"kind": "drop", "verdict": "dropped", "transport": "udp", "client.address": "10.213.1.2",
+                                  "server.address": "10.213.2.2", "drop.towards": "server"})
+            expect(field(record, "drop.reason") in ("NETFILTER_DROP", None), str(record))
+
+
+def test_datagrams(case):
+    sonde = flows(case)
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    client = python(case, "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                    "for _ in range(5): s.sendto(b'x' * 100, ('127.0.0.1', %d))\n" % port)
+    equal(client.wait(), 0, "status")
+    for _ in range(5):
+        server.recvfrom(200)
+    sonde.stop()
+    record = one_of_port(sonde, port, kind="flow")
+    check_fields(record, {"transport": "udp", "verdict": "forwarded", "client.process.pid": client.pid,
+                          "server.process.pid": os.getpid(), "client.sent": 500, "client.packets_sent": 5,
+                          "server.received": 500, "server.packets_received": 5, "bytes.to_server": 500})
+
+
+def test_what_stood_before_and_what_stands_at_the_end(case):
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    client = socket.create_connection(("127.0.0.1", port))
+    accepted, _ = server.accept()
+    client.sendall(b"before")
+    equal(accepted.recv(10), b"before", "bytes")
+    sonde = flows(case, "--interval", "300ms", "--port", str(port))
+    accepted.sendall(b"s" * 5000)
+    record = sonde.wait_record(lambda r: field(r, "bytes.to_client") == 5000, "an open connection")
+    check_fields(record, {"state": "open", "bytes.to_server": 6, "client.process.pid": os.getpid(), "rate.to_client": lambda n: n >= 0,
+                          "client.port": client.getsockname()[1]})
+    sonde.stop()
+    equal(of_port(sonde, port)[-1]["state"], "open", "state at the end")
+    client.close()
+
+
+def test_filters(case):
+    """Each leaves what it names, and nothing else, of the same two connections."""
+    kept = {}
+    options = {"process": ("--process", str(os.getpid())), "from": ("--from", "127.0.0.0/8", "--to", "127.0.0.1"),
+               "none": ("--process", "no-such-program"), "peer": ("--peer", "127.0.0.1", "--process", str(os.getpid()))}
+    watches = {name: flows(case, *given) for name, given in options.items()}
+    watches["port"] = None
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    watches["port"] = flows(case, "--port", str(port))
+    client = python(case, CLIENT % (1, "127.0.0.1", port, 10))
+    accepted, _ = server.accept()
+    while accepted.recv(100):
+        pass
+    accepted.close()
+    equal(client.wait(), 0, "status")
+    for name, sonde in watches.items():
+        sonde.stop()
+        kept[name] = len(of_port(sonde, port))
+    equal(kept, {"process": 1, "from": 1, "none": 0, "peer": 1, "port": 1}, "connections that filters leave")
+    bad = subprocess.run([SONDE, "flows", "--peer", "everybody"], capture_output=True, text=True)
+    equal(bad.returncode, 2, "status of a range that is none")
+    expect("--peer" in bad.stderr and "10.0.0.0/8" in bad.stderr, bad.stderr)
+
+
+HOSTILE = "a\"<&>\n\x1b[31m\\.py"
+
+
+@seconds(90)
+def test_graph_and_hostile_names(case):
+    """A client and a server with names that no format may stumble over, in three formats."""
+    names = [case.path(HOSTILE), case.path("server.py")]
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    with open(names[0], "w") as file:
+        file.write("import socket\n" + CLIENT % (3, "127.0.0.1", port, 10) +
+                   "socket.socket().connect_ex(('127.0.0.1', 1))\n")
+    out = {form: open(case.path(form), "wb") for form in ("svg", "dot", "json")}
+    watches = [flows(case, "--graph", form, json_lines=False, stdout=file) for form, file in out.items()]
+
+    def serve():
+        for _ in range(3):
+            accepted, _ = server.accept()
+            while accepted.recv(100):
+                pass
+            accepted.close()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    subprocess.run([sys.executable, names[0]], check=True, stdout=subprocess.DEVNULL)
+    thread.join()
+    for sonde in watches:
+        sonde.stop()
+    for file in out.values():
+        file.close()
+    graph = json.load(open(case.path("json"), encoding="utf-8"))
+    node = {n["id"]: n for n in graph["nodes"]}
+    edges = [e for e in graph["edges"] if e.get("port") == port]
+    equal(len(edges), 1, "edges of the service")
+    check_fields(edges[0], {"connections": 3, "bytes.to_server": 30, "errors.failed": 0})
+    equal(node[edges[0]["client"]]["name"], HOSTILE, "the client's name")
+    failed = [e for e in graph["edges"] if e.get("port") == 1 and node[e["client"]]["name"] == HOSTILE]
+    equal(field(failed[0], "errors.failed"), 1, "attempts that failed")
+    picture = xml.parse(case.path("svg")).getroot()
+    equal(picture.tag, "{http://www.w3.org/2000/svg}svg", "root of the picture")
+    words = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    expect(any(w and w.startswith('a"<&>\\n\\x1b[31m') for w in words), lambda: str(words))
+    dot = open(case.path("dot"), encoding="utf-8").read()
+    expect(dot.startswith("digraph") and 'label="a\\"<&>\\\\n\\\\x1b[31m' in dot, dot)
+
+
+def test_from_a_recording(case):
+    store = case.path("store.db")
+    code = ("import socket, threading\ns = socket.create_server(('127.0.0.1', 0))\n"
+            "def serve():\n    c, _ = s.accept()\n    c.recv(100)\n    c.sendall(b's' * 4000)\n    c.close()\n"
+            "t = threading.Thread(target=serve)\nt.start()\nc = socket.create_connection(s.getsockname())\nc.sendall(b'hi')\n"
+            "n = 0\nwhile True:\n    d = c.recv(9999)\n    n += len(d)\n    if not d: break\n"
+            "t.join()\nc.close()\nsocket.socket().connect_ex(('127.0.0.1', 1))\nprint(s.getsockname()[1])\n")
+    done = subprocess.run([SONDE, "run", "--quiet", "--store", store, "--", sys.executable, "-c", code], check=True,
+                          stdout=subprocess.PIPE)
+    port = int(done.stdout)
+    told = subprocess.run([SONDE, "flows", "--since", "10m", "--store", store, "--json"], check=True,
+                          stdout=subprocess.PIPE).stdout
+    records = [json.loads(line) for line in told.splitlines()]
+    made = [r for r in records if field(r, "server.port") == port]
+    equal(len(made), 1, "flows of the service")
+    check_fields(made[0], {"verdict": "forwarded", "connections": 1, "bytes.to_server": 2, "bytes.to_client": 4000,
+                           "client.address": "127.0.0.1", "server.process.pid": field(made[0], "client.process.pid")})
+    failed = [r for r in records if field(r, "server.port") == 1]
+    check_fields(failed[0], {"verdict": "failed", "error.reason": "refused"})
+    graph = subprocess.run([SONDE, "flows", "--since", "10m", "--store", store, "--graph", "json"], check=True,
+                           stdout=subprocess.PIPE).stdout
+    equal(len(json.loads(graph)["nodes"]), 2, "nodes: the program, and where nobody answered")
+    old = subprocess.run([SONDE, "flows", "--since", "1ms", "--store", store, "--json"], check=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    equal(json.loads(old.stdout)["runs"], 0, "runs that reach into the last millisecond")
+
+
+@seconds(90)
+def test_screen(case):
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    client = socket.create_connection(("127.0.0.1", port))
+    accepted, _ = server.accept()
+    stop = threading.Event()
+
+    def talk():
+        while not stop.wait(0.05):
+            client.sendall(b"x" * 1000)
+            accepted.recv(100000)
+    thread = threading.Thread(target=talk)
+    thread.start()
+    case.defer(thread.join)
+    case.defer(stop.set)
+    screen = Screen(case, 120, 20)
+    for command, title in (("flows", "sonde flows"), ("top --by connection", "sonde top  by connection")):
+        screen.run(SONDE + " " + command + " --interval 300ms", r"-> .*:%d" % port)
+        lines = screen.lines()
+        expect(lines[0].startswith(title), lambda: lines[0])
+        expect(lines[1].startswith("PROTO STATE"), lambda: lines[1])
+        expect(all(len(line) <= 120 for line in lines), screen.text)
+        row = next(line for line in lines if ":%d" % port in line)
+        expect(re.match(r"tcp   open +\d", row) and "[%d]" % os.getpid() in row, row)
+        screen.keys("/")
+        screen.tmux("send-keys", "-l", "no such thing")
+        screen.keys("Enter")
+        until(lambda: ":%d" % port not in screen.text(), "an empty list")
+        screen.keys("Escape", "v", "v")
+        screen.wait("only dropped")
+        screen.keys("?")
+        screen.wait("show all, or only")
+        screen.keys("?", "q")
+        until(lambda: screen.flags()[0] == "0", "the terminal as it was")
+
+
+def test_plain_lines_and_usage(case):
+    out = case.path("lines")
+    sonde = flows(case, json_lines=False, stdout=open(out, "wb"))
+    known = exchange(case, there=10, back=20)
+    sonde.stop()
+    lines = [line for line in open(out, encoding="utf-8") if ":%d" % known["port"] in line]
+    equal(len(lines), 1, "lines")
+    expect("forwarded tcp" in lines[0] and "[%d]" % known["client"] in lines[0] and "[%d]" % known["server"] in lines[0] and
+           "closed by client" in lines[0] and "→10 B  ←20 B" in lines[0], lines[0])
+    for wrong in (["--graph", "png"], ["--graph", "svg", "--json"], ["--since", "1h", "--pid", "1"], ["word"],
+                  ["--verdict", "droped"]):
+        done = subprocess.run([SONDE, "flows", *wrong], capture_output=True, text=True)
+        equal(done.returncode, 2, "status of %s: %s" % (wrong, done.stderr))
