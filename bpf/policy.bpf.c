@@ -208,6 +208,8 @@ static __always_inline s32 judge(void *ctx, u32 slot, bool may_deny)
 		tell(scratch);
 		told = 1;
 	}
+	if (policy.changes)
+		policy_keep(slot);
 	tally(index, record->record.time, told, taken);
 	return error;
 }
@@ -624,6 +626,20 @@ SEC("cgroup/sendmsg6")
 int policy_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	return on_address(ctx);
+}
+
+/* What a process has as its program is started, for policies that ask what it changed. */
+SEC("raw_tp")
+int policy_snapshot(void *ctx)
+{
+	const u32 needs = POLICY_NEEDS_NAMESPACES | POLICY_NEEDS_CAPABILITIES;
+	u32 slot = take();
+
+	(void)ctx;
+	if (slot && policy_collect(slot, needs))
+		policy_keep(slot);
+	scratch_release(slot);
+	return 0;
 }
 
 /* Takes the note that was left for this thread. */

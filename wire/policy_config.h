@@ -71,7 +71,7 @@ struct policy_config {
 	u8 cached;		/* conditions depend on nothing but one path and plain numbers: value of the path, from 1 */
 	u8 at_return;
 	u8 can_stack;		/* this kind of program may look at stacks */
-	u8 enforcer;		/* carries out the notes of others */
+	u8 changes;		/* some policy asks what a process changed since its program was started */
 	u16 any_call;		/* `calls` does not matter */
 	u16 function;		/* of a hook on many: which one, from 1; 0: told by its address or its number */
 	u64 calls[POLICY_CALLS / 64];

@@ -10,7 +10,7 @@
 
 #define SPOT_LINKS 64
 #define POLICY_SHARED 4096	/* hooks in one program */
-#define ENGINE_SHARED 4
+#define ENGINE_SHARED 5
 
 struct spot_case {
 	u32 policy;			/* index in engine->policies */
@@ -25,6 +25,7 @@ struct spot {
 	const char *target;		/* as the policy calls it */
 	const struct policy_hook *hook;	/* whose values are read: of several alike, the first */
 	bool at_return;
+	bool changes;			/* asks what a process changed since its program was started */
 	bool shared;			/* by hooks of several policies */
 	bool denies;			/* its program's answer is heeded */
 	bool enforcer;			/* carries out what others noted */

@@ -127,6 +127,8 @@ int spot_attach(struct engine *engine, struct spot *spot, struct policy_error *e
 
 	object_said_clear();
 	failed = attach(engine, spot);
+	if (!failed && spot->changes)
+		failed = add_link(spot, bpf_program__attach_raw_tracepoint(find(spot, "policy_snapshot"), "sched_process_exec"));
 	if (!failed)
 		return 0;
 	snprintf(error->text, sizeof(error->text), "%s cannot be attached to: %s%s%.120s", spot->target, strerror(-failed),

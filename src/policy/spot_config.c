@@ -165,6 +165,7 @@ void spot_configure(const struct spot *spot, struct policy_config *config)
 	config->can_signal = rung != RUNG_CGROUP;
 	config->can_stack = rung != RUNG_CGROUP;
 	config->is_call = spot->hook->attach == ATTACH_SYSCALL && (rung == RUNG_KPROBE || rung == RUNG_FENTRY);
+	config->changes = config->needs & POLICY_NEEDS_CHANGES ? 1 : 0;
 	config->function = spot->function;
 	config->any_call = rung != RUNG_CALL;
 	if (spot->calls)

@@ -64,6 +64,8 @@ static void choose_programs(struct spot *spot)
 
 	for (size_t i = 0; i < count; i++)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, count > 1 ? connects[i] : name), true);
+	if (spot->changes)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, "policy_snapshot"), true);
 	if (is_probe(spot) && spot->at_return)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, "policy_kprobe_enter"), true);
 }
@@ -91,7 +93,8 @@ static int share_maps(const struct engine *engine, struct spot *spot)
 /* The first spot's scratch memory and the like serve all. */
 static void keep_shared(struct engine *engine, const struct spot *spot)
 {
-	static const char *const names[] = { "policy_scratches", "policy_notes", "policy_sockets", "policy_rates" };
+	static const char *const names[ENGINE_SHARED] = { "policy_scratches", "policy_notes", "policy_sockets",
+							  "policy_rates", "policy_snapshots" };
 
 	if (engine->shared_count)
 		return;
@@ -229,6 +232,7 @@ static struct bpf_object *open_object(const struct engine *engine, struct spot *
 	*settings = *object_settings(engine->options->shared);
 	settings->scope = SCOPE_ALL;
 	spot_configure(spot, config);
+	spot->changes = config->changes;
 	config->self = engine->options->keep ? 0 : getpid();
 	return object;
 }
