@@ -125,35 +125,58 @@ static __always_inline s32 failure_of(struct sock *sock)
 	return error ? -error : -ECANCELED; /* the program gave up */
 }
 
+static __always_inline bool accept_by_state(void)
+{
+	return net_wants(KIND_accept) && settings.accept_by_state;
+}
+
 /* An attempt has come to its end. */
 static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, u32 after, const bool direct)
 {
 	u64 key = (u64)sock;
 	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+	struct connection meeting = { .direction = NET_OUT };
+	bool meets = after == TCP_SYN_RECV && accept_by_state();
 	s32 error = 0;
 	u64 now = 0;
 
+	/* Both ends call, or a socket calls itself: it comes to be established as if it had come in. */
+	if (!connection && meets && !net_follows())
+		connection_note(sock, &meeting, BPF_NOEXIST);
 	if (!connection)
 		return;
 	if (after == TCP_CLOSE)
 		error = failure_of(sock);
 	if (net_wants(KIND_connect) && (error || after != TCP_CLOSE))
 		now = tell_connect(sock, tcp, connection, error, direct);
-	if (after == TCP_CLOSE || !net_follows())
+	if (after == TCP_CLOSE || !(net_follows() || meets))
 		bpf_map_delete_elem(&connections, &key);
 	else
 		connection->since = now ? now : bpf_ktime_get_boot_ns();
 }
 
-/* A handshake from outside is complete. Nobody has accepted yet, so for now it is the listener's. */
+/*
+ * A handshake from outside is complete. Nobody has accepted yet, so for now it is the listener's. Known it is if this side
+ * called, too, or if it was accepted with the data of its first segment.
+ */
 static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp, const bool direct)
 {
 	struct connection connection = { .direction = NET_IN };
-	bool tells = net_wants(KIND_accept) && settings.accept_by_state;
+	bool tells = accept_by_state();
+	struct connection *known;
+	u64 key = (u64)sock;
 	struct owner *owner;
 
 	if (!net_follows() && !tells)
 		return;
+	known = bpf_map_lookup_elem(&connections, &key);
+	if (known) {
+		if (!net_follows())
+			bpf_map_delete_elem(&connections, &key);
+		else if (!known->since)
+			known->since = bpf_ktime_get_boot_ns();
+		return;
+	}
 	owner = listener_find(sock, tcp, direct);
 	if (!owner && settings.scope != SCOPE_ALL)
 		return;
@@ -268,9 +291,12 @@ static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u3
 	struct connection *known, *chosen;
 	u32 nobody = NOBODY;
 
-	if (!net_follows())
-		return;
 	known = bpf_map_lookup_elem(&connections, &key);
+	if (!net_follows() || (before == TCP_SYN_RECV && !known)) {
+		if (known)
+			bpf_map_delete_elem(&connections, &key);
+		return;
+	}
 	chosen = connection_acting(sock, known, direct);
 	if (!chosen && settings.scope == SCOPE_ALL)
 		chosen = bpf_map_lookup_elem(&current_owner, &nobody);
@@ -288,7 +314,7 @@ static __always_inline bool is_needed(u32 before, u32 after)
 	const u32 needed = 1U << TCP_SYN_SENT | 1U << TCP_LISTEN | 1U << TCP_FIN_WAIT1 | 1U << TCP_LAST_ACK |
 			   1U << TCP_CLOSE | 1U << TCP_ESTABLISHED;
 
-	return before != after && (before == TCP_SYN_SENT || 1U << (after & 31) & needed);
+	return before != after && (before == TCP_SYN_SENT || before == TCP_SYN_RECV || 1U << (after & 31) & needed);
 }
 
 static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32 before, u32 after, const bool direct)
@@ -299,15 +325,73 @@ static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32
 		on_connecting(sock, direct);
 	else if (after == TCP_LISTEN)
 		on_listen(sock, tcp, direct);
-	else if (after == TCP_ESTABLISHED)
+	else if (before == TCP_SYN_RECV && after != TCP_CLOSE)
 		on_incoming(sock, tcp, direct);
-	else if (after != TCP_CLOSE)
-		on_act(sock, direct);
-	else if (before == TCP_LISTEN)
+	else if (after == TCP_CLOSE && before == TCP_LISTEN)
 		on_listen_end(sock, tcp, direct);
-	else if (before != TCP_SYN_RECV)
+	else if (after == TCP_CLOSE)
 		on_close(sock, tcp, before, direct);
+	if (1U << (after & 31) & (1U << TCP_FIN_WAIT1 | 1U << TCP_LAST_ACK))
+		on_act(sock, direct);
 	return 0;
+}
+
+/*
+ * Packets also come while a process is in the middle of its own change: an interrupt is enough, and the kernel (since 6.1)
+ * skips a program that is running on that CPU already. So there are two of each. The first leaves word of what it has
+ * seen to; the second, which runs after it, takes the word away, or finds none and does the work. A process and the
+ * interrupt leave words apart. The process begins by taking away what the interrupt has left: its second may have been
+ * skipped, too, where the process was in the second itself.
+ */
+struct seen_to {
+	struct {
+		u64 sock;
+		u32 after;
+		u32 padding;
+	} by[2];		/* a packet, a process: who holds the socket's lock */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct seen_to);
+} tcp_seen_to SEC(".maps");
+
+static __always_inline void leave_word(struct sock *sock, u32 after, const bool direct)
+{
+	u32 zero = 0;
+	volatile struct seen_to *seen = bpf_map_lookup_elem(&tcp_seen_to, &zero);
+
+	if (!seen)
+		return;
+	seen->by[0].sock = 0;
+	if (get(direct, sock, sk_lock.owned)) {
+		seen->by[1].after = after;
+		seen->by[1].sock = (u64)sock;
+	} else {
+		seen->by[0].after = after;
+		seen->by[0].sock = (u64)sock;
+	}
+}
+
+static __always_inline bool take_word(struct sock *sock, u32 after, const bool direct)
+{
+	u32 zero = 0;
+	volatile struct seen_to *seen = bpf_map_lookup_elem(&tcp_seen_to, &zero);
+
+	if (!seen)
+		return true;
+	if (get(direct, sock, sk_lock.owned)) {
+		if (seen->by[1].sock != (u64)sock || seen->by[1].after != after)
+			return false;
+		seen->by[1].sock = 0;
+	} else {
+		if (seen->by[0].sock != (u64)sock || seen->by[0].after != after)
+			return false;
+		seen->by[0].sock = 0;
+	}
+	return true;
 }
 
 /* Loads without calls; from 5.11 on, for want of the two helpers before. */
@@ -319,6 +403,19 @@ int tcp_btf(u64 *ctx)
 
 	if (!is_needed(ctx[1], ctx[2]))
 		return 0;
+	leave_word(sock, ctx[2], true);
+	tcp = bpf_skc_to_tcp_sock(sock);
+	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int tcp_btf_second(u64 *ctx)
+{
+	struct sock *sock = (void *)ctx[0];
+	struct tcp_sock *tcp;
+
+	if (!is_needed(ctx[1], ctx[2]) || take_word(sock, ctx[2], true))
+		return 0;
 	tcp = bpf_skc_to_tcp_sock(sock);
 	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
 }
@@ -329,6 +426,18 @@ int tcp_raw(struct bpf_raw_tracepoint_args *ctx)
 	struct sock *sock = (void *)ctx->args[0];
 
 	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	leave_word(sock, ctx->args[2], false);
+	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
+}
+
+SEC("raw_tp/inet_sock_set_state")
+int tcp_raw_second(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *sock = (void *)ctx->args[0];
+
+	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP ||
+	    take_word(sock, ctx->args[2], false))
 		return 0;
 	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
 }

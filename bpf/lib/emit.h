@@ -50,14 +50,28 @@ static __always_inline void emit_failed(u32 site)
 		books->failed[site]++;
 }
 
+/*
+ * Kinds that are told of in interrupts as well as by processes, so that one can be in the middle of the other's counting.
+ * What a CPU counts for itself needs no lock otherwise.
+ */
+#define EMIT_NESTS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(close) | KIND_BIT(reset) | KIND_BIT(drop))
+
+static __always_inline void emit_count(u64 *counter, u32 kind)
+{
+	if (EMIT_NESTS >> kind & 1)
+		__sync_fetch_and_add(counter, 1);
+	else
+		++*counter;
+}
+
 static __always_inline void emit_lost(u16 kind, u32 cause)
 {
 	struct record_counts *books = emit_counts();
 
 	if (!books || kind >= KIND_MAX || cause >= LOSS_CAUSES)
 		return;
-	books->lost[kind][cause]++;
-	books->pending[kind]++;
+	emit_count(&books->lost[kind][cause], kind);
+	emit_count(&books->pending[kind], kind);
 }
 
 /* Told of before the next record of the kind; if there is no room even for that, it stays pending. */
@@ -90,7 +104,7 @@ static __always_inline bool emit_begin(u32 kind, u32 life_lane)
 
 	if (!books || kind >= KIND_MAX)
 		return false;
-	books->produced[kind]++;
+	emit_count(&books->produced[kind], kind);
 	if (books->pending[kind])
 		emit_gap(kind, life_lane);
 	return true;

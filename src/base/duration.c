@@ -25,9 +25,9 @@ static const struct unit duration_units[] = {
 };
 
 static const struct unit size_units[] = {
-	{"TiB", 1ULL << 40}, {"T", 1ULL << 40}, {"GiB", 1ULL << 30}, {"G", 1ULL << 30},
-	{"MiB", 1ULL << 20}, {"M", 1ULL << 20}, {"KiB", 1ULL << 10}, {"K", 1ULL << 10},
-	{"k", 1ULL << 10}, {"B", 1}, {NULL, 0},
+	{"TiB", 1ULL << 40}, {"T", 1ULL << 40}, {"TB", 1000000000000}, {"GiB", 1ULL << 30}, {"G", 1ULL << 30},
+	{"GB", 1000000000}, {"MiB", 1ULL << 20}, {"M", 1ULL << 20}, {"MB", 1000000}, {"KiB", 1ULL << 10},
+	{"K", 1ULL << 10}, {"k", 1ULL << 10}, {"KB", 1000}, {"kB", 1000}, {"B", 1}, {NULL, 0},
 };
 
 static const char *unit_skip_spaces(const char *at)

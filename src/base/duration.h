@@ -20,7 +20,7 @@ int duration_parse(const char *string, uint64_t *nanoseconds);
 char *duration_format(uint64_t nanoseconds, char buffer[static DURATION_TEXT_SIZE]);
 
 /*
- * "4096", "64K", "8M", "1.5GiB": powers of 1024. A fraction of a byte is dropped. Returns 0,
+ * "4096", "64K", "8M", "1.5GiB": powers of 1024; "2MB": of 1000. A fraction of a byte is dropped. Returns 0,
  * -EINVAL, or -ERANGE beyond INT64_MAX bytes.
  */
 int size_parse(const char *string, uint64_t *bytes);

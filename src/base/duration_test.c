@@ -43,7 +43,7 @@ static const struct parse sizes[] = {
 	{"8 MiB", 0, 8 << 20}, {"1.0001K", 0, 1024},
 	{"9223372036854775807", 0, INT64_MAX}, {"9223372036854775808", -ERANGE, 0},
 	{"8388608T", -ERANGE, 0}, {"8388607T", 0, 8388607ULL << 40},
-	{"", -EINVAL, 0}, {"-1", -EINVAL, 0}, {"1KB", -EINVAL, 0}, {"K", -EINVAL, 0},
+	{"", -EINVAL, 0}, {"-1", -EINVAL, 0}, {"1KB", 0, 1000}, {"1.5MB", 0, 1500000}, {"1KX", -EINVAL, 0}, {"K", -EINVAL, 0},
 	{"1KK", -EINVAL, 0}, {"1M1", -EINVAL, 0}, {"1 2", -EINVAL, 0}, {"1P", -EINVAL, 0},
 };
 

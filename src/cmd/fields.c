@@ -15,7 +15,8 @@ static const char *type_name(const struct field *field)
 {
 	static const char *const names[] = {
 		[FIELD_UNSIGNED] = "integer", [FIELD_SIGNED] = "integer", [FIELD_BOOL] = "boolean",
-		[FIELD_STRING] = "string",    [FIELD_WORDS] = "strings",  [FIELD_TIME] = "time", [FIELD_JSON] = "JSON",
+		[FIELD_STRING] = "string",    [FIELD_WORDS] = "strings",  [FIELD_TIME] = "time",    [FIELD_NUMBERS] = "integers",
+		[FIELD_ADDRESS] = "address",  [FIELD_JSON] = "JSON",
 	};
 
 	return names[field->type];
@@ -24,7 +25,7 @@ static const char *type_name(const struct field *field)
 static const char *unit_name(const struct field *field)
 {
 	static const char *const names[] = {
-		[UNIT_NONE] = "", [UNIT_NANOSECONDS] = "ns", [UNIT_BYTES] = "bytes", [UNIT_OCTAL] = "octal",
+		[UNIT_NONE] = "", [UNIT_NANOSECONDS] = "ns", [UNIT_MICROSECONDS] = "us", [UNIT_BYTES] = "bytes", [UNIT_OCTAL] = "octal",
 	};
 
 	return names[field->unit];

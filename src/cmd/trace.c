@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "cmd/balance.h"
 #include "cmd/command.h"
+#include "cmd/filter.h"
 #include "cmd/output.h"
 #include "cmd/scope.h"
 #include "cmd/snapshot.h"
@@ -20,6 +21,7 @@
 
 struct trace_settings {
 	struct scope_settings scope;
+	struct filter_settings filter;
 	bool json, tree, strict, unmasked;
 	struct option_list fields;
 	uint64_t duration, interval, ring_size;
@@ -32,6 +34,7 @@ struct trace {
 	struct text_style style;
 	struct output output;
 	struct balance balance;
+	struct filter filter;
 	bool json;
 	u64 wall_checked;
 };
@@ -59,7 +62,7 @@ static int deliver(void *context, const void *bytes, size_t size)
 	identity_complete(trace->identity, &event);
 	if (is_loss_of_own(&event))
 		return 0;
-	if (!(trace->balance.wanted >> kind & 1) && kind != KIND_lost) {
+	if (kind != KIND_lost && (!(trace->balance.wanted >> kind & 1) || !filter_passes(&trace->filter, &event))) {
 		trace->balance.filtered[kind]++;
 		return 0;
 	}
@@ -253,8 +256,14 @@ static int run_trace(const struct command *command, int argc, char **argv)
 		status = check_tree(command, &settings, kinds);
 	if (!status)
 		status = make_plan(command, &settings, &trace.plan);
+	if (!status)
+		status = filter_open(&trace.filter, command, &settings.filter, kinds);
 	if (status)
 		goto out;
+	if (settings.filter.explain) {
+		status = filter_explain(&trace.filter, kinds);
+		goto out;
+	}
 	features_find(&features);
 	obstacle = features_obstacle(&features);
 	if (obstacle) {
@@ -279,6 +288,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 	}
 out:
 	identity_free(trace.identity);
+	filter_close(&trace.filter);
 	plan_free(&trace.plan);
 	option_free(command, &settings);
 	return status;
@@ -287,6 +297,7 @@ out:
 static const struct option options[] = {
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, json),
 	  .help = "one JSON object a line, the last one a summary" },
+	FILTER_OPTIONS(struct trace_settings, filter),
 	{ .name = "output", .letter = 'o', .type = OPTION_LIST, .offset = offsetof(struct trace_settings, fields),
 	  .argument = "FIELD,...", .help = "show these fields, by name or unique ending (see `sonde fields`)" },
 	{ .name = "tree", .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, tree),
@@ -313,6 +324,7 @@ static const struct example examples[] = {
 	{ "sonde trace open --pid 4242", "files that process 4242 and its descendants open" },
 	{ "sonde trace exec exit --json -- make -j2", "run make, and only watch what it starts" },
 	{ "sonde trace connect close --container web", "connections of one container" },
+	{ "sonde trace open -f 'file.path startswith \"/etc\" and error.code == EACCES'", "files below /etc that were refused" },
 	{ "sonde trace flow live --interval 5s", "who talks to whom now, and how much" },
 	{ "sonde trace exec -o process.pid,user.name,command_args", "choose the columns" },
 	{ "sonde trace exec --tree --for 10s", "ten seconds of execs with their ancestors" },

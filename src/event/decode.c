@@ -55,6 +55,11 @@ int event_decode(struct event *event, const void *bytes, size_t size)
 	return 0;
 }
 
+struct event_shape event_shape(u32 kind)
+{
+	return (struct event_shape){ kinds[kind].size, kinds[kind].strings };
+}
+
 const char *kind_name(u32 kind)
 {
 	return kind < KIND_MAX ? kinds[kind].name : NULL;

@@ -1,5 +1,4 @@
 /* What the records of dropped packets say. */
-#include <arpa/inet.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -15,10 +14,7 @@
 
 static bool address(const struct event *event, struct value *value, const u8 *bytes)
 {
-	u16 family = DROP(event)->key.family;
-
-	return family && inet_ntop(family, bytes, value->scratch, sizeof(value->scratch)) &&
-	       value_text(value, value->scratch);
+	return value_address(value, DROP(event)->key.family, bytes);
 }
 
 static bool has_ports(const struct event *event)

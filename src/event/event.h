@@ -43,6 +43,12 @@ int event_decode(struct event *event, const void *bytes, size_t size);
  */
 void event_mark_cut(struct bytes *path, char *buffer, size_t size);
 
+/* Where the strings of a kind's records begin, and how many there are. */
+struct event_shape {
+	u16 fixed, strings;
+};
+struct event_shape event_shape(u32 kind);
+
 const char *kind_name(u32 kind);		/* NULL: no such kind */
 int kind_find(const char *name);		/* -1: no such kind */
 const char *kind_help(u32 kind);

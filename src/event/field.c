@@ -2,9 +2,18 @@
 
 #include <string.h>
 
+#include "base/ending.h"
+#include "event/words.h"
+
+static bool get_kind(const struct event *event, struct value *value)
+{
+	return value_text(value, kind_name(event->record->kind));
+}
+
 const struct field fields_of_all[] = {
-	{ .name = "kind", .type = FIELD_STRING, .kinds = ~0U, .in_kernel = true, .help = "what happened" },
-	{ .name = "time", .type = FIELD_TIME, .kinds = ~0U, .in_kernel = true, .help = "when it happened" },
+	{ .name = "kind", .type = FIELD_STRING, .kinds = ~0U, .in_kernel = true, .get = get_kind, .help = "what happened" },
+	{ .name = "time", .type = FIELD_TIME, .kinds = ~0U, .in_kernel = true, .offset = offsetof(struct record, time),
+	  .width = sizeof(u64), .help = "when it happened" },
 };
 const size_t field_of_all_count = sizeof(fields_of_all) / sizeof(fields_of_all[0]);
 
@@ -16,31 +25,17 @@ bool field_is_of_all(const char *name)
 	return false;
 }
 
+static const char *name_at(const void *list, size_t i)
+{
+	return ((const struct field *)list)[i].name;
+}
+
 const struct field *field_find(const char *name, const char **why)
 {
-	const struct field *found = NULL;
-	size_t length = strlen(name);
+	long found = ending_find(name, field_count, name_at, fields);
 
-	*why = "there is no such field";
-	for (size_t i = 0; i < field_count; i++) {
-		size_t whole = strlen(fields[i].name);
-
-		if (!strcmp(fields[i].name, name))
-			return &fields[i];
-		if (length < whole && fields[i].name[whole - length - 1] == '.' &&
-		    !strcmp(fields[i].name + whole - length, name)) {
-			if (found)
-				*why = "more than one field ends so";
-			found = found ? (const struct field *)-1 : &fields[i];
-		}
-	}
-	if (found != (const struct field *)-1)
-		return found;
-	/* of the process itself rather than of its parent */
-	for (size_t i = 0; i < field_count; i++)
-		if (!strncmp(fields[i].name, "process.", 8) && !strcmp(fields[i].name + 8, name))
-			return &fields[i];
-	return NULL;
+	*why = found == ENDING_AMBIGUOUS ? "more than one field ends so" : "there is no such field";
+	return found >= 0 ? &fields[found] : NULL;
 }
 
 static u64 read_unsigned(const char *at, u16 width)

@@ -14,6 +14,8 @@ enum field_type {
 	FIELD_STRING,
 	FIELD_WORDS,		/* NUL-terminated strings one after the other: a JSON array */
 	FIELD_TIME,		/* CLOCK_BOOTTIME ns: RFC 3339 */
+	FIELD_NUMBERS,		/* of 64 bits, one after the other: for conditions alone */
+	FIELD_ADDRESS,		/* of the Internet, IPv4 or IPv6: a string */
 	FIELD_JSON,		/* made by its getter: bytes as JSON, plain for people */
 };
 
@@ -21,6 +23,7 @@ enum field_type {
 enum field_unit {
 	UNIT_NONE,
 	UNIT_NANOSECONDS,
+	UNIT_MICROSECONDS,
 	UNIT_BYTES,
 	UNIT_OCTAL,
 };
@@ -30,6 +33,10 @@ struct value {
 		u64 number;
 		s64 integer;
 		struct bytes bytes;
+		struct {
+			u8 address[16];		/* IPv4 in the first four */
+			u16 family;
+		};
 	};
 	struct bytes plain;	/* of FIELD_JSON */
 	char scratch[256];	/* where a getter may put the bytes it makes */
@@ -60,9 +67,13 @@ extern const size_t field_count;
 /* Written for every event, chosen or not, before all others. */
 extern const struct field fields_of_all[];
 extern const size_t field_of_all_count;
+
+/* Only for conditions (src/lang): of any ancestor. */
+extern const struct field fields_of_ancestors[];
+extern const size_t field_of_ancestors_count;
 bool field_is_of_all(const char *name);
 
-const struct field *field_find(const char *name, const char **why);	/* full name, unique ending, or what follows "process." */
+const struct field *field_find(const char *name, const char **why);	/* see base/ending.h */
 bool field_get(const struct field *field, const struct event *event, struct value *value);
 
 #endif

@@ -121,18 +121,31 @@ bool get_file_target_path(const struct event *event, struct value *value)
 	return CHANGE(event)->operation == CHANGE_SYMLINK && value->bytes.length > 0;
 }
 
+const struct word words_file_change[] = {
+	{ "create", CHANGE_CREATE, 0 },	    { "unlink", CHANGE_UNLINK, 0 }, { "rename", CHANGE_RENAME, 0 },
+	{ "link", CHANGE_LINK, 0 },	    { "symlink", CHANGE_SYMLINK, 0 }, { "mkdir", CHANGE_MKDIR, 0 },
+	{ "rmdir", CHANGE_RMDIR, 0 },	    { "truncate", CHANGE_TRUNCATE, 0 }, { "chmod", CHANGE_CHMOD, 0 },
+	{ "chown", CHANGE_CHOWN, 0 },	    { "mknod", CHANGE_MKNOD, 0 },   { "exchange", CHANGE_EXCHANGE, 0 },
+	{ NULL, 0, 0 },
+};
+
 bool get_file_change(const struct event *event, struct value *value)
 {
-	static const char *const names[CHANGE_OPERATIONS] = {
-		[CHANGE_CREATE] = "create",	[CHANGE_UNLINK] = "unlink",   [CHANGE_RENAME] = "rename",
-		[CHANGE_LINK] = "link",		[CHANGE_SYMLINK] = "symlink", [CHANGE_MKDIR] = "mkdir",
-		[CHANGE_RMDIR] = "rmdir",	[CHANGE_TRUNCATE] = "truncate", [CHANGE_CHMOD] = "chmod",
-		[CHANGE_CHOWN] = "chown",	[CHANGE_MKNOD] = "mknod",	[CHANGE_EXCHANGE] = "exchange",
-	};
-	u32 operation = CHANGE(event)->operation;
-
-	return operation < CHANGE_OPERATIONS && value_text(value, names[operation]);
+	return value_text(value, word_of(words_file_change, CHANGE(event)->operation));
 }
+
+/* Some flags have the bits of another beside their own; only the larger one is said. */
+const struct word words_file_flags[] = {
+	{ "O_RDONLY", O_RDONLY, O_ACCMODE }, { "O_WRONLY", O_WRONLY, O_ACCMODE }, { "O_RDWR", O_RDWR, O_ACCMODE },
+	{ "O_ACCMODE", O_ACCMODE, O_ACCMODE },
+	{ "O_CREAT", O_CREAT, O_CREAT },     { "O_EXCL", O_EXCL, O_EXCL },	  { "O_NOCTTY", O_NOCTTY, O_NOCTTY },
+	{ "O_TRUNC", O_TRUNC, O_TRUNC },     { "O_APPEND", O_APPEND, O_APPEND },  { "O_NONBLOCK", O_NONBLOCK, O_NONBLOCK },
+	{ "O_SYNC", O_SYNC, O_SYNC },	     { "O_DSYNC", O_DSYNC, O_SYNC },	  { "O_ASYNC", O_ASYNC, O_ASYNC },
+	{ "O_DIRECT", O_DIRECT, O_DIRECT },  { "O_TMPFILE", O_TMPFILE, O_TMPFILE },
+	{ "O_DIRECTORY", O_DIRECTORY, O_TMPFILE }, { "O_NOFOLLOW", O_NOFOLLOW, O_NOFOLLOW },
+	{ "O_NOATIME", O_NOATIME, O_NOATIME }, { "O_CLOEXEC", O_CLOEXEC, O_CLOEXEC }, { "O_PATH", O_PATH, O_PATH },
+	{ NULL, 0, 0 },
+};
 
 static void add_flag(struct bytes *words, const char *name)
 {
@@ -144,26 +157,10 @@ static void add_flag(struct bytes *words, const char *name)
 
 bool get_file_flags(const struct event *event, struct value *value)
 {
-	static const struct {
-		u32 bits;
-		const char *name;
-	} names[] = {
-		{ O_CREAT, "O_CREAT" }, { O_EXCL, "O_EXCL" }, { O_NOCTTY, "O_NOCTTY" }, { O_TRUNC, "O_TRUNC" },
-		{ O_APPEND, "O_APPEND" }, { O_NONBLOCK, "O_NONBLOCK" }, { O_SYNC, "O_SYNC" }, { O_DSYNC, "O_DSYNC" },
-		{ O_ASYNC, "O_ASYNC" }, { O_DIRECT, "O_DIRECT" },
-		{ O_TMPFILE, "O_TMPFILE" }, { O_DIRECTORY, "O_DIRECTORY" }, { O_NOFOLLOW, "O_NOFOLLOW" },
-		{ O_NOATIME, "O_NOATIME" }, { O_CLOEXEC, "O_CLOEXEC" }, { O_PATH, "O_PATH" },
-	};
-	static const char *const accesses[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
-	u32 flags = OPEN(event)->flags;
-
 	value->bytes = (struct bytes){ .data = buffer };
-	add_flag(&value->bytes, accesses[flags & O_ACCMODE]);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if ((flags & names[i].bits) == names[i].bits) {
-			add_flag(&value->bytes, names[i].name);
-			flags &= ~names[i].bits;
-		}
+	for (const struct word *word = words_file_flags; word->text; word++)
+		if ((OPEN(event)->flags & word->mask) == word->value)
+			add_flag(&value->bytes, word->text);
 	return true;
 }
 
@@ -197,28 +194,15 @@ bool get_file_mode(const struct event *event, struct value *value)
 	return has_mode(event) && value_number(value, mode_of(event) & 07777);
 }
 
+const struct word words_file_type[] = {
+	{ "file", S_IFREG, S_IFMT },	    { "dir", S_IFDIR, S_IFMT },	    { "symlink", S_IFLNK, S_IFMT },
+	{ "fifo", S_IFIFO, S_IFMT },	    { "socket", S_IFSOCK, S_IFMT }, { "char_device", S_IFCHR, S_IFMT },
+	{ "block_device", S_IFBLK, S_IFMT }, { NULL, 0, 0 },
+};
+
 bool get_file_type(const struct event *event, struct value *value)
 {
-	if (!has_mode(event))
-		return false;
-	switch (mode_of(event) & S_IFMT) {
-	case S_IFREG:
-		return value_text(value, "file");
-	case S_IFDIR:
-		return value_text(value, "dir");
-	case S_IFLNK:
-		return value_text(value, "symlink");
-	case S_IFIFO:
-		return value_text(value, "fifo");
-	case S_IFSOCK:
-		return value_text(value, "socket");
-	case S_IFCHR:
-		return value_text(value, "char_device");
-	case S_IFBLK:
-		return value_text(value, "block_device");
-	default:
-		return false;
-	}
+	return has_mode(event) && value_text(value, word_of(words_file_type, mode_of(event)));
 }
 
 bool get_file_created(const struct event *event, struct value *value)

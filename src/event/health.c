@@ -8,20 +8,27 @@
 
 #define HEALTH(event) ((const struct health_record *)(event)->record)
 
+const struct word words_tcp_state[] = {
+	{ "established", 1, 0 }, { "syn_sent", 2, 0 },	{ "syn_received", 3, 0 }, { "fin_wait1", 4, 0 },
+	{ "fin_wait2", 5, 0 },	 { "time_wait", 6, 0 }, { "closed", 7, 0 },	  { "close_wait", 8, 0 },
+	{ "last_ack", 9, 0 },	 { "listen", 10, 0 },	{ "closing", 11, 0 },	  { "syn_received", 12, 0 },
+	{ NULL, 0, 0 },
+};
+
 bool get_tcp_state(const struct event *event, struct value *value)
 {
-	static const char *const names[] = {
-		NULL,	     "established", "syn_sent",	  "syn_received", "fin_wait1", "fin_wait2",    "time_wait",
-		"closed",    "close_wait",  "last_ack",	  "listen",	  "closing",   "syn_received",
-	};
 	u32 state = event->record->kind == KIND_live ? HEALTH(event)->connection.state : HEALTH(event)->state;
 
-	return state < sizeof(names) / sizeof(names[0]) && value_text(value, names[state]);
+	return value_text(value, word_of(words_tcp_state, state));
 }
+
+const struct word words_reset_way[] = {
+	{ "sent", HEALTH_SENT, 0 }, { "received", HEALTH_RECEIVED, 0 }, { NULL, 0, 0 },
+};
 
 bool get_reset_way(const struct event *event, struct value *value)
 {
-	return value_text(value, HEALTH(event)->way == HEALTH_SENT ? "sent" : "received");
+	return value_text(value, word_of(words_reset_way, HEALTH(event)->way));
 }
 
 bool get_segment_length(const struct event *event, struct value *value)

@@ -2,6 +2,7 @@
  * An event as one JSON object, nested at the dots of the fields' names. Rows of one object stand together in the table,
  * so it is enough to compare each name with the one before: close what ended, open what began.
  */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/escape.h"
@@ -26,6 +27,8 @@ static void add_words(struct text *out, const struct bytes *bytes)
 
 static void add_value(struct plan *plan, struct text *out, const struct field *field, const struct value *value)
 {
+	char address[INET6_ADDRSTRLEN];
+
 	switch (field->type) {
 	case FIELD_UNSIGNED:
 		text_add_u64(out, value->number);
@@ -44,6 +47,13 @@ static void add_value(struct plan *plan, struct text *out, const struct field *f
 		break;
 	case FIELD_WORDS:
 		add_words(out, &value->bytes);
+		break;
+	case FIELD_NUMBERS:
+		break;
+	case FIELD_ADDRESS:
+		text_add_char(out, '"');
+		text_add(out, inet_ntop(value->family, value->address, address, sizeof(address)));
+		text_add_char(out, '"');
 		break;
 	case FIELD_TIME:
 		text_add_char(out, '"');

@@ -1,5 +1,4 @@
 /* What connection records say. */
-#include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -21,20 +20,15 @@ bool get_network_transport(const struct event *event, struct value *value)
 	return value_text(value, word_transport(NET(event)->transport));
 }
 
+const struct word words_family[] = {
+	{ "ipv4", AF_INET, 0 }, { "ipv6", AF_INET6, 0 }, { "unix", AF_UNIX, 0 }, { NULL, 0, 0 },
+};
+
 bool get_network_type(const struct event *event, struct value *value)
 {
 	if (event->record->kind == KIND_drop)
 		return drop_type(event, value);
-	switch (NET(event)->family) {
-	case AF_INET:
-		return value_text(value, "ipv4");
-	case AF_INET6:
-		return value_text(value, "ipv6");
-	case AF_UNIX:
-		return value_text(value, "unix");
-	default:
-		return false;
-	}
+	return value_text(value, word_of(words_family, NET(event)->family));
 }
 
 bool get_socket_namespace(const struct event *event, struct value *value)
@@ -47,9 +41,7 @@ bool get_socket_namespace(const struct event *event, struct value *value)
 
 static bool address(const struct event *event, struct value *value, const u8 *bytes)
 {
-	if (!is_ip(event) || !inet_ntop(NET(event)->family, bytes, value->scratch, sizeof(value->scratch)))
-		return false;
-	return value_text(value, value->scratch);
+	return is_ip(event) && value_address(value, NET(event)->family, bytes);
 }
 
 /* Before the kernel has bound a socket, which is when some rungs see it, its address and port are zeros. */
@@ -89,16 +81,11 @@ bool get_peer_port(const struct event *event, struct value *value)
 	return is_ip(event) && has_peer(event) && NET(event)->transport != NET_ICMP && value_number(value, NET(event)->peer_port);
 }
 
+const struct word words_direction[] = { { "out", NET_OUT, 0 }, { "in", NET_IN, 0 }, { NULL, 0, 0 } };
+
 bool get_network_direction(const struct event *event, struct value *value)
 {
-	switch (NET(event)->direction) {
-	case NET_OUT:
-		return value_text(value, "out");
-	case NET_IN:
-		return value_text(value, "in");
-	default:
-		return false;
-	}
+	return value_text(value, word_of(words_direction, NET(event)->direction));
 }
 
 /* The kernel numbers a socket when someone first asks for its number. */
@@ -117,13 +104,12 @@ bool get_network_duration(const struct event *event, struct value *value)
 	return NET(event)->duration_ns && value_number(value, NET(event)->duration_ns);
 }
 
+const struct word words_closed_by[] = {
+	{ "local", NET_CLOSED_LOCAL, 0 },   { "peer", NET_CLOSED_PEER, 0 },	  { "reset", NET_CLOSED_RESET, 0 },
+	{ "abort", NET_CLOSED_ABORT, 0 },   { "timeout", NET_CLOSED_TIMEOUT, 0 }, { NULL, 0, 0 },
+};
+
 bool get_closed_by(const struct event *event, struct value *value)
 {
-	static const char *const names[] = {
-		[NET_CLOSED_LOCAL] = "local",	[NET_CLOSED_PEER] = "peer",	  [NET_CLOSED_RESET] = "reset",
-		[NET_CLOSED_ABORT] = "abort",	[NET_CLOSED_TIMEOUT] = "timeout",
-	};
-	u8 by = NET(event)->closed_by;
-
-	return by < sizeof(names) / sizeof(names[0]) && value_text(value, names[by]);
+	return value_text(value, word_of(words_closed_by, NET(event)->closed_by));
 }

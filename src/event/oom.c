@@ -19,11 +19,12 @@ bool get_oom_victim_memory(const struct event *event, struct value *value)
 	return OOM(event)->victim_memory && value_number(value, OOM(event)->victim_memory);
 }
 
+const struct word words_oom_limit[] = {
+	{ "unknown", OOM_LIMIT_UNKNOWN, 0 }, { "machine", OOM_LIMIT_MACHINE, 0 }, { "cgroup", OOM_LIMIT_CGROUP, 0 },
+	{ NULL, 0, 0 },
+};
+
 bool get_oom_limit(const struct event *event, struct value *value)
 {
-	static const char *const words[OOM_LIMITS] = {
-		[OOM_LIMIT_UNKNOWN] = "unknown", [OOM_LIMIT_MACHINE] = "machine", [OOM_LIMIT_CGROUP] = "cgroup",
-	};
-
-	return OOM(event)->limit < OOM_LIMITS && value_text(value, words[OOM(event)->limit]);
+	return value_text(value, word_of(words_oom_limit, OOM(event)->limit));
 }

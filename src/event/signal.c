@@ -31,13 +31,13 @@ bool get_signal_delivered(const struct event *event, struct value *value)
 	return value_number(value, result == SIGNAL_DELIVERED || result == SIGNAL_INFO_LOST);
 }
 
+const struct word words_signal_result[] = {
+	{ "delivered", SIGNAL_DELIVERED, 0 },	{ "ignored", SIGNAL_IGNORED, 0 },
+	{ "already_pending", SIGNAL_ALREADY_PENDING, 0 }, { "queue_full", SIGNAL_QUEUE_FULL, 0 },
+	{ "delivered_without_info", SIGNAL_INFO_LOST, 0 }, { NULL, 0, 0 },
+};
+
 bool get_signal_result(const struct event *event, struct value *value)
 {
-	static const char *const words[SIGNAL_RESULTS] = {
-		[SIGNAL_DELIVERED] = "delivered",	[SIGNAL_IGNORED] = "ignored",
-		[SIGNAL_ALREADY_PENDING] = "already_pending", [SIGNAL_QUEUE_FULL] = "queue_full",
-		[SIGNAL_INFO_LOST] = "delivered_without_info",
-	};
-
-	return SIGNAL(event)->result < SIGNAL_RESULTS && value_text(value, words[SIGNAL(event)->result]);
+	return value_text(value, word_of(words_signal_result, SIGNAL(event)->result));
 }

@@ -3,6 +3,7 @@
  * a path, an address) as wide as it is. Everything that others chose is escaped.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/columns.h"
@@ -42,12 +43,14 @@ static void add_words(struct text *out, const struct bytes *bytes, const char *b
 
 void text_value(struct plan *plan, struct text *out, const struct field *field, const struct value *value)
 {
-	char buffer[DURATION_TEXT_SIZE > SIZE_TEXT_SIZE ? DURATION_TEXT_SIZE : SIZE_TEXT_SIZE];
+	char buffer[INET6_ADDRSTRLEN > DURATION_TEXT_SIZE ? INET6_ADDRSTRLEN : DURATION_TEXT_SIZE];
 
 	switch (field->type) {
 	case FIELD_UNSIGNED:
 		if (field->unit == UNIT_NANOSECONDS)
 			text_add(out, duration_format(value->number, buffer));
+		else if (field->unit == UNIT_MICROSECONDS)
+			text_add(out, duration_format(value->number * 1000, buffer));
 		else if (field->unit == UNIT_BYTES)
 			text_add(out, size_format(value->number, buffer));
 		else if (field->unit == UNIT_OCTAL)
@@ -69,6 +72,11 @@ void text_value(struct plan *plan, struct text *out, const struct field *field, 
 		break;
 	case FIELD_WORDS:
 		add_words(out, &value->bytes, !strcmp(field->name, "process.ancestors") ? " > " : " ");
+		break;
+	case FIELD_NUMBERS:
+		break;
+	case FIELD_ADDRESS:
+		text_add(out, inet_ntop(value->family, value->address, buffer, sizeof(buffer)));
 		break;
 	case FIELD_TIME:
 		wall_format(&plan->wall, out, value->number);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "wire/net.h"
 
@@ -61,11 +62,13 @@ const char *word_loss(int cause)
 	return cause >= 0 && cause < LOSS_CAUSES ? names[cause] : NULL;
 }
 
+const struct word words_transport[] = {
+	{ "tcp", NET_TCP, 0 }, { "udp", NET_UDP, 0 }, { "unix", NET_UNIX, 0 }, { "icmp", NET_ICMP, 0 }, { NULL, 0, 0 },
+};
+
 const char *word_transport(unsigned int transport)
 {
-	static const char *const names[] = { [NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_UNIX] = "unix", [NET_ICMP] = "icmp" };
-
-	return transport < sizeof(names) / sizeof(names[0]) ? names[transport] : NULL;
+	return word_of(words_transport, transport);
 }
 
 const char *word_failure(int site)
@@ -81,6 +84,14 @@ const char *word_failure(int site)
 	return site >= 0 && site < FAILURE_SITES ? names[site] : NULL;
 }
 
+const char *word_of(const struct word *words, u64 number)
+{
+	for (; words->text; words++)
+		if ((words->mask ? number & words->mask : number) == words->value)
+			return words->text;
+	return NULL;
+}
+
 bool value_text(struct value *value, const char *text)
 {
 	if (!text || !*text)
@@ -92,6 +103,15 @@ bool value_text(struct value *value, const char *text)
 bool value_number(struct value *value, u64 number)
 {
 	value->number = number;
+	return true;
+}
+
+bool value_address(struct value *value, u16 family, const u8 *bytes)
+{
+	if (family != AF_INET && family != AF_INET6)
+		return false;
+	value->family = family;
+	memcpy(value->address, bytes, sizeof(value->address));
 	return true;
 }
 

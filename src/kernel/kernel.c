@@ -457,9 +457,10 @@ int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
  */
 static void add_missed(struct kernel *kernel, const struct taken *taken, struct record_counts *sum)
 {
+	bool misses = taken->rung && !taken->rung->makes_up;
 	u32 kind = __builtin_ctz(taken->point->kinds);
 
-	for (const char *const *name = taken->rung ? taken->rung->programs : NULL; name && *name; name++) {
+	for (const char *const *name = misses ? taken->rung->programs : NULL; name && *name; name++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);
 		struct bpf_prog_info info = { 0 };
 		u32 size = sizeof(info);

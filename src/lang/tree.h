@@ -16,6 +16,7 @@
 #define LANG_TREE_H
 
 #include "event/field.h"
+#include "event/words.h"
 
 enum lang_type {
 	LANG_BOOL,
@@ -23,6 +24,7 @@ enum lang_type {
 	LANG_STRING,
 	LANG_STRINGS,
 	LANG_ADDRESS,		/* of a network; a literal may be a block of them (CIDR) */
+	LANG_NUMBERS,		/* several (ancestors); a comparison is true if it is true of any. In user space only */
 };
 
 /* How the kernel's side finds a value in the record (wire/) it looks at. */
@@ -44,6 +46,9 @@ struct lang_symbol {
 	enum lang_place place;
 	u16 offset, width, string, present;
 	u8 present_mask;
+	u8 unit;			/* enum field_unit: what literals with a unit are converted to */
+	bool all_words;			/* it has no other values than these: others are a mistake */
+	const struct word *words;	/* its values by name: may be written without quotes */
 };
 
 enum lang_op {
@@ -70,6 +75,7 @@ struct lang_node {
 	enum lang_op op;
 	enum lang_type type;		/* of its value; of a list, of its items */
 	bool is_signed;
+	u8 unit;			/* of a number: enum field_unit */
 	u32 at, length;			/* where it stands in the text; for messages */
 	struct lang_node *left, *right;
 	union {

@@ -68,6 +68,31 @@ static bool get_ancestors(const struct event *event, struct value *value)
 	return value->bytes.length > 0;
 }
 
+static bool get_ancestor_paths(const struct event *event, struct value *value)
+{
+	static struct text paths;
+	struct process *at = event->process;
+
+	text_reset(&paths);
+	while (at && (at = process_parent(event->identity->processes, at)))
+		if (at->executable && at->executable->length)
+			text_add_bytes(&paths, at->executable->data, at->executable->length), text_add_char(&paths, 0);
+	value->bytes = (struct bytes){ .data = text_string(&paths), .length = paths.length };
+	return paths.length > 0;
+}
+
+static bool get_ancestor_pids(const struct event *event, struct value *value)
+{
+	static u64 pids[512];
+	struct process *at = event->process;
+	u32 count = 0;
+
+	while (at && (at = process_parent(event->identity->processes, at)) && count < sizeof(pids) / sizeof(*pids))
+		pids[count++] = at->pid;
+	value->bytes = (struct bytes){ .data = (const char *)pids, .length = count * sizeof(*pids) };
+	return count > 0;
+}
+
 static bool get_executable_path(const struct event *event, struct value *value)
 {
 	return event->process && shared(value, event->process->executable);
@@ -420,3 +445,13 @@ const struct field fields[] = {
 };
 
 const size_t field_count = sizeof(fields) / sizeof(fields[0]);
+
+#define ANY_BUT_INTERNAL (~(KIND_BIT(lost) | KIND_BIT(cgroup)))
+
+const struct field fields_of_ancestors[] = {
+	FIELD("ancestor.name", FIELD_WORDS, UNIT_NONE, ANY_BUT_INTERNAL, false, GET(get_ancestors), 0, "name of an ancestor: true if it is true of any of them")
+	FIELD("ancestor.executable.path", FIELD_WORDS, UNIT_NONE, ANY_BUT_INTERNAL, false, GET(get_ancestor_paths), 0, "program of an ancestor")
+	FIELD("ancestor.pid", FIELD_NUMBERS, UNIT_NONE, ANY_BUT_INTERNAL, false, GET(get_ancestor_pids), 0, "process id of an ancestor")
+};
+
+const size_t field_of_ancestors_count = sizeof(fields_of_ancestors) / sizeof(fields_of_ancestors[0]);

@@ -1,0 +1,265 @@
+/*
+ * A condition is bounded from both sides by what the kernel can decide: `over` holds wherever the condition does, `under` only
+ * where it does. What is not known is bounded by true and false; `not` swaps the two. `over` of the whole is the kernel's
+ * part. Where both are the same, the kernel decides alone.
+ */
+#include "lang/plan.h"
+
+#include <string.h>
+
+#include "lang/eval.h"
+#include "lang/place.h"
+
+struct bounds {
+	struct lang_node *over, *under;
+	bool known;		/* all of it is, but for texts that were cut */
+};
+
+struct planner {
+	struct lang_tree *tree;
+	u32 kind;
+	bool said;		/* keep the fields, to show what is decided */
+};
+
+static struct lang_node *constant(const struct planner *planner, bool value)
+{
+	struct lang_node *node = lang_number(planner->tree, value);
+
+	node->type = LANG_BOOL;
+	return node;
+}
+
+static bool is_constant(const struct lang_node *node, bool value)
+{
+	return node->op == OP_NUMBER && node->type == LANG_BOOL && !node->number == !value;
+}
+
+static struct lang_node *both(const struct planner *planner, struct lang_node *a, struct lang_node *b)
+{
+	if (!a || is_constant(a, true) || (b && is_constant(b, false)))
+		return b;
+	if (!b || is_constant(b, true) || is_constant(a, false))
+		return a;
+	return lang_node(planner->tree, OP_AND, a, b);
+}
+
+static struct lang_node *either(const struct planner *planner, struct lang_node *a, struct lang_node *b)
+{
+	if (is_constant(a, false) || is_constant(b, true))
+		return b;
+	if (is_constant(b, false) || is_constant(a, true))
+		return a;
+	return lang_node(planner->tree, OP_OR, a, b);
+}
+
+static struct lang_node *opposite(const struct planner *planner, struct lang_node *a)
+{
+	if (a->op == OP_NUMBER)
+		return constant(planner, !a->number);
+	return a->op == OP_NOT ? a->left : lang_node(planner->tree, OP_NOT, a, NULL);
+}
+
+static struct bounds exactly(struct lang_node *node)
+{
+	return (struct bounds){ node, node, true };
+}
+
+static struct bounds unknown(const struct planner *planner)
+{
+	return (struct bounds){ constant(planner, true), constant(planner, false), false };
+}
+
+/* The comparison with another left side. */
+static struct lang_node *of(const struct planner *planner, const struct lang_node *node, struct lang_node *left,
+			    struct lang_node *right)
+{
+	struct lang_node *made = lang_node(planner->tree, node->op, left, right);
+
+	made->is_signed = node->is_signed;
+	return made;
+}
+
+static bool holds_of(const struct planner *planner, const struct lang_node *node, const char *text)
+{
+	struct lang_node *left = lang_string(planner->tree, text, strlen(text));
+
+	return node->op == OP_EXISTS || lang_eval_record(of(planner, node, left, node->right), NULL, 0, 0);
+}
+
+/* Any of these words: those for which the comparison holds. */
+static struct lang_node *word_holds(const struct planner *planner, const struct lang_node *node, const struct place *place)
+{
+	struct lang_tree *tree = planner->tree;
+	struct lang_node *list = lang_list(tree, LANG_NUMBER), *found = constant(planner, false);
+
+	for (const struct word *word = place->words; word->text; word++) {
+		struct lang_node *bits = place->value, *wanted = lang_number(tree, word->value);
+
+		if (!holds_of(planner, node, word->text))
+			continue;
+		if (!word->mask) {
+			lang_list_add(tree, list, wanted);
+			continue;
+		}
+		bits = lang_node(tree, OP_BIT_AND, bits, lang_number(tree, word->mask));
+		found = either(planner, found, lang_node(tree, OP_EQUAL, bits, wanted));
+	}
+	if (list->count)
+		found = either(planner, found, lang_node(tree, OP_IN, place->value, list));
+	return found;
+}
+
+static bool is_literal(const struct lang_node *node)
+{
+	return node->op == OP_NUMBER || node->op == OP_STRING || node->op == OP_ADDRESS || node->op == OP_LIST;
+}
+
+/* A comparison of a text, an address or a word. */
+static struct bounds plan_text(const struct planner *planner, const struct lang_node *node, const struct place *place)
+{
+	struct lang_node *made;
+
+	if (node->op != OP_EXISTS && !is_literal(node->right))
+		return unknown(planner);
+	if (place->shape == PLACED_WORDS)
+		return exactly(both(planner, place->present, word_holds(planner, node, place)));
+	made = both(planner, place->present, of(planner, node, place->value, node->right));
+	if (!place->uncut || node->op == OP_EXISTS)
+		return exactly(made);
+	return (struct bounds){ either(planner, made, opposite(planner, place->uncut)), both(planner, place->uncut, made), true };
+}
+
+/* A number's expression over the record's members; what must be there is added to *present. NULL: not known there. */
+static struct lang_node *rewrite(const struct planner *planner, struct lang_node *node, struct lang_node **present)
+{
+	struct lang_node *left, *right = NULL;
+	struct place place;
+
+	if (node->op == OP_NUMBER || node->op == OP_LIST)
+		return node;
+	if (node->op == OP_FIELD) {
+		if (!node->symbol->field || node->type != LANG_NUMBER ||
+		    !place_find(planner->tree, node->symbol->field, planner->kind, &place) || place.shape != PLACED_NUMBER)
+			return NULL;
+		*present = both(planner, *present, place.present);
+		return place.value;
+	}
+	left = rewrite(planner, node->left, present);
+	if (left && node->right)
+		right = rewrite(planner, node->right, present);
+	return left && (right || !node->right) ? of(planner, node, left, right) : NULL;
+}
+
+/* Does it ask for something that this kind of event never has? */
+static bool is_missing(const struct planner *planner, const struct lang_node *node)
+{
+	if (node->op == OP_FIELD)
+		return !(node->symbol->kinds >> planner->kind & 1);
+	if (is_literal(node))
+		return false;
+	return (node->left && is_missing(planner, node->left)) || (node->right && is_missing(planner, node->right));
+}
+
+/* A bool by itself, or compared with true or false. */
+static struct bounds plan_bool(const struct planner *planner, const struct lang_node *field, const struct place *place,
+			       bool wanted)
+{
+	struct lang_node *value = wanted ? place->value : opposite(planner, place->value);
+
+	if (place->shape != PLACED_NUMBER || !field->symbol->field)
+		return unknown(planner);
+	return exactly(both(planner, place->present, value));
+}
+
+static struct bounds plan_leaf(const struct planner *planner, struct lang_node *node)
+{
+	struct lang_node *field = node->op == OP_FIELD ? node : node->left, *present = NULL, *made;
+	struct place place;
+	bool placed;
+
+	if (node->op == OP_NUMBER)
+		return exactly(node);
+	if (is_missing(planner, node))
+		return exactly(constant(planner, false));
+	if (field->op == OP_FIELD && !strcmp(field->symbol->name, "kind") && (node->op == OP_EXISTS || is_literal(node->right)))
+		return exactly(constant(planner, holds_of(planner, node, kind_name(planner->kind))));
+	placed = field->op == OP_FIELD && field->symbol->field &&
+		 place_find(planner->tree, field->symbol->field, planner->kind, &place);
+	if (placed && field->type == LANG_BOOL && node->op != OP_EXISTS) {
+		if (node == field)
+			return plan_bool(planner, field, &place, true);
+		if (node->right->op == OP_NUMBER)
+			return plan_bool(planner, field, &place, !!node->right->number == (node->op == OP_EQUAL));
+		return unknown(planner);
+	}
+	if (placed && place.shape != PLACED_NUMBER)
+		return plan_text(planner, node, &place);
+	if (placed && node->op == OP_EXISTS)
+		return exactly(place.present ? place.present : constant(planner, true));
+	if (node->op == OP_EXISTS || field->type != LANG_NUMBER)
+		return unknown(planner);
+	made = rewrite(planner, node, &present);
+	return made ? exactly(both(planner, present, made)) : unknown(planner);
+}
+
+/* What is true or false whatever is not known is known. */
+static struct bounds joined(struct lang_node *over, struct lang_node *under, bool known)
+{
+	return (struct bounds){ over, under, known || is_constant(over, false) || is_constant(under, true) };
+}
+
+static struct bounds plan(const struct planner *planner, struct lang_node *node)
+{
+	struct bounds a, b;
+
+	switch (node->op) {
+	case OP_AND:
+		a = plan(planner, node->left);
+		b = plan(planner, node->right);
+		return joined(both(planner, a.over, b.over), both(planner, a.under, b.under), a.known && b.known);
+	case OP_OR:
+		a = plan(planner, node->left);
+		b = plan(planner, node->right);
+		return joined(either(planner, a.over, b.over), either(planner, a.under, b.under), a.known && b.known);
+	case OP_NOT:
+		a = plan(planner, node->left);
+		return (struct bounds){ opposite(planner, a.under), opposite(planner, a.over), a.known };
+	default:
+		a = plan_leaf(planner, node);
+		if (planner->said && a.over->op != OP_NUMBER)
+			a.over = node;
+		if (planner->said && a.under->op != OP_NUMBER)
+			a.under = node;
+		return a;
+	}
+}
+
+/* The parts of a chain of `and` that the kernel does not decide alone. */
+static struct lang_node *rest(const struct planner *planner, struct lang_node *node)
+{
+	struct lang_node *left, *right;
+
+	if (node->op != OP_AND)
+		return plan(planner, node).known ? NULL : node;
+	left = rest(planner, node->left);
+	right = rest(planner, node->right);
+	return left && right ? lang_node(planner->tree, OP_AND, left, right) : left ? left : right;
+}
+
+struct lang_part lang_plan(struct lang_tree *tree, const struct lang_node *condition, u32 kind)
+{
+	struct planner planner = { .tree = tree, .kind = kind };
+	struct lang_node *whole = (struct lang_node *)condition;
+	struct bounds bounds = plan(&planner, whole);
+	struct lang_part part = { .nothing_passes = is_constant(bounds.over, false) };
+
+	planner.said = true;
+	if (part.nothing_passes)
+		return part;
+	part.rest = rest(&planner, whole);
+	if (is_constant(bounds.over, true))
+		return part;
+	part.kernel = bounds.over;
+	part.kernel_said = plan(&planner, whole).over;
+	return part;
+}

@@ -1,0 +1,126 @@
+/* The field table as the language sees it. */
+#include "lang/symbols.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "proc/container.h"
+#include "proc/identity.h"
+
+/* Words that a function gives for numbers from `first` on, as a table. */
+static const struct word *collect(const char *(*word_at)(int number), int first, int limit)
+{
+	struct word *words = xcalloc(limit - first + 1, sizeof(*words));
+	size_t count = 0;
+
+	for (int i = first; i < limit; i++)
+		if (word_at(i))
+			words[count++] = (struct word){ .text = xstrdup(word_at(i)), .value = i };
+	return words;
+}
+
+const struct word *words_errno(void)
+{
+	static const struct word *words;
+
+	return words ? words : (words = collect(word_errno, 1, 4096));
+}
+
+const struct word *words_signal(void)
+{
+	static const struct word *words;
+
+	return words ? words : (words = collect(word_signal, 1, 65));
+}
+
+static const char *public_kind(int kind)
+{
+	return kind_is_public(kind) ? kind_name(kind) : NULL;
+}
+
+static const struct word *words_kind(void)
+{
+	static const struct word *words;
+
+	return words ? words : (words = collect(public_kind, 1, KIND_MAX));
+}
+
+static const struct word *words_capability(void)
+{
+	static const struct word *words;
+
+	return words ? words : (words = collect(word_capability, 0, 64));
+}
+
+static const struct word words_container_state[] = {
+	{ "container", CONTAINER_INSIDE, 0 }, { "none", CONTAINER_NONE, 0 }, { "unknown", CONTAINER_UNKNOWN, 0 }, { NULL, 0, 0 },
+};
+
+/* Which fields have words for values, and whether they have no others. */
+static void name_values(struct lang_symbol *symbol)
+{
+	const struct {
+		const char *field;
+		const struct word *words;
+		bool all;
+	} named[] = {
+		{ "kind", words_kind(), true },
+		{ "file.change", words_file_change, true },
+		{ "file.type", words_file_type, true },
+		{ "file.flags", words_file_flags, true },
+		{ "network.transport", words_transport, false },
+		{ "network.type", words_family, false },
+		{ "network.direction", words_direction, true },
+		{ "network.closed_by", words_closed_by, true },
+		{ "network.tcp.state", words_tcp_state, true },
+		{ "network.reset.way", words_reset_way, true },
+		{ "signal.name", words_signal(), true },
+		{ "signal.number", words_signal(), false },
+		{ "signal.result", words_signal_result, true },
+		{ "process.exit.signal", words_signal(), true },
+		{ "process.capabilities.gained", words_capability(), true },
+		{ "oom.limit", words_oom_limit, true },
+		{ "container.state", words_container_state, true },
+		{ "error.type", words_errno(), true },
+		{ "error.code", words_errno(), false },
+	};
+
+	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
+		if (!strcmp(named[i].field, symbol->name)) {
+			symbol->words = named[i].words;
+			symbol->all_words = named[i].all;
+		}
+}
+
+static struct lang_symbol symbol_of(const struct field *field)
+{
+	static const enum lang_type types[] = {
+		[FIELD_UNSIGNED] = LANG_NUMBER, [FIELD_SIGNED] = LANG_NUMBER, [FIELD_BOOL] = LANG_BOOL,
+		[FIELD_STRING] = LANG_STRING,	[FIELD_WORDS] = LANG_STRINGS, [FIELD_TIME] = LANG_NUMBER,
+		[FIELD_ADDRESS] = LANG_ADDRESS, [FIELD_NUMBERS] = LANG_NUMBERS, [FIELD_JSON] = LANG_STRING,
+	};
+	struct lang_symbol symbol = {
+		.name = field->name, .type = types[field->type], .is_signed = field->type == FIELD_SIGNED, .kinds = field->kinds,
+		.field = field, .unit = field->type == FIELD_TIME ? UNIT_NANOSECONDS : field->unit,
+	};
+
+	name_values(&symbol);
+	return symbol;
+}
+
+struct lang_names lang_names_of_events(u32 kinds)
+{
+	static struct lang_symbol *symbols;
+	static size_t count;
+
+	if (!symbols) {
+		symbols = xcalloc(field_of_all_count + field_count + field_of_ancestors_count, sizeof(*symbols));
+		for (size_t i = 0; i < field_of_all_count; i++)
+			symbols[count++] = symbol_of(&fields_of_all[i]);
+		for (size_t i = 0; i < field_count; i++)
+			symbols[count++] = symbol_of(&fields[i]);
+		for (size_t i = 0; i < field_of_ancestors_count; i++)
+			symbols[count++] = symbol_of(&fields_of_ancestors[i]);
+	}
+	return (struct lang_names){ symbols, count, kinds, "`sonde fields` lists all" };
+}
