@@ -313,7 +313,8 @@ static __always_inline s32 on_function(u64 *ctx, bool may_deny)
 	u32 slot;
 
 	PARAMETERS(parameters, ctx);
-	if (policy.cached) {
+	if (policy.cached &&
+	    (policy.direct ? known_fill_direct(&file, (void *)ctx[0]) : known_fill(&file, known_path(parameters)))) {
 		place = known_place(&file, parameters, result);
 		if (known_holds(place, &file))
 			return 0;
@@ -531,7 +532,7 @@ int policy_stand_in_exit(u64 *ctx)
 	bpf_probe_read_kernel(regs, sizeof(*regs), registers);
 	if (!stand_in_at_exit(scratch, regs, ctx[1]))
 		goto out;
-	if (policy.cached) {
+	if (policy.cached && known_fill(&file, known_path(scratch->parameter))) {
 		place = known_place(&file, scratch->parameter, scratch->result);
 		if (known_holds(place, &file))
 			goto out;

@@ -25,6 +25,7 @@ struct spot {
 	const char *target;		/* as the policy calls it */
 	const struct policy_hook *hook;	/* whose values are read: of several alike, the first */
 	bool at_return;
+	u8 direct;			/* POLICY_DIRECT_* */
 	bool changes;			/* asks what a process changed since its program was started */
 	bool shared;			/* by hooks of several policies */
 	bool denies;			/* its program's answer is heeded */

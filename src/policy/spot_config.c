@@ -174,4 +174,7 @@ void spot_configure(const struct spot *spot, struct policy_config *config)
 	else if (rung == RUNG_CALL)
 		add_call(config, spot->place.target);
 	config->cached = find_cached(spot, config);
+	if (config->cached == 1 && (rung == RUNG_FENTRY || rung == RUNG_LSM) && config->source[0].type == READ_file &&
+	    !config->source[0].index)
+		config->direct = POLICY_DIRECT_ALL;
 }

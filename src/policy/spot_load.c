@@ -218,7 +218,7 @@ static int set_target(struct spot *spot)
 	return bpf_program__set_attach_target(program, 0, spot->place.target);
 }
 
-static struct bpf_object *open_object(const struct engine *engine, struct spot *spot)
+static struct bpf_object *open_object(const struct engine *engine, struct spot *spot, u8 direct)
 {
 	struct settings *settings;
 	struct policy_config *config;
@@ -232,36 +232,53 @@ static struct bpf_object *open_object(const struct engine *engine, struct spot *
 	*settings = *object_settings(engine->options->shared);
 	settings->scope = SCOPE_ALL;
 	spot_configure(spot, config);
+	if (config->direct > direct)
+		config->direct = direct;
+	spot->direct = config->direct;
 	spot->changes = config->changes;
 	config->self = engine->options->keep ? 0 : getpid();
 	return object;
 }
 
-int spot_load(struct engine *engine, struct spot *spot, struct policy_error *error)
+static int load_once(struct engine *engine, struct spot *spot, u8 direct, struct policy_error *error)
 {
 	int failed;
 
 	object_said_clear();
-	spot->object = open_object(engine, spot);
+	spot->object = open_object(engine, spot, direct);
 	failed = spot->object ? 0 : -errno;
 	if (!failed)
 		choose_programs(spot);
 	failed = failed ? failed : set_target(spot);
 	failed = failed ? failed : share_maps(engine, spot);
-	if (!failed && !spot->enforcer) {
+	if (!failed && !spot->enforcer)
 		failed = put_condition(spot, error);
-		if (failed)
-			return failed;
-	}
 	failed = failed ? failed : bpf_object__load(spot->object);
 	splice_end();
+	return failed;
+}
+
+/* How far kernel memory can be read without calls is found by trying, once. */
+int spot_load(struct engine *engine, struct spot *spot, struct policy_error *error)
+{
+	static u8 direct = POLICY_DIRECT_ALL;
+	int failed = load_once(engine, spot, direct, error);
+
+	while (failed && spot->direct && !error->text[0]) {
+		direct = spot->direct - 1;
+		bpf_object__close(spot->object);
+		gen_free(spot->gen);
+		failed = load_once(engine, spot, direct, error);
+	}
 	failed = failed ? failed : fill_verdicts(engine, spot);
-	if (failed) {
+	if (!failed) {
+		keep_shared(engine, spot);
+		return 0;
+	}
+	if (!error->text[0]) {
 		snprintf(error->text, sizeof(error->text), "%s cannot be watched: %.160s", spot->target,
 			 object_said()[0] ? object_said() : strerror(-failed));
 		snprintf(error->mend, sizeof(error->mend), "`sonde policy check` says what this kernel allows");
-		return failed;
 	}
-	keep_shared(engine, spot);
-	return 0;
+	return failed;
 }
