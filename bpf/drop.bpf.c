@@ -6,6 +6,7 @@
  * move between sockets of one machine (Unix, netlink) are none.
  */
 #include "lib/net.h"
+#include "lib/regs.h"
 #include "../wire/drop.h"
 
 #define ETH_P_IP 0x0800
@@ -27,6 +28,22 @@ struct {
 	__type(key, u32);
 	__type(value, u32);
 } drop_epoch SEC(".maps");
+
+/* Sockets that nobody followed from their beginning, as only those of TCP are: user space asks for their owners, see drop_owners. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);	/* set by user space */
+	__type(key, u64);
+	__type(value, struct drop_owner);
+} drop_sockets SEC(".maps");
+
+/* Of the last datagram that a CPU dropped: the socket that had no room for it is told of right behind. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct drop_key);
+} drop_last SEC(".maps");
 
 static __always_inline bool is_benign(u32 reason)
 {
@@ -93,10 +110,10 @@ static __always_inline void copy_owner(struct drop_sum *sum, const struct owner 
 	sum->gid = owner.gid;
 }
 
-/* The socket that sent it, else the one that listens where it goes to. */
-static __always_inline void find_owner(struct drop_sum *sum, const struct drop_key *key, struct sk_buff *packet)
+/* The socket that sent it or should have had it, else the one that listens where it goes to. */
+static __always_inline void find_owner(struct drop_sum *sum, const struct drop_key *key, struct sk_buff *packet, u64 sock)
 {
-	u64 sock = (u64)BPF_CORE_READ(packet, sk), net = (u64)BPF_CORE_READ(packet, dev, nd_net.net), any;
+	u64 net = (u64)BPF_CORE_READ(packet, dev, nd_net.net), any;
 	struct connection *connection = sock ? bpf_map_lookup_elem(&connections, &sock) : NULL;
 	struct owner *owner;
 	u32 address;
@@ -104,6 +121,13 @@ static __always_inline void find_owner(struct drop_sum *sum, const struct drop_k
 	if (connection) {
 		copy_owner(sum, &connection->owner);
 		return;
+	}
+	if (sock && key->protocol != IPPROTO_TCP)
+		sum->sock = sock;
+	if (sock && key->protocol == IPPROTO_TCP && BPF_CORE_READ((struct sock *)sock, __sk_common.skc_state) == TCP_LISTEN) {
+		owner = listener_find((void *)sock, (void *)sock, false);
+		if (owner)
+			copy_owner(sum, owner);
 	}
 	if (sock || key->protocol != IPPROTO_TCP || key->family != AF_INET)
 		return;
@@ -116,70 +140,212 @@ static __always_inline void find_owner(struct drop_sum *sum, const struct drop_k
 		copy_owner(sum, owner);
 }
 
-static __always_inline void describe(struct drop_sum *sum, const struct drop_key *key, struct sk_buff *packet)
+static __always_inline void name_interface(struct drop_sum *sum, struct sk_buff *packet)
 {
 	struct net_device *device = BPF_CORE_READ(packet, dev);
 
 	sum->first = bpf_ktime_get_boot_ns();
 	if (device)
 		bpf_probe_read_kernel_str(sum->interface, sizeof(sum->interface), device->name);
-	find_owner(sum, key, packet);
 }
 
-static __always_inline struct drop_sum *sum_of(const struct drop_key *key, struct sk_buff *packet)
+static __always_inline struct drop_sum *add_sum(const struct drop_key *key, const struct drop_sum *fresh)
 {
-	struct drop_sum *sum = bpf_map_lookup_elem(&drops, key);
-	struct drop_sum fresh = {};
+	struct drop_sum *sum;
 
-	if (sum)
-		return sum;
-	describe(&fresh, key, packet);
-	if (settings.scope != SCOPE_ALL && !fresh.pid)
-		return NULL;
-	bpf_map_update_elem(&drops, key, &fresh, BPF_NOEXIST);
+	bpf_map_update_elem(&drops, key, fresh, BPF_NOEXIST);
 	sum = bpf_map_lookup_elem(&drops, key);
 	if (!sum && emit_begin(KIND_drop, false))
 		emit_lost(KIND_drop, LOSS_TABLE_FULL);
 	return sum;
 }
 
-static __always_inline int on_drop(struct sk_buff *packet, u64 location, u32 reason)
+static __always_inline struct drop_sum *sum_of(const struct drop_key *key, struct sk_buff *packet, u64 sock)
 {
-	struct net_device *device = BPF_CORE_READ(packet, dev);
-	u16 ethertype = __builtin_bswap16(BPF_CORE_READ(packet, protocol));
-	struct drop_key key = { .location = location, .reason = reason };
-	struct sock *sock = BPF_CORE_READ(packet, sk);
-	u32 zero = 0, *epoch = bpf_map_lookup_elem(&drop_epoch, &zero);
-	struct drop_sum *sum;
+	struct drop_sum *sum = bpf_map_lookup_elem(&drops, key);
+	struct drop_sum fresh = {};
 
-	if (is_benign(reason) || !epoch || !ethertype || (!device && !sock))
-		return 0;
-	key.epoch = *epoch & 1;
-	key.ethertype = ethertype;
-	if (device) {
-		key.interface = BPF_CORE_READ(device, ifindex);
-		key.network_namespace = BPF_CORE_READ(device, nd_net.net, ns.inum);
-	} else {
-		key.network_namespace = BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum);
-	}
-	if (ethertype == ETH_P_IP || ethertype == ETH_P_IPV6)
-		read_packet(&key, packet);
-	sum = sum_of(&key, packet);
-	if (!sum)
-		return 0;
+	if (sum)
+		return sum;
+	name_interface(&fresh, packet);
+	find_owner(&fresh, key, packet, sock);
+	/* whose a datagram was to be may yet be told, and user space leaves out what stays without an owner */
+	if (settings.scope != SCOPE_ALL && !fresh.pid && !fresh.sock && key->protocol != IPPROTO_UDP)
+		return NULL;
+	return add_sum(key, &fresh);
+}
+
+static __always_inline void add(struct drop_sum *sum, struct sk_buff *packet)
+{
 	__sync_fetch_and_add(&sum->count, 1);
 	__sync_fetch_and_add(&sum->bytes, BPF_CORE_READ(packet, len));
 	sum->last = bpf_ktime_get_boot_ns();
+}
+
+/* Where it happened. False: it was nowhere. */
+static __always_inline bool read_place(struct drop_key *key, struct sk_buff *packet, struct sock *sock)
+{
+	struct net_device *device = BPF_CORE_READ(packet, dev);
+	u16 ethertype = __builtin_bswap16(BPF_CORE_READ(packet, protocol));
+	u32 zero = 0, *epoch = bpf_map_lookup_elem(&drop_epoch, &zero);
+
+	if (!epoch || !ethertype || (!device && !sock))
+		return false;
+	key->epoch = *epoch & 1;
+	key->ethertype = ethertype;
+	if (device) {
+		key->interface = BPF_CORE_READ(device, ifindex);
+		key->network_namespace = BPF_CORE_READ(device, nd_net.net, ns.inum);
+	} else {
+		key->network_namespace = BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum);
+	}
+	if (ethertype == ETH_P_IP || ethertype == ETH_P_IPV6)
+		read_packet(key, packet);
+	return true;
+}
+
+/* `receiver`: the socket that should have had it; NULL: not known, or none. */
+static __always_inline int on_drop(struct drop_key *key, struct sk_buff *packet, struct sock *receiver)
+{
+	struct sock *sender;
+	struct drop_sum *sum;
+
+	if (is_benign(key->reason))
+		return 0;
+	sender = BPF_CORE_READ(packet, sk);
+	if (!read_place(key, packet, sender))
+		return 0;
+	sum = sum_of(key, packet, (u64)(receiver ?: sender));
+	if (sum)
+		add(sum, packet);
 	return 0;
+}
+
+/* Who should have had it is told of since 6.11 (c53795d48ee8). */
+SEC("raw_tp/kfree_skb")
+int drop_socket(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct drop_key key = { .location = ctx->args[1], .reason = ctx->args[2] };
+
+	return on_drop(&key, (void *)ctx->args[0], (void *)ctx->args[3]);
 }
 
 /* Reasons are told of since 5.17 (c504e5c2f964). */
 SEC("raw_tp/kfree_skb")
 int drop_raw(struct bpf_raw_tracepoint_args *ctx)
 {
-	u32 reason = bpf_core_type_exists(enum skb_drop_reason) ? ctx->args[2] : DROP_NO_REASON;
+	struct drop_key *last, key = { .location = ctx->args[1] };
+	u32 zero = 0;
 
-	return on_drop((void *)ctx->args[0], ctx->args[1], reason);
+	key.reason = bpf_core_type_exists(enum skb_drop_reason) ? ctx->args[2] : DROP_NO_REASON;
+	on_drop(&key, (void *)ctx->args[0], NULL);
+	last = key.protocol == IPPROTO_UDP ? bpf_map_lookup_elem(&drop_last, &zero) : NULL;
+	if (last)
+		*last = key;
+	return 0;
+}
+
+/* For the one above. */
+SEC("raw_tp/udp_fail_queue_rcv_skb")
+int drop_full(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *receiver = (void *)ctx->args[1];
+	u32 zero = 0;
+	struct drop_key *last = bpf_map_lookup_elem(&drop_last, &zero);
+	struct drop_sum *sum;
+
+	if (!last || last->destination_port != BPF_CORE_READ(receiver, __sk_common.skc_num))
+		return 0;
+	sum = bpf_map_lookup_elem(&drops, last);
+	if (sum && !sum->pid)
+		sum->sock = (u64)receiver;
+	return 0;
+}
+
+_Static_assert(sizeof(struct drop_owner) == sizeof(struct owner), "an owner is told of as it is kept");
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+
+/* Whose the sockets of drop_sockets are, found through the files of all processes; of several the first, as a rule the oldest. */
+SEC("iter/task_file")
+int drop_owners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct drop_owner *owner;
+	u64 key, cgroup;
+
+	if (!task || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	key = (u64)BPF_CORE_READ(socket, sk);
+	owner = bpf_map_lookup_elem(&drop_sockets, &key);
+	if (owner && !owner->pid && scope_admits_preemptible(task, BPF_CORE_READ(task, tgid), &cgroup))
+		owner_is((struct owner *)owner, task, cgroup, false);
+	return 0;
+}
+
+/*
+ * A request for a connection that finds the backlog full is not dropped as the kernel counts packets: it is consumed. So listeners are
+ * looked at as a request comes. (The last packet of a handshake that finds it full is dropped, with a reason since 6.15.)
+ */
+static __always_inline int on_request(struct sock *listener, struct sk_buff *packet)
+{
+	struct drop_key key = { .reason = DROP_LISTEN_OVERFLOW };
+	struct drop_sum fresh = {}, *sum;
+	struct owner *owner;
+
+	if (BPF_CORE_READ(listener, sk_ack_backlog) <= BPF_CORE_READ(listener, sk_max_ack_backlog) ||
+	    !read_place(&key, packet, listener))
+		return 0;
+	sum = bpf_map_lookup_elem(&drops, &key);
+	if (!sum) {
+		name_interface(&fresh, packet);
+		owner = listener_find(listener, net_inet(listener), false);
+		if (owner)
+			copy_owner(&fresh, owner);
+		if (settings.scope != SCOPE_ALL && !owner)
+			return 0;
+		sum = add_sum(&key, &fresh);
+	}
+	if (sum)
+		add(sum, packet);
+	return 0;
+}
+
+SEC("fentry/tcp_conn_request")
+int drop_request_fentry(u64 *ctx)
+{
+	return on_request((void *)ctx[2], (void *)ctx[3]);
+}
+
+SEC("kprobe/tcp_conn_request")
+int drop_request_kprobe(struct user_registers *ctx)
+{
+	return on_request((void *)ctx->dx, (void *)ctx->cx);
+}
+
+#define TCP_SYN 2
+#define TCP_ACK 16
+
+/* Where no function can be attached to: at what comes for any socket. Always allowed. */
+SEC("cgroup_skb/ingress")
+int drop_request_cgroup(struct __sk_buff *ctx)
+{
+	const u8 *at = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct bpf_sock *sock = ctx->sk;
+	u32 header;
+
+	if (!sock || sock->state != TCP_LISTEN || at + 40 > end)
+		return 1;
+	header = at[0] >> 4 == 4 ? (at[0] & 15) * 4 : 40;
+	at += header & 63;
+	if (at + 14 > end || (at[13] & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+		return 1;
+	on_request(BPF_CORE_READ((struct sk_buff *)ctx, sk), (void *)ctx);
+	return 1;
 }
 
 char LICENSE[] SEC("license") = "GPL";

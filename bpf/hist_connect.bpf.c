@@ -5,21 +5,9 @@
  */
 #include "lib/histogram.h"
 
-#define FAMILY_IPV6 10
 #define PROTOCOL_TCP 6
 #define STATE_ESTABLISHED 1
 #define STATE_SYN_SENT 2
-
-static __always_inline void connect_peer(struct histogram_key *key, struct sock *sock)
-{
-	u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
-
-	key->number = (u32)family << 16 | __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
-	if (family == FAMILY_IPV6)
-		BPF_CORE_READ_INTO(&key->bytes, sock, __sk_common.skc_v6_daddr);
-	else
-		key->words[0] = BPF_CORE_READ(sock, __sk_common.skc_daddr);
-}
 
 static __always_inline void connect_begin(struct sock *sock)
 {
@@ -32,7 +20,7 @@ static __always_inline void connect_begin(struct sock *sock)
 		return;
 	histogram_who_of(&begun.who, task, tgid, cgroup);
 	if (settings.histogram_by == HISTOGRAM_BY_PEER)
-		connect_peer(&begun.who.key, sock);
+		histogram_peer(&begun.who.key, sock);
 	histogram_begin((u64)sock, &begun);
 }
 

@@ -489,7 +489,7 @@ struct sock {
 	u32 sk_mark;
 	int sk_err, sk_err_soft;
 	u16 sk_protocol;
-	u32 sk_max_ack_backlog;
+	u32 sk_ack_backlog, sk_max_ack_backlog;
 };
 
 struct inet_sock {
@@ -518,6 +518,7 @@ struct tcp_sock {
 	u32 total_retrans;
 	u32 srtt_us;
 	u32 snd_wnd;
+	u64 delivered_mstamp;
 	u32 chrono_start;
 	u32 chrono_stat[3];
 	u8 chrono_type : 2;

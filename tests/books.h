@@ -129,6 +129,7 @@ static inline struct run *books_make(u32 processes)
 		books_fill(peer, sizeof(*peer), i);
 		peer->process = i;
 		peer->address = books_text(run, "10.0.0.%u", i);
+		peer->local = i % 4 ? books_text(run, "10.0.1.%u", i) : RUN_NONE;
 		peer->error = i;
 		peer->first = run->start + 7000ULL * i;
 		peer->last = peer->first + 100 + i;

@@ -10,6 +10,7 @@ enum drop_string {
 };
 
 #define DROP_NO_REASON (~0U)	/* this kernel does not say; the function must do */
+#define DROP_LISTEN_OVERFLOW (~1U)	/* a request for a connection found the listener's backlog full; the kernel says nothing */
 
 struct drop_key {
 	u64 location;
@@ -28,11 +29,23 @@ struct drop_key {
 };
 RECORD_SIZE(struct drop_key, 64);
 
+/* Of a socket. */
+struct drop_owner {
+	u64 start;
+	u64 cgroup;
+	u32 pid;		/* 0: not known */
+	u32 tid;
+	u32 uid;
+	u32 gid;
+};
+RECORD_SIZE(struct drop_owner, 32);
+
 struct drop_sum {
 	u64 count;
 	u64 bytes;
 	u64 first;
 	u64 last;
+	u64 sock;		/* whose owner has yet to be found; 0: none */
 	u64 start;		/* the owner of its socket; pid 0: not known */
 	u64 cgroup;
 	u32 pid;
@@ -41,7 +54,7 @@ struct drop_sum {
 	u32 gid;
 	char interface[16];
 };
-RECORD_SIZE(struct drop_sum, 80);
+RECORD_SIZE(struct drop_sum, 88);
 
 /* record.time is of the last one. */
 struct drop_record {

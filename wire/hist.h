@@ -16,10 +16,13 @@ enum measure_kind {
 	MEASURE_CONNECT,
 	MEASURE_EXEC,
 	MEASURE_SYSCALL,
+	MEASURE_RTT,
+	MEASURE_RETRANSMIT,
 	MEASURES,
 };
 
-#define MEASURE_BIT(measure) (1U << (KIND_MAX - MEASURES + (measure)))
+/* The first five have the last five bits, those that came later two that no kind has. */
+#define MEASURE_BIT(measure) (1U << ((measure) < MEASURE_RTT ? 27 + (measure) : 15 + (measure) - MEASURE_RTT))
 
 /* What a histogram is kept for; in settings.histogram_by. Values are a contract, names are not. */
 enum histogram_by {
@@ -41,7 +44,7 @@ enum histogram_by {
  *	process	number pid, words[0] start		cpu, user	number
  *	comm	bytes					device		number major << 20 | minor
  *	container words[0] cgroup key			operation	number as in the kernel's REQ_OP_*
- *	peer	number family << 16 | port, bytes address
+ *	peer	number family << 16 | port or 0, bytes address
  */
 struct histogram_key {
 	u32 epoch;

@@ -114,6 +114,19 @@ static __always_inline void histogram_who_of(struct histogram_who *who, struct t
 	}
 }
 
+#define FAMILY_IPV6 10
+
+static __always_inline void histogram_peer(struct histogram_key *key, struct sock *sock)
+{
+	u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
+
+	key->number = (u32)family << 16 | __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
+	if (family == FAMILY_IPV6)
+		BPF_CORE_READ_INTO(&key->bytes, sock, __sk_common.skc_v6_daddr);
+	else
+		key->words[0] = BPF_CORE_READ(sock, __sk_common.skc_daddr);
+}
+
 static __always_inline struct histogram *histogram_of(struct histogram_who *who)
 {
 	struct histogram *histogram = bpf_map_lookup_elem(&histograms, &who->key);
@@ -134,7 +147,7 @@ static __always_inline struct histogram *histogram_of(struct histogram_who *who)
 	return histogram;
 }
 
-/* Interrupts may come between on the same CPU, hence the atomic sums. */
+/* Interrupts may come between on the same CPU, hence the atomic sums. NULL: for nobody that is known. */
 static __always_inline void histogram_add(struct histogram_who *who, u64 ns)
 {
 	struct histogram *histogram = NULL;
@@ -144,7 +157,7 @@ static __always_inline void histogram_add(struct histogram_who *who, u64 ns)
 	if (!now)
 		return;
 	epoch = *now & 1;
-	if (settings.histogram_by) {
+	if (settings.histogram_by && who) {
 		who->key.epoch = epoch;
 		histogram = histogram_of(who);
 	}

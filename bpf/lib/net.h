@@ -3,6 +3,7 @@
 #define SONDE_BPF_NET_H
 
 #include "preemptible.h"
+#include "../../wire/hist.h"
 #include "../../wire/net.h"
 
 #define AF_UNIX 1
@@ -185,7 +186,8 @@ static __always_inline bool net_wants(u32 kind)
 static __always_inline bool net_follows(void)
 {
 	return settings.kinds & (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) |
-				 KIND_BIT(drop) | KIND_BIT(live));
+				 KIND_BIT(drop) | KIND_BIT(live) |
+				 MEASURE_BIT(MEASURE_RTT) | MEASURE_BIT(MEASURE_RETRANSMIT));
 }
 
 #define EEXIST 17

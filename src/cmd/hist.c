@@ -226,6 +226,8 @@ static int run(struct hist *hist, struct kernel_options *options, struct feature
 		goto out;
 	if (options->scope == SCOPE_TREE)
 		scope_watch_tree(hist->kernel, hist->identity, child->pid ? child->pid : hist->settings->scope.pid);
+	else
+		kernel_existing(hist->kernel, deliver_record, hist);
 	hist->maps = hist_maps_open(kernel_object(hist->kernel));
 	message_note("watching %s%s%s (attached in %s)", hist->print.measure->name, hist->print.syscall ? " " : "",
 		     hist->print.syscall ? hist->print.syscall : "", duration_format(wall_boot_now() - began, took));
@@ -300,7 +302,7 @@ static int parse_measure(const struct command *command, const struct option_rest
 	int wanted = 1;
 
 	if (!name)
-		return option_mistake(command, "say what to measure: runq, block, connect, exec, syscall NAME");
+		return option_mistake(command, "say what to measure: runq, block, connect, rtt, retransmit, exec, syscall NAME");
 	hist->print.measure = measure_find(name);
 	if (!hist->print.measure) {
 		nearest = nearest_word(name, measure_names);
@@ -427,6 +429,7 @@ static const struct example examples[] = {
 	{ "sonde hist runq --by container --interval 5s", "which container waits, every five seconds" },
 	{ "sonde hist block --by device", "how fast each disk answers, until Ctrl-C" },
 	{ "sonde hist connect --by peer --json", "how long connections to each peer take to stand" },
+	{ "sonde hist rtt --by peer --interval 5s", "how far away each peer is" },
 	{ "sonde hist syscall fsync --by comm -- make install", "system calls of one command" },
 	{ 0 }
 };
@@ -434,7 +437,8 @@ static const struct example examples[] = {
 static const struct positional positionals[] = {
 	{ .name = "MEASURE", .words = measure_names,
 	  .help = "runq: waiting for a CPU; block: a disk request from its driver to its completion; connect: a TCP "
-		  "connection from its first packet until it stands; exec: from the birth of a process, or its previous "
+		  "connection from its first packet until it stands; rtt: the smoothed round trip time of a TCP connection, at each "
+		  "segment it receives; retransmit: for how long nothing was acknowledged when a TCP segment is sent again; exec: from the birth of a process, or its previous "
 		  "exec, until its program runs; syscall NAME: one system call" },
 	{ .name = "[NAME]", .help = "the system call, after syscall" },
 	{ 0 }
@@ -443,12 +447,13 @@ static const struct positional positionals[] = {
 const struct command hist_command = {
 	.name = "hist",
 	.summary = "show latency histograms kept in the kernel",
-	.usage = "runq|block|connect|exec|syscall NAME [OPTION]... [-- COMMAND...]",
+	.usage = "runq|block|connect|rtt|retransmit|exec|syscall NAME [OPTION]... [-- COMMAND...]",
 	.description = "Counts in the kernel how long something takes and shows the counts in powers of two, with "
 		       "percentiles (right within an eighth), until interrupted. With -- COMMAND it starts the command, "
 		       "measures it and what it starts, and ends with it.\n\n"
 		       "Keys: runq and syscall have process, comm, container, user, cpu; block has device, operation, "
-		       "process, comm; connect has peer, process, comm, container, user; exec has process, comm, "
+		       "process, comm; connect has peer, process, comm, container, user; rtt and "
+		       "retransmit have peer, process, container, user; exec has process, comm, "
 		       "container, user. Up to 2,048 keys are told apart in an interval (fewer with many CPUs, whose "
 		       "share of 32 MiB they are); what comes beyond them is shown as other.",
 	.examples = examples,

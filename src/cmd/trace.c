@@ -192,9 +192,9 @@ static void say_unseen(const struct kernel *kernel, u32 wanted)
 
 	for (size_t i = 0; i < count; i++)
 		if (taken[i].rung)
-			seen |= taken[i].point->kinds & -taken[i].point->kinds;
+			seen |= 1U << point_kind(taken[i].point);
 	for (size_t i = 0; i < count; i++) {
-		u32 first = taken[i].point->kinds & -taken[i].point->kinds;
+		u32 first = 1U << point_kind(taken[i].point);
 
 		if (!taken[i].rung && first & wanted & ~seen)
 			message_warn("%s cannot be seen here: %s (`sonde doctor` says more)", taken[i].point->name,

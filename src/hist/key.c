@@ -61,7 +61,10 @@ static void peer_label(char *label, size_t size, const struct histogram_key *key
 	char address[INET6_ADDRSTRLEN];
 
 	peer_address(address, key);
-	snprintf(label, size, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, key->number & 0xffff);
+	if (!(key->number & 0xffff))
+		snprintf(label, size, "%s", address);
+	else
+		snprintf(label, size, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, key->number & 0xffff);
 }
 
 /* The innermost name there is: container, job, unit; else the path. */
@@ -87,6 +90,26 @@ static void container_label(char *label, size_t size, u64 key, struct identity *
 		snprintf(label, size, "%.*s", (int)cgroup->path_length, cgroup->path);
 }
 
+/* Where it is counted in another's name, the program does not know what the process is called. */
+static void process_label(char label[static HIST_LABEL], const struct histogram_key *key, const char *name,
+			  struct identity *identity)
+{
+	struct process *process = *name ? NULL : process_find(identity->processes, key->number, key->words[0]);
+	char path[32], line[17] = "";
+	FILE *file = NULL;
+
+	if (process)
+		name = process->name;
+	snprintf(path, sizeof(path), "/proc/%u/comm", key->number);
+	if (!*name)
+		file = fopen(path, "re");
+	if (file && fgets(line, sizeof(line), file))
+		line[strcspn(line, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	snprintf(label, HIST_LABEL, "%.16s[%u]", *name ? name : line, key->number);
+}
+
 void hist_key_label(char label[static HIST_LABEL], enum histogram_by by, const struct histogram_key *key,
 		    const char *name, struct identity *identity)
 {
@@ -94,7 +117,7 @@ void hist_key_label(char label[static HIST_LABEL], enum histogram_by by, const s
 
 	switch (by) {
 	case HISTOGRAM_BY_PROCESS:
-		snprintf(label, HIST_LABEL, "%.16s[%u]", name, key->number);
+		process_label(label, key, name, identity);
 		break;
 	case HISTOGRAM_BY_COMM:
 		snprintf(label, HIST_LABEL, "%.16s", key->bytes);
@@ -170,8 +193,10 @@ void hist_key_json(struct text *text, enum histogram_by by, const struct hist_en
 		break;
 	case HISTOGRAM_BY_PEER:
 		peer_address(address, &entry->key);
-		text_add_format(text, ",\"network\":{\"peer\":{\"address\":\"%s\",\"port\":%u}}", address,
-				entry->key.number & 0xffff);
+		text_add_format(text, ",\"network\":{\"peer\":{\"address\":\"%s\"", address);
+		if (entry->key.number & 0xffff)
+			text_add_format(text, ",\"port\":%u", entry->key.number & 0xffff);
+		text_add(text, "}}");
 		break;
 	default:
 		break;

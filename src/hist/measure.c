@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define BY(key) (1U << HISTOGRAM_BY_##key)
-#define BY_TASK (BY(PROCESS) | BY(COMM) | BY(CONTAINER) | BY(USER))
+#define BY_OWNER (BY(PROCESS) | BY(CONTAINER) | BY(USER))
+#define BY_TASK (BY_OWNER | BY(COMM))
 
 const struct measure measures[] = {
 	{ "runq", "time a thread waited for a CPU", MEASURE_RUNQ, BY_TASK | BY(CPU) },
@@ -13,10 +14,13 @@ const struct measure measures[] = {
 	{ "connect", "time until a TCP connection stood", MEASURE_CONNECT, BY_TASK | BY(PEER) },
 	{ "exec", "time until a process ran its program", MEASURE_EXEC, BY_TASK },
 	{ "syscall", "time a system call took", MEASURE_SYSCALL, BY_TASK | BY(CPU) },
+	{ "rtt", "round trip time of a TCP connection as a segment arrives", MEASURE_RTT, BY_OWNER | BY(PEER) },
+	{ "retransmit", "time without an acknowledgement when a TCP segment is sent again", MEASURE_RETRANSMIT,
+	  BY_OWNER | BY(PEER) },
 	{ 0 }
 };
 
-const char *const measure_names[] = { "runq", "block", "connect", "exec", "syscall", NULL };
+const char *const measure_names[] = { "runq", "block", "connect", "exec", "syscall", "rtt", "retransmit", NULL };
 
 const char *const histogram_by_names[] = { "process", "comm",	   "container", "user", "cpu",
 					   "device",  "operation", "peer",	NULL };

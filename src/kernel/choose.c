@@ -84,9 +84,17 @@ static void needed(struct type_query *query, const char *function)
 	snprintf(query->name, sizeof(query->name), "%s", function);
 }
 
+/* Functions by which choose_has() is asked. */
+static const char *const asked[] = { CHOOSE_ALLOCATES };
+
 static void query_needs(struct choose *choose)
 {
 	struct type_query query;
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		needed(&query, asked[i]);
+		add_query(choose, &query);
+	}
 
 	for (const struct sensor *const *sensor = sensors; *sensor; sensor++)
 		for (const struct point *point = (*sensor)->points; point->name; point++)
@@ -195,6 +203,14 @@ const char *choose_rung_objection(struct choose *choose, struct bpf_object *obje
 	for (const char *const *name = rung->programs; *name && !why; name++)
 		why = choose_objection(choose, object, *name);
 	return why;
+}
+
+bool choose_has(const struct choose *choose, const char *function)
+{
+	struct type_query query;
+
+	needed(&query, function);
+	return type_id(choose, &query) != 0;
 }
 
 bool choose_forbidden(const struct point *point, const struct rung *rung)

@@ -20,4 +20,8 @@ const char *choose_rung_objection(struct choose *choose, struct bpf_object *obje
 /* SONDE_RUNG="file open=kprobe,..." names the one rung of a point to be tried, for tests. */
 bool choose_forbidden(const struct point *point, const struct rung *rung);
 
+/* Does the kernel have a function of these: */
+#define CHOOSE_ALLOCATES "bpf_mem_alloc_init"	/* memory for entries of maps in any program, since 6.1 */
+bool choose_has(const struct choose *choose, const char *function);
+
 #endif

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "kernel/drop.h"
 #include "kernel/grace.h"
+#include "kernel/pass.h"
+#include "kernel/root_cgroup.h"
 #include "kernel/sensor.h"
 #include "kernel/symbols.h"
 #include "kernel/types.h"
@@ -13,6 +16,7 @@
 #include "wire/settings.h"
 
 #define FLOWS 8192		/* at once, between two looks */
+#define SOCKETS 1024		/* whose owners are asked for at once */
 #define REASONS (64 * DROP_WORDS)
 
 /*
@@ -56,20 +60,28 @@ const char *drop_reason(u32 reason)
 	static char *names[REASONS];
 	static bool read;
 
+	if (reason == DROP_LISTEN_OVERFLOW)
+		return "TCP_LISTEN_OVERFLOW";
 	if (!read)
 		types_enum("skb_drop_reason", names, REASONS);
 	read = true;
 	return reason < REASONS ? without_prefix(names[reason]) : NULL;
 }
 
+static bool is_loaded(struct bpf_object *object, const char *program)
+{
+	return bpf_program__autoload(bpf_object__find_program_by_name(object, program));
+}
+
 static int prepare(struct bpf_object *object)
 {
-	bool wanted = bpf_program__autoload(bpf_object__find_program_by_name(object, "drop_raw"));
+	bool wanted = is_loaded(object, "drop_raw") || is_loaded(object, "drop_socket");
 	struct bpf_map *rodata = bpf_object__find_map_by_name(object, "sonde.rodata");
 	size_t size;
 	struct settings *settings = (struct settings *)bpf_map__initial_value(rodata, &size);
 
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "drops"), wanted ? FLOWS : 1);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "drop_sockets"), wanted ? SOCKETS : 1);
 	for (u32 reason = 0; wanted && reason < REASONS; reason++) {
 		const char *name = drop_reason(reason);
 
@@ -85,15 +97,23 @@ struct drop_event {
 	char name[64];
 };
 
-static int tell(const struct drop_key *key, const struct drop_sum *sum, lanes_deliver *deliver, void *context)
+/* A sum and what it is of. */
+struct folded {
+	struct drop_key key;
+	struct drop_sum sum;
+};
+
+static int tell(const struct folded *folded, lanes_deliver *deliver, void *context)
 {
+	const struct drop_key *key = &folded->key;
+	const struct drop_sum *sum = &folded->sum;
 	struct drop_event event = { .record = {
 		.record = { .kind = KIND_drop, .time = sum->last, .start = sum->start, .pid = sum->pid, .tid = sum->tid,
 			    .uid = sum->uid, .gid = sum->gid, .cgroup = sum->cgroup,
 			    .flags = sum->pid ? 0 : RECORD_OWNER_UNKNOWN },
 		.key = *key, .count = sum->count, .bytes = sum->bytes, .first = sum->first,
 	} };
-	const char *name = symbols_name(key->location);
+	const char *name = key->reason == DROP_LISTEN_OVERFLOW ? "tcp_conn_request" : symbols_name(key->location);
 	size_t length = strlen(name);
 
 	if (key->reason == DROP_NO_REASON &&
@@ -107,24 +127,85 @@ static int tell(const struct drop_key *key, const struct drop_sum *sum, lanes_de
 	return 1;
 }
 
-struct walk {
-	struct drop_key *keys;
-	u64 *locations;
-	size_t count;
-};
-
 /* All keys of an epoch, taken down before any is deleted: deleting would confuse the walk. */
-static void list_keys(int fd, u32 epoch, struct walk *walk)
+static size_t list_keys(int fd, u32 epoch, struct folded *list)
 {
 	struct drop_key key, *previous = NULL;
+	size_t count = 0;
 
-	while (walk->count < FLOWS && !bpf_map_get_next_key(fd, previous, &key)) {
-		if (key.epoch == epoch) {
-			walk->keys[walk->count] = key;
-			walk->locations[walk->count++] = key.location;
-		}
+	while (count < FLOWS && !bpf_map_get_next_key(fd, previous, &key)) {
+		if (key.epoch == epoch)
+			list[count++].key = key;
 		previous = &key;
 	}
+	return count;
+}
+
+static void take_sums(int fd, struct folded *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		bpf_map_lookup_elem(fd, &list[i].key, &list[i].sum);
+		bpf_map_delete_elem(fd, &list[i].key);
+	}
+}
+
+static void find_functions(const struct folded *list, size_t count)
+{
+	u64 *locations = xcalloc(count, sizeof(*locations));
+	size_t known = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].key.location)
+			locations[known++] = list[i].key.location;
+	symbols_find(locations, known);
+	free(locations);
+}
+
+static void nothing_is_written(void *context, const void *record)
+{
+	(void)context;
+	(void)record;
+}
+
+/* Sockets are handed to a program that walks over the files of all processes and writes down whose they are. */
+static void find_owners(struct bpf_object *object, struct folded *list, size_t count)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(object, "drop_owners");
+	int fd = bpf_object__find_map_fd_by_name(object, "drop_sockets");
+	struct bpf_link *link = NULL;
+	struct drop_owner owner = { 0 };
+	size_t asked = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].sum.sock && !bpf_map_update_elem(fd, &list[i].sum.sock, &owner, BPF_ANY))
+			asked++;
+	if (asked && bpf_program__fd(program) >= 0)
+		link = bpf_program__attach_iter(program, NULL);
+	if (link)
+		pass_run(link, 1, nothing_is_written, NULL);
+	bpf_link__destroy(link);
+	for (size_t i = 0; asked && i < count; i++) {
+		struct drop_sum *sum = &list[i].sum;
+
+		if (!sum->sock || bpf_map_lookup_elem(fd, &sum->sock, &owner))
+			continue;
+		sum->start = owner.start;
+		sum->cgroup = owner.cgroup;
+		sum->pid = owner.pid;
+		sum->tid = owner.tid;
+		sum->uid = owner.uid;
+		sum->gid = owner.gid;
+	}
+	for (size_t i = 0; asked && i < count; i++)
+		if (list[i].sum.sock)
+			bpf_map_delete_elem(fd, &list[i].sum.sock);
+}
+
+static const struct settings *settings_of(struct bpf_object *object)
+{
+	size_t size;
+
+	return bpf_map__initial_value(bpf_object__find_map_by_name(object, "sonde.rodata"), &size);
 }
 
 /* As histograms are read (hist_maps.c): the epoch is turned, whoever writes the old one is waited for. */
@@ -132,9 +213,10 @@ static long fold(struct bpf_object *object, lanes_deliver *deliver, void *contex
 {
 	int fd = bpf_object__find_map_fd_by_name(object, "drops");
 	int epochs = bpf_object__find_map_fd_by_name(object, "drop_epoch");
+	bool all = settings_of(object)->scope == SCOPE_ALL;
 	u32 zero = 0, old, next;
-	struct walk walk = { 0 };
-	struct drop_sum sum;
+	struct folded *list;
+	size_t count;
 	long told = 0;
 
 	if (bpf_map_get_next_key(fd, NULL, &(struct drop_key){ 0 }))
@@ -142,35 +224,52 @@ static long fold(struct bpf_object *object, lanes_deliver *deliver, void *contex
 	if (bpf_map_lookup_elem(epochs, &zero, &old))
 		return -errno;
 	next = !old;
-	walk.keys = calloc(FLOWS, sizeof(*walk.keys));
-	walk.locations = calloc(FLOWS, sizeof(*walk.locations));
-	if (!walk.keys || !walk.locations || bpf_map_update_elem(epochs, &zero, &next, BPF_ANY)) {
-		told = -ENOMEM;
-		goto out;
-	}
+	if (bpf_map_update_elem(epochs, &zero, &next, BPF_ANY))
+		return -errno;
 	grace_wait();
-	list_keys(fd, old, &walk);
-	symbols_find(walk.locations, walk.count);
-	for (size_t i = 0; i < walk.count; i++) {
-		if (!bpf_map_lookup_elem(fd, &walk.keys[i], &sum))
-			told += tell(&walk.keys[i], &sum, deliver, context);
-		bpf_map_delete_elem(fd, &walk.keys[i]);
-	}
-out:
-	free(walk.keys);
-	free(walk.locations);
+	list = xcalloc(FLOWS, sizeof(*list));
+	count = list_keys(fd, old, list);
+	take_sums(fd, list, count);
+	find_functions(list, count);
+	find_owners(object, list, count);
+	for (size_t i = 0; i < count; i++)
+		if (all || list[i].sum.pid)
+			told += tell(&list[i], deliver, context);
+	free(list);
 	return told;
 }
 
+#define BLIND "packets that a network card drops by itself"
+
 static const struct rung drop_rungs[] = {
-	{ .name = "raw", .programs = { "drop_raw" },
-	  .blind = "before 5.17: the reason, so the function stands for it; packets that a network card drops by itself; "
-		   "requests for a connection that find the listener's backlog full" },
+	{ .name = "socket", .programs = { "drop_socket" }, .needs = "sk_skb_reason_drop",
+	  .lacks = "this kernel does not say which socket should have had it", .blind = BLIND },
+	{ .name = "raw", .programs = { "drop_raw" }, .optional = { "drop_full" },
+	  .blind = "before 5.17: the reason, so the function stands for it; " BLIND },
+	{ 0 }
+};
+
+static const struct rung owner_rungs[] = {
+	{ .name = "iterator", .programs = { "drop_owners" }, .cost = COST_PASS, .attach_many = pass_attach_later,
+	  .blind = "processes that have ended by then, within about a second" },
+	{ 0 }
+};
+
+#define REQUEST_BLIND "before 6.15: why the last packet of a handshake is dropped, if the backlog has filled since the first"
+
+static const struct rung request_rungs[] = {
+	{ .name = "fentry", .programs = { "drop_request_fentry" }, .blind = REQUEST_BLIND },
+	{ .name = "kprobe", .programs = { "drop_request_kprobe" }, .blind = REQUEST_BLIND },
+	{ .name = "cgroup", .programs = { "drop_request_cgroup" }, .attach = root_cgroup_attach, .blind = REQUEST_BLIND },
 	{ 0 }
 };
 
 static const struct point points[] = {
 	{ .name = "packet drop", .help = "the kernel drops a packet", .rungs = drop_rungs, .kinds = KIND_BIT(drop) },
+	{ .name = "drop owner", .help = "whose the socket of a dropped datagram is", .rungs = owner_rungs,
+	  .kinds = KIND_BIT(drop) },
+	{ .name = "listen overflow", .help = "a request for a connection finds the listener's backlog full",
+	  .rungs = request_rungs, .kinds = KIND_BIT(drop) },
 	{ 0 }
 };
 

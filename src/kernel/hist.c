@@ -59,6 +59,16 @@ static const struct rung exec_rungs[] = {
 	{ 0 }
 };
 
+static const struct rung rtt_rungs[] = {
+	{ .name = "btf", .programs = { "rtt_probe" } },
+	{ 0 }
+};
+
+static const struct rung retransmit_rungs[] = {
+	{ .name = "btf", .programs = { "retransmit_again" } },
+	{ 0 }
+};
+
 static const struct rung syscall_rungs[] = {
 	{ .name = "syscall", .programs = { "syscall_enter", "syscall_exit" }, .attach = attach_syscall,
 	  .cost = COST_SYSCALLS, .blind = "32-bit system calls, and operations of io_uring" },
@@ -76,6 +86,10 @@ static const struct point hist_points[] = {
 	  .kinds = MEASURE_BIT(MEASURE_EXEC) },
 	{ .name = "hist syscall", .help = "a system call takes its time", .rungs = syscall_rungs,
 	  .kinds = MEASURE_BIT(MEASURE_SYSCALL) },
+	{ .name = "hist rtt", .help = "a TCP connection receives a segment", .rungs = rtt_rungs,
+	  .kinds = MEASURE_BIT(MEASURE_RTT) },
+	{ .name = "hist retransmit", .help = "a TCP segment is sent again", .rungs = retransmit_rungs,
+	  .kinds = MEASURE_BIT(MEASURE_RETRANSMIT) },
 	{ 0 }
 };
 

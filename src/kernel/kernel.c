@@ -25,6 +25,8 @@
 #define UNUSED_SIZE 4096
 /* Processes that a tree can have at once. */
 #define WATCHED_MAX 65536
+/* Ends of connections at once, where memory for them is taken as they come. */
+#define CONNECTIONS_MAX 262144
 
 struct kernel {
 	const struct kernel_options *options;
@@ -133,6 +135,20 @@ static void load_optional(struct kernel *kernel, const struct rung *rung)
 			bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, *name), true);
 }
 
+/*
+ * Of connections there can be very many, and mostly are few. Where the kernel can allocate in any program the table takes memory for
+ * those that are there; elsewhere all that it may ever need is set aside.
+ */
+static void size_connections(const struct kernel *kernel)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(kernel->object, "connections");
+
+	if (bpf_map__max_entries(map) == 1 || !choose_has(kernel->choose, CHOOSE_ALLOCATES))
+		return;
+	bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
+	bpf_map__set_max_entries(map, CONNECTIONS_MAX);
+}
+
 /* Opens the object with the programs of the chosen rungs. */
 static int open_chosen(struct kernel *kernel)
 {
@@ -161,6 +177,7 @@ static int open_chosen(struct kernel *kernel)
 		if ((*sensor)->existing && sensor_wanted(*sensor, options->kinds))
 			set_autoload(kernel->object, (*sensor)->existing, true);
 	}
+	size_connections(kernel);
 	return error;
 }
 
@@ -446,7 +463,7 @@ int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
 		if (told < 0)
 			error = told;
 		else
-			kernel->folded[__builtin_ctz((*sensor)->points->kinds)] += told;
+			kernel->folded[point_kind((*sensor)->points)] += told;
 	}
 	return error;
 }
@@ -458,7 +475,7 @@ int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
 static void add_missed(struct kernel *kernel, const struct taken *taken, struct record_counts *sum)
 {
 	bool misses = taken->rung && !taken->rung->makes_up;
-	u32 kind = __builtin_ctz(taken->point->kinds);
+	u32 kind = point_kind(taken->point);
 
 	for (const char *const *name = misses ? taken->rung->programs : NULL; name && *name; name++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);

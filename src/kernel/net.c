@@ -1,16 +1,18 @@
 /* The sensors of the network. */
 #include "kernel/root_cgroup.h"
 #include "kernel/sensor.h"
+#include "wire/hist.h"
 #include "wire/settings.h"
 
 #define CGROUP_UNIX_CONNECT 49	/* enum bpf_attach_type; newer than the headers of Debian 12 */
 
-/* Connections that are open at once, before the ones used longest ago are forgotten: their owners and their ages. */
+/* Ends of connections at once whose owners and ages are known; more where the kernel can allocate for them (kernel.c). */
 #define CONNECTIONS 65536
 #define LISTENERS 8192
 
 /* What a connection suffers has an owner because the connection is followed. */
-#define FOLLOWED (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) | KIND_BIT(drop) | KIND_BIT(live))
+#define FOLLOWED (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) | KIND_BIT(drop) | KIND_BIT(live) | \
+		  MEASURE_BIT(MEASURE_RTT) | MEASURE_BIT(MEASURE_RETRANSMIT))
 #define TCP_KINDS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | FOLLOWED)
 
 static const struct rung tcp_rungs[] = {

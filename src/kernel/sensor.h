@@ -41,6 +41,14 @@ struct point {
 	const struct rung *rungs;	/* ends with a row without a name */
 };
 
+/* The kind that a point is there for first. What is told of open connections rests on points that see them begin and end. */
+static inline u32 point_kind(const struct point *point)
+{
+	u32 kinds = point->kinds & ~KIND_BIT(live);
+
+	return __builtin_ctz(kinds ? kinds : point->kinds);
+}
+
 /* One sensor a file; the registry (registry.c) is the list of all. Ends with a point without a name. */
 struct sensor {
 	const char *name;

@@ -161,15 +161,49 @@ def test_sockets_that_take_nothing(case):
     found, count = wait_for(sonde, full.getsockname()[1], COUNT - arrived)
     equal(count, COUNT - arrived, "datagrams that did not arrive")
     check_if_told(found[0], {"drop.reason": lambda r: r in ("SOCKET_RCVBUFF", "PROTO_MEM")})
-    check_fields(found[0], {"source.address": "127.0.0.1",
+    check_fields(found[0], {"process.pid": os.getpid(), "process.user.id": os.geteuid(), "source.address": "127.0.0.1",
                             "source.port": sender.getsockname()[1], "destination.address": "127.0.0.1",
                             "network.interface.name": "lo", "network.namespace": os.stat("/proc/self/ns/net").st_ino})
     found, count = wait_for(sonde, nowhere, 20)
     equal(count, 20, "datagrams to a closed port")
+    check_fields(found[0], {"process.pid": None})
     check_if_told(found[0], {"drop.reason": "NO_SOCKET"})
     sonde.stop()
     full.close()
     sender.close()
+
+
+def test_requests_that_find_the_backlog_full(case):
+    """As many as the kernel counts in that namespace, each with who it was that did not get in, and whose backlog it is."""
+    code = ("""import os, time
+for family, address in ((socket.AF_INET, "10.213.2.2"), (socket.AF_INET6, "::1")):
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.bind((address, 7201 if family == socket.AF_INET else 7202))
+    listener.listen(1)
+    callers = [socket.socket(family, socket.SOCK_STREAM) for _ in range(8)]
+    for caller in callers:
+        caller.setblocking(False)
+        caller.connect_ex(listener.getsockname()[:2])
+        time.sleep(0.01)
+    time.sleep(1.2)
+    for caller in callers:
+        caller.close()
+    listener.close()
+lines = [line.split() for line in open("/proc/net/netstat") if line.startswith("TcpExt:")]
+print(os.getpid(), dict(zip(*lines))["ListenOverflows"])
+""")
+    with Hosts() as hosts:
+        sonde = case.sonde("drop")
+        pid, overflows = map(int, hosts.python("b", code).split())
+        expect(overflows >= 12, "requests that found no room: %d" % overflows)
+        sonde.stop()
+    told = [e for e in sonde.events("drop") if field(e, "process.pid") == pid]
+    equal(sum(field(e, "drop.count") for e in told), overflows, "requests told of, and as the kernel counts them")
+    for event in told:
+        check_fields(event, {"drop.reason": "TCP_LISTEN_OVERFLOW", "drop.function": "tcp_conn_request",
+                             "destination.port": lambda port: port in (7201, 7202), "network.transport": "tcp",
+                             "network.namespace": lambda n: n, "network.interface.name": "lo"})
+    equal({field(e, "network.type") for e in told}, {"ipv4", "ipv6"}, "kinds of addresses")
 
 
 def test_packets_that_are_wrong_or_lost(case):

@@ -243,3 +243,38 @@ def test_open_connections_are_told_of(case):
     for one in (client, accepted, server):
         one.close()
     sonde.stop()
+
+
+def test_peer_without_room(case):
+    """A peer that does not read: its window closes, and the time for which that holds up the sender is the kernel's own."""
+    sonde = case.sonde("live", "close", "--interval", "200ms")
+    server = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(server.getsockname())
+    accepted, _ = server.accept()
+    own = client.getsockname()[1]
+    client.setblocking(False)
+    sent = 0
+    try:
+        while True:
+            sent += client.send(bytes(1 << 20))
+    except BlockingIOError:
+        pass
+
+    def told():
+        return [e for e in sonde.events("live") if field(e, "network.local.port") == own]
+
+    until(lambda: told() and field(told()[-1], "network.stalled_ns") > 300e6, "300 ms without room")
+    info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+    limited = struct.unpack_from("Q", info, 176)[0] * 1000
+    check_fields(told()[-1], {"network.zero_window": True, "network.tcp.state": "established", "process.pid": os.getpid()})
+    expect(field(told()[-1], "network.stalled_ns") <= limited + 4000000, "stalled for %d ns, %d by tcp_info"
+           % (field(told()[-1], "network.stalled_ns"), limited))
+    accepted.setblocking(True)
+    while sent:
+        sent -= len(accepted.recv(1 << 20))
+    client.close()
+    accepted.close()
+    server.close()
+    sonde.stop()
+    close = [e for e in sonde.events("close") if field(e, "network.local.port") == own][0]
+    expect(field(close, "network.stalled_ns") >= 300e6, "stalled for %d ns in all" % field(close, "network.stalled_ns"))

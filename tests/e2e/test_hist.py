@@ -4,6 +4,7 @@ import re
 import ctypes
 import os
 import socket
+import struct
 import subprocess
 import time
 
@@ -114,6 +115,55 @@ def test_runq_keys(case):
         sonde.finish()
         equal(sonde.status, 0, "exit status")
         expect(all(row["by"] == key for row in rows(sonde)), "another key than %s" % key)
+
+
+def test_round_trips(case):
+    """As the socket itself says, to each peer; and by the process at either end."""
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    by_peer, by_process = hist(case, "rtt", "--by", "peer", "--top", "0"), hist(case, "rtt", "--by", "process")
+    client = socket.create_connection(("127.0.0.1", port))
+    accepted, _ = server.accept()
+    for _ in range(100):
+        client.send(b"question")
+        accepted.recv(100)
+        accepted.send(b"answer")
+        client.recv(100)
+    info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+    rtt, segments = struct.unpack_from("I", info, 68)[0], struct.unpack_from("I", info, 140)[0]
+    by_peer.stop()
+    by_process.stop()
+    row = row_of(by_peer, "127.0.0.1:%d" % port)
+    expect(100 <= row["count"] <= segments, "%d of %d segments" % (row["count"], segments))
+    expect(row["buckets"][0]["from_ns"] <= rtt * 1000 <= row["max_ns"], "round trip of %d us: %s" % (rtt, row))
+    equal(field(row, "network.peer.address"), "127.0.0.1", "address")
+    found = [row for row in rows(by_process) if field(row, "process.pid") == os.getpid()]
+    equal(len(found), 1, "histograms of this process")
+    expect(found[0]["count"] >= 200, "both ends: %s" % found[0])
+    for one in (client, accepted, server):
+        one.close()
+
+
+def test_retransmissions(case):
+    """Of a segment that nobody answers: as often as the socket says, each with how long it has waited."""
+    if subprocess.run(["ip", "route", "replace", "10.213.77.2/32", "dev", "lo"], check=False).returncode:
+        raise Skip("routes cannot be set here")
+    case.defer(subprocess.run, ["ip", "route", "del", "10.213.77.2/32", "dev", "lo"])
+    sonde = hist(case, "retransmit", "--by", "peer")
+    caller = socket.socket()
+    caller.setblocking(False)
+    began = time.monotonic()
+    caller.connect_ex(("10.213.77.2", 7778))
+    def again():
+        return caller.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[100]
+    until(lambda: again() >= 2, "two retransmissions")
+    lasted = time.monotonic() - began
+    count = again()
+    caller.close()
+    sonde.stop()
+    row = row_of(sonde, "10.213.77.2:7778")
+    equal(row["count"], count, "retransmissions")
+    expect(0.5e9 < row["max_ns"] <= lasted * 1e9, "waited for %d ns within %.3f s" % (row["max_ns"], lasted))
 
 
 def test_connect(case):
@@ -253,7 +303,7 @@ def test_text(case):
 
 
 def test_mistakes(case):
-    expect("runq, block, connect, exec" in usage(), "no measure")
+    expect("runq, block, connect, rtt, retransmit, exec" in usage(), "no measure")
     expect("did you mean block" in usage("blok"), "nearest measure")
     expect("process, comm, container, user, cpu" in usage("runq", "--by", "device"), "keys of runq")
     expect("process, comm, device, operation" in usage("block", "--by", "nonsense"), "keys of block")

@@ -464,6 +464,41 @@ def went_over_a_connection(_):
                 "network.tcp.state": "established", "network.zero_window": False}
 
 
+@trigger("drop")
+def overflowed_a_backlog(_):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        callers = [socket.socket() for _ in range(3)]
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+            time.sleep(0.1)
+        port = listener.getsockname()[1]
+        own = callers[-1].getsockname()[1]
+        time.sleep(1.2)
+        for caller in callers:
+            caller.close()
+    return {"process.pid": os.getpid(), "destination.port": port, "source.port": own, "drop.reason": "TCP_LISTEN_OVERFLOW",
+            "drop.function": "tcp_conn_request"}
+
+
+KEPT = []  # sockets: whose they are is asked for as long as they are open
+
+
+@trigger("drop")
+def overflowed_a_buffer(_):
+    full, sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    KEPT.extend((full, sender))
+    full.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    full.bind(("127.0.0.1", 0))
+    for _ in range(50):
+        sender.sendto(bytes(500), full.getsockname())
+    time.sleep(1.2)
+    return {"process.pid": os.getpid(), "destination.port": full.getsockname()[1],
+            "source.port": sender.getsockname()[1], "network.transport": "udp", "drop.count": at_least(1)}
+
+
 # ---- signals, memory
 
 
