@@ -146,6 +146,10 @@ $(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
 $(O)/generated: $(O)/tests/generated.o $(LIBRARY)
 	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
+# Policies beside a command, and what they saw of it.
+$(O)/policies: $(O)/tests/policies.o $(LIBRARY)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
 # Writes a made-up run of so many processes into a store: build/tests/synthetic STORE PROCESSES
 $(B)/tests/synthetic: $(O)/tests/synthetic.o $(LIBRARY)
 	@mkdir -p $(@D)
@@ -158,7 +162,7 @@ $(B)/fuzz/%_fuzz: $(B)/san/src/%_fuzz.o $(B)/san/library.a
 unit: $(UNIT_TESTS) ## unit tests, under address and undefined-behaviour sanitizers
 	@tests/unit $(UNIT_TESTS)
 
-e2e: $(O)/sonde $(B)/tests/synthetic ## end-to-end tests on this kernel (root)
+e2e: $(O)/sonde $(B)/tests/synthetic $(O)/policies ## end-to-end tests on this kernel (root)
 	@tests/e2e/run
 
 vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"
