@@ -99,6 +99,8 @@ int tracing_read_cel(struct tracing *tracing, const yaml_node_t *node, struct la
 struct lang_node *tracing_both(struct tracing *tracing, struct lang_node *left, struct lang_node *right);
 struct lang_node *tracing_either(struct tracing *tracing, struct lang_node *left, struct lang_node *right);
 struct lang_node *tracing_not(struct tracing *tracing, struct lang_node *node);
+/* A number beside a field: with a minus if it is below zero there. */
+struct lang_node *tracing_literal(struct tracing *tracing, const struct lang_symbol *symbol, u64 number);
 /* FIELD in (NUMBERS); one number: FIELD == NUMBER */
 struct lang_node *tracing_among(struct tracing *tracing, const struct lang_symbol *symbol, const u64 *numbers, u32 count);
 /* (FIELD & MASK) != 0 */

@@ -86,7 +86,7 @@ static struct cel_value number(struct cel *cel)
 	if (!tracing_parse_number(text, &value, &negative) || isalnum((unsigned char)start[length + is_unsigned]))
 		return fail(cel, start, "this is no number", "12, 0xc or 12u");
 	cel->at = start + length + is_unsigned;
-	return (struct cel_value){ lang_number(cel->tracing->tree, value), is_unsigned ? CEL_UINT64 : CEL_LITERAL };
+	return (struct cel_value){ lang_number(cel->tracing->tree, value), CEL_LITERAL };
 }
 
 static struct cel_value argument(struct cel *cel, const char *start, const char *word)

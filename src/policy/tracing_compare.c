@@ -8,6 +8,7 @@
 #include "policy/tracing_match.h"
 
 #define TEXT_MOST 4096
+#define RANGES_MOST 256
 
 static const struct lang_symbol *symbol_of(struct match *match, enum policy_part part)
 {
@@ -34,90 +35,105 @@ static struct lang_node *negated(struct match *match, const struct lang_symbol *
 static struct lang_node *compare(struct match *match, const struct lang_symbol *symbol, enum lang_op op, u64 number)
 {
 	return lang_node(match->tracing->tree, op, lang_field(match->tracing->tree, symbol),
-			 lang_number(match->tracing->tree, number));
+			 tracing_literal(match->tracing, symbol, number));
 }
 
-/* FIELD in the numbers and ranges of the values. */
-static struct lang_node *among(struct match *match, const struct lang_symbol *symbol, bool ranges_only)
+/* The numbers of a list of system calls. */
+static const struct tracing_list *find_calls(struct match *match, const yaml_node_t *node, const char *name)
 {
 	struct tracing *tracing = match->tracing;
-	struct lang_node *condition = NULL;
-	u64 *single = tracing_get(tracing, match->count * sizeof(*single));
-	u32 singles = 0;
+	const struct tracing_list *list = tracing_find_list(tracing, node, name);
 
-	for (u32 i = 0; i < match->count; i++) {
-		const yaml_node_t *node;
-		const char *text = match_text(match, i, &node);
-		u64 least, most;
+	if (!list || (list->calls && match->type == TYPE_syscall64))
+		return list;
+	wrong(tracing, node, "%s is %s, and the list %s has %s", match->name, policy_type_name(match->type), list->name,
+	      list->calls ? "system calls" : "functions");
+	mend(tracing, list->calls ? "type: syscall64 for the argument" : "type: syscalls for the list");
+	return NULL;
+}
 
-		if (!text || match_range(match, node, text, ranges_only, &least, &most))
-			return NULL;
-		if (least == most)
-			single[singles++] = least;
-		else
-			condition = tracing_either(tracing, condition,
-						   tracing_both(tracing, compare(match, symbol, OP_GREATER_EQUAL, least),
-								compare(match, symbol, OP_LESS_EQUAL, most)));
+struct numbers {
+	u64 *items;
+	u32 count;
+	struct lang_node *ranges;
+	u32 range_count;
+};
+
+static int add_number(struct match *match, const struct lang_symbol *symbol, const yaml_node_t *node, const char *text,
+		      bool ranges_only, struct numbers *numbers)
+{
+	struct tracing *tracing = match->tracing;
+	u64 least, most;
+
+	if (match_range(match, node, text, ranges_only, &least, &most))
+		return -1;
+	if (least == most) {
+		numbers->items[numbers->count++] = least;
+		return 0;
 	}
-	return singles ? tracing_either(tracing, tracing_among(tracing, symbol, single, singles), condition) : condition;
+	if (numbers->range_count++ == RANGES_MOST) {
+		wrong(tracing, node, "there are more than %d ranges", RANGES_MOST);
+		return mend(tracing, "several selectors can have more");
+	}
+	numbers->ranges = tracing_either(tracing, numbers->ranges,
+					 tracing_both(tracing, compare(match, symbol, OP_GREATER_EQUAL, least),
+						      compare(match, symbol, OP_LESS_EQUAL, most)));
+	return 0;
 }
 
-/* InMap: also `list:NAME` of system calls. */
-static struct lang_node *in_map(struct match *match, const struct lang_symbol *symbol)
+/* FIELD in the numbers, ranges and lists of the values. */
+static struct lang_node *among(struct match *match, const struct lang_symbol *symbol, bool ranges_only, bool lists)
 {
 	struct tracing *tracing = match->tracing;
-	struct lang_node *condition = NULL;
-	struct match rest = *match;
+	struct numbers numbers = { 0 };
+	u32 room = match->count;
 
+	for (u32 i = 0; lists && i < tracing->list_count; i++)
+		room += tracing->lists[i].count;
+	numbers.items = tracing_get(tracing, room * sizeof(*numbers.items));
 	for (u32 i = 0; i < match->count; i++) {
 		const yaml_node_t *node;
 		const char *text = match_text(match, i, &node);
 		const struct tracing_list *list;
-		struct lang_node *one;
-		u64 *numbers;
 
 		if (!text)
 			return NULL;
-		rest.items = &match->items[i];
-		rest.count = 1;
-		if (strncmp(text, "list:", 5)) {
-			one = among(&rest, symbol, false);
-		} else {
-			list = tracing_find_list(tracing, node, text + 5);
-			if (!list)
+		if (!lists || strncmp(text, "list:", 5)) {
+			if (add_number(match, symbol, node, text, ranges_only, &numbers))
 				return NULL;
-			if (!list->calls || match->type != TYPE_syscall64) {
-				wrong(tracing, node, "%s is %s, and the list %s has %s", match->name, policy_type_name(match->type),
-				      list->name, list->calls ? "system calls" : "functions");
-				mend(tracing, list->calls ? "type: syscall64 for the argument" : "type: syscalls for the list");
-				return NULL;
-			}
-			numbers = tracing_get(tracing, list->count * sizeof(*numbers));
-			for (u32 j = 0; j < list->count; j++)
-				numbers[j] = tracing_call_number(list->values[j]);
-			one = tracing_among(tracing, symbol, numbers, list->count);
+			continue;
 		}
-		if (!one)
+		list = find_calls(match, node, text + 5);
+		if (!list)
 			return NULL;
-		condition = tracing_either(tracing, condition, one);
+		if (numbers.count + list->count + match->count - i > room) {
+			wrong(tracing, node, "the list stands here twice");
+			return NULL;
+		}
+		for (u32 j = 0; j < list->count; j++)
+			numbers.items[numbers.count++] = tracing_call_number(list->values[j]);
 	}
-	return condition;
+	return tracing_either(tracing, numbers.count ? tracing_among(tracing, symbol, numbers.items, numbers.count) : NULL,
+			      numbers.ranges);
 }
 
+/* Larger than any of the values is larger than the least of them. */
 static struct lang_node *ordered(struct match *match, const struct lang_symbol *symbol, enum lang_op op)
 {
-	struct lang_node *condition = NULL;
+	u64 bound = 0, number;
 
 	for (u32 i = 0; i < match->count; i++) {
 		const yaml_node_t *node;
 		const char *text = match_text(match, i, &node);
-		u64 number;
+		bool less;
 
 		if (!text || match_number(match, node, text, &number))
 			return NULL;
-		condition = tracing_either(match->tracing, condition, compare(match, symbol, op, number));
+		less = symbol->is_signed ? (s64)number < (s64)bound : number < bound;
+		if (!i || less == (op == OP_GREATER))
+			bound = number;
 	}
-	return condition;
+	return compare(match, symbol, op, bound);
 }
 
 static struct lang_node *mask(struct match *match, const struct lang_symbol *symbol)
@@ -154,10 +170,7 @@ struct lang_node *match_numbers(struct match *match)
 		return ordered(match, symbol, OP_LESS);
 	if (!strcmp(name, "Mask"))
 		return mask(match, symbol);
-	if (!strcmp(name, "InMap"))
-		condition = in_map(match, symbol);
-	else
-		condition = among(match, symbol, !strcmp(name, "InRange"));
+	condition = among(match, symbol, !strcmp(name, "InRange"), !strcmp(name, "InMap"));
 	return condition && not ? negated(match, symbol, condition) : condition;
 }
 
@@ -274,7 +287,7 @@ static struct lang_node *ports(struct match *match, const char *name, bool not)
 	struct lang_node *condition;
 
 	match->type = TYPE_uint16;
-	condition = privileged ? compare(match, symbol, OP_LESS, 1024) : among(match, symbol, false);
+	condition = privileged ? compare(match, symbol, OP_LESS, 1024) : among(match, symbol, false, false);
 	if (!condition || (!privileged && !not))
 		return condition;
 	return tracing_both(match->tracing, tracing_among(match->tracing, symbol_of(match, PART_FAMILY), families, 2),

@@ -18,15 +18,23 @@ struct lang_node *tracing_not(struct tracing *tracing, struct lang_node *node)
 	return lang_node(tracing->tree, OP_NOT, node, NULL);
 }
 
+struct lang_node *tracing_literal(struct tracing *tracing, const struct lang_symbol *symbol, u64 number)
+{
+	struct lang_node *literal = lang_number(tracing->tree, number);
+
+	literal->is_signed = symbol->is_signed && (s64)number < 0;
+	return literal;
+}
+
 struct lang_node *tracing_among(struct tracing *tracing, const struct lang_symbol *symbol, const u64 *numbers, u32 count)
 {
 	struct lang_node *field = lang_field(tracing->tree, symbol), *list;
 
 	if (count == 1)
-		return lang_node(tracing->tree, OP_EQUAL, field, lang_number(tracing->tree, numbers[0]));
+		return lang_node(tracing->tree, OP_EQUAL, field, tracing_literal(tracing, symbol, numbers[0]));
 	list = lang_list(tracing->tree, LANG_NUMBER);
 	for (u32 i = 0; i < count; i++)
-		lang_list_add(tracing->tree, list, lang_number(tracing->tree, numbers[i]));
+		lang_list_add(tracing->tree, list, tracing_literal(tracing, symbol, numbers[i]));
 	return lang_node(tracing->tree, OP_IN, field, list);
 }
 

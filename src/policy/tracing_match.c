@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define EXPRESSIONS_MOST 64
+
 enum { KEY_INDEX, KEY_ARGS, KEY_OPERATOR, KEY_VALUES, KEYS };
 
 /* What an operator compares. */
@@ -227,6 +229,8 @@ static int read_gained(struct match *match, const yaml_node_t *const *found, str
 
 static int read_expressions(struct match *match, struct lang_node **condition)
 {
+	if (match->count > EXPRESSIONS_MOST)
+		return wrong(match->tracing, match->node, "there are more than %d expressions", EXPRESSIONS_MOST);
 	for (u32 i = 0; i < match->count; i++) {
 		struct lang_node *one = NULL;
 

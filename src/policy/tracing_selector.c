@@ -4,6 +4,8 @@
  */
 #include "policy/tracing.h"
 
+#define ELEMENTS_MOST 64
+
 enum { KEY_PIDS, KEY_BINARIES, KEY_PARENTS, KEY_NAMESPACES, KEY_NAMESPACE_CHANGES, KEY_CAPABILITIES, KEY_CAPABILITY_CHANGES,
        KEY_WORKLOADS, KEY_ARGUMENTS, KEY_DATA, KEY_RETURN, KEY_ACTIONS, KEY_RETURN_ACTIONS, KEY_MACROS, KEY_LABEL, KEYS };
 
@@ -65,6 +67,8 @@ static int read_elements(struct tracing *tracing, const yaml_node_t *node, int k
 	u32 count;
 	const yaml_node_item_t *items = tracing_items(tracing, node, keys[key], "- operator: In", &count);
 
+	if (items && count > ELEMENTS_MOST)
+		return wrong(tracing, node, "%s has more than %d elements", keys[key], ELEMENTS_MOST);
 	for (u32 i = 0; items && i < count; i++) {
 		const yaml_node_t *item = document_at(&tracing->document, items[i]);
 		struct lang_node *one = NULL;
