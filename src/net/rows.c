@@ -105,8 +105,8 @@ static void render(struct row *row, struct text *out, const struct show *show, c
 		show_end(out, show, &flow->client, flow->transport, false);
 	}
 	text_add(out, flow->backwards ? " <- " : " -> ");
-	show_end(out, show, &flow->server, flow->transport, true);
-	if (known) {
+	show_server(out, show, flow);
+	if (known && flow->client.at.family) {
 		text_add(out, "  from ");
 		endpoint_add(out, &flow->client.at);
 	}

@@ -10,6 +10,7 @@ import threading
 import xml.etree.ElementTree as xml
 
 from harness import SONDE, check_fields, equal, expect, field, seconds, until
+from test_container import Container
 from test_drop import Hosts, run, send
 from test_top import Screen
 
@@ -323,6 +324,24 @@ def test_from_a_recording(case):
     equal(json.loads(old.stdout)["runs"], 0, "runs that reach into the last millisecond")
 
 
+def test_unix_sockets(case):
+    path = case.path("socket")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    watches = [flows(case, "--unix", "--to", path), flows(case, "--unix", "--process", str(os.getpid())), flows(case)]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+    for sonde in watches:
+        sonde.stop()
+    for sonde in watches[:2]:
+        found = [r for r in sonde.records if field(r, "server.path") == path]
+        equal(len(found), 1, "connects")
+        check_fields(found[0], {"kind": "connection", "transport": "unix", "client.process.pid": os.getpid(),
+                                "verdict": "forwarded", "state": "closed", "client.sent": None})
+    equal([r for r in watches[2].records if r["transport"] == "unix"], [], "connects without --unix")
+
+
 @seconds(90)
 def test_screen(case):
     server = socket.create_server(("127.0.0.1", 0))
@@ -373,3 +392,44 @@ def test_plain_lines_and_usage(case):
                   ["--verdict", "droped"]):
         done = subprocess.run([SONDE, "flows", *wrong], capture_output=True, text=True)
         equal(done.returncode, 2, "status of %s: %s" % (wrong, done.stderr))
+
+
+@seconds(90)
+def test_from_a_container(case):
+    """Out of a real container with a network of its own to a process of the machine; its address is called by its name from then on."""
+    name = ("f10e" * 16)
+    server = socket.create_server(("0.0.0.0", 0))
+    port = server.getsockname()[1]
+    container = Container(case, name, "/docker/" + name, "/bin/busybox nc 10.214.9.1 %d < /bin/hello" % port)
+    with open(os.path.join(container.root, "bin", "hello"), "w") as file:
+        file.write("hello")
+    link = "sonde%d" % (os.getpid() % 100000)
+    run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(container.pid))
+    case.defer(lambda: subprocess.run(["ip", "link", "del", link], stderr=subprocess.DEVNULL))
+    run("ip", "addr", "add", "10.214.9.1/24", "dev", link)
+    run("ip", "link", "set", link, "up")
+    inside = ("nsenter", "-t", str(container.pid), "-n")
+    run(*inside, "ip", "addr", "add", "10.214.9.2/24", "dev", "eth0")
+    run(*inside, "ip", "link", "set", "eth0", "up")
+    namespace = os.stat("/proc/%d/ns/net" % container.pid).st_ino
+    watches = [flows(case, "--container", name[:12]), flows(case, "--from", name), flows(case, "--container", "another")]
+    served = {}
+
+    def serve():
+        accepted, _ = server.accept()
+        served["got"] = accepted.recv(100)
+        accepted.sendall(b"bye!")
+        accepted.close()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    container.go()
+    thread.join()
+    for sonde in watches:
+        sonde.stop()
+    equal(of_port(watches[2], port), [], "connections of another container")
+    for sonde in watches[:2]:
+        check_fields(one_of_port(sonde, port, kind="connection"), {
+            "client.container.id": name, "client.process.name": "nc", "client.network_namespace": namespace,
+            "client.address": "10.214.9.2", "server.address": "10.214.9.1", "server.process.pid": os.getpid(),
+            "server.container": None, "bytes.to_server": 5, "bytes.to_client": 4})
+    equal(served["got"], b"hello", "what the server got")
