@@ -24,6 +24,10 @@ WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_bt
 BARE := -fno-asynchronous-unwind-tables
 # What nobody calls, most of it in the libraries, is left out of the program.
 LEAN := -Wl,--gc-sections
+# The linker's short form of the thousands of addresses in tables; a static program has none to begin with.
+ifndef STATIC
+LEAN += -Wl,-z,pack-relative-relocs
+endif
 # Of the libraries only the C library is linked at run time, if any: one program that can be copied, and less memory.
 LIBS = $(WRAP) -Wl,-Bstatic -lsqlite3 -lyaml -lbpf -lelf -lz -Wl,-Bdynamic -lm
 ifdef STATIC
@@ -49,6 +53,9 @@ BPF_OBJECTS := $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_SHARED) $(BPF_SENSORS))
 SOURCES := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*.c src/*/*.c))
 OBJECTS := $(patsubst %.c,$(O)/%.o,$(SOURCES))
 LIBRARY := $(filter-out $(O)/src/main.o,$(OBJECTS))
+# What runs once, when a person asks: small rather than fast, because the program is copied to machines.
+COLD := $(wildcard src/cmd/*.c src/top/*.c src/hist/*.c src/policy/*.c src/lang/*.c \
+	$(patsubst %,src/books/%*.c,report export compare page finding size critical))
 SANITIZED := $(patsubst %.c,$(B)/san/%.o,$(filter-out src/main.c,$(SOURCES)))
 UNIT_TESTS := $(patsubst src/%_test.c,$(B)/test/%_test,$(wildcard src/*/*_test.c))
 FUZZERS := $(patsubst src/%_fuzz.c,$(B)/fuzz/%_fuzz,$(wildcard src/*/*_fuzz.c))
@@ -86,8 +93,12 @@ $(B)/bpf/sonde.o: $(BPF_OBJECTS) Makefile
 $(B)/bpf/policy.o: $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_POLICY)) Makefile
 	$(call say,LINK)$(BPFTOOL) gen object $@ $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_POLICY))
 
-$(B)/bpf/%.o.gz: $(B)/bpf/%.o
-	$(call say,GZIP)gzip -9nc $< > $@
+$(B)/bpf/lineless: bpf/lineless.c | $(B)/tools
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu11 -O2 $(WARN) $< -o $@
+
+$(B)/bpf/%.o.gz: $(B)/bpf/%.o $(B)/bpf/lineless
+	$(call say,GZIP)$(B)/bpf/lineless < $< > $@.plain && gzip -9nc $@.plain > $@ && rm $@.plain
 
 # --- the binary ---
 
@@ -108,9 +119,11 @@ $(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.
 # What is embedded (base/embed.h) no compiler tells make of.
 $(O)/src/books/page.o $(B)/san/src/books/page.o: $(wildcard src/books/page/*)
 
+$(patsubst %.c,$(O)/%.o,$(COLD)): SMALL := -Os
+
 $(O)/%.o: %.c | $(B)/tools
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CFLAGS) $(BARE) -c $< -o $@
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(BARE) $(SMALL) -c $< -o $@
 
 $(O)/sonde: $(OBJECTS)
 	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(LEAN) $^ -o $@ $(LIBS)
@@ -133,6 +146,10 @@ $(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
 $(O)/generated: $(O)/tests/generated.o $(LIBRARY)
 	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
+# Policies beside a command, and what they saw of it.
+$(O)/policies: $(O)/tests/policies.o $(LIBRARY)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
 # Writes a made-up run of so many processes into a store: build/tests/synthetic STORE PROCESSES
 $(B)/tests/synthetic: $(O)/tests/synthetic.o $(LIBRARY)
 	@mkdir -p $(@D)
@@ -145,7 +162,7 @@ $(B)/fuzz/%_fuzz: $(B)/san/src/%_fuzz.o $(B)/san/library.a
 unit: $(UNIT_TESTS) ## unit tests, under address and undefined-behaviour sanitizers
 	@tests/unit $(UNIT_TESTS)
 
-e2e: $(O)/sonde $(B)/tests/synthetic ## end-to-end tests on this kernel (root)
+e2e: $(O)/sonde $(B)/tests/synthetic $(O)/policies ## end-to-end tests on this kernel (root)
 	@tests/e2e/run
 
 vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"

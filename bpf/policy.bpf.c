@@ -208,6 +208,8 @@ static __always_inline s32 judge(void *ctx, u32 slot, bool may_deny)
 		tell(scratch);
 		told = 1;
 	}
+	if (policy.changes)
+		policy_keep(slot);
 	tally(index, record->record.time, told, taken);
 	return error;
 }
@@ -311,7 +313,8 @@ static __always_inline s32 on_function(u64 *ctx, bool may_deny)
 	u32 slot;
 
 	PARAMETERS(parameters, ctx);
-	if (policy.cached) {
+	if (policy.cached &&
+	    (policy.direct ? known_fill_direct(&file, (void *)ctx[0]) : known_fill(&file, known_path(parameters)))) {
 		place = known_place(&file, parameters, result);
 		if (known_holds(place, &file))
 			return 0;
@@ -330,23 +333,21 @@ static __always_inline s32 on_function(u64 *ctx, bool may_deny)
 	return error;
 }
 
-#define ERROR_MOST 4095
+#define ERROR_MOST 4095LL
 
-/* What the verifier lets such a program answer, in a form whose bounds it follows. */
+/* What the verifier lets such a program answer, in 64 bits, with which nothing is done after they were compared. */
 static __always_inline s64 answer(s64 error)
 {
-	u64 number = -error;
-
+	barrier_var(error);
 	if (error >= 0)
 		return 0;
-	barrier_var(number);
-	if (number > ERROR_MOST)
-		number = 1;
-	return 0 - number;
+	if (error < -ERROR_MOST)
+		return -1;
+	return error;
 }
 
 SEC("lsm")
-int policy_lsm(u64 *ctx)
+s64 policy_lsm(u64 *ctx)
 {
 	return answer(on_function(ctx, true));
 }
@@ -366,7 +367,7 @@ int policy_fexit(u64 *ctx)
 }
 
 SEC("fmod_ret")
-int policy_modify(u64 *ctx)
+s64 policy_modify(u64 *ctx)
 {
 	return answer(on_function(ctx, true));
 }
@@ -531,7 +532,7 @@ int policy_stand_in_exit(u64 *ctx)
 	bpf_probe_read_kernel(regs, sizeof(*regs), registers);
 	if (!stand_in_at_exit(scratch, regs, ctx[1]))
 		goto out;
-	if (policy.cached) {
+	if (policy.cached && known_fill(&file, known_path(scratch->parameter))) {
 		place = known_place(&file, scratch->parameter, scratch->result);
 		if (known_holds(place, &file))
 			goto out;
@@ -626,6 +627,20 @@ SEC("cgroup/sendmsg6")
 int policy_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	return on_address(ctx);
+}
+
+/* What a process has as its program is started, for policies that ask what it changed. */
+SEC("raw_tp")
+int policy_snapshot(void *ctx)
+{
+	const u32 needs = POLICY_NEEDS_NAMESPACES | POLICY_NEEDS_CAPABILITIES;
+	u32 slot = take();
+
+	(void)ctx;
+	if (slot && policy_collect(slot, needs))
+		policy_keep(slot);
+	scratch_release(slot);
+	return 0;
 }
 
 /* Takes the note that was left for this thread. */

@@ -6,6 +6,8 @@
 #include "lib/policy.h"
 #include "lib/calls.h"
 
+struct policy_snapshots_map policy_snapshots SEC(".maps");
+
 /* From where a value begins to where it lies, member by member. 0: a pointer on the way leads nowhere. */
 __noinline u64 policy_resolve(u32 which, u64 address)
 {
@@ -303,6 +305,48 @@ __noinline u32 policy_describe(u32 slot, u32 needs)
 	return 0;
 }
 
+/* Remembers the current process as the record describes it. */
+__noinline u32 policy_keep(u32 slot)
+{
+	struct policy_scratch *scratch = policy_scratch(slot);
+	struct policy_snapshot snapshot;
+	struct policy_record *record;
+	u32 process;
+
+	if (!scratch)
+		return 0;
+	record = (void *)scratch->bytes;
+	process = record->record.pid;
+	snapshot.start = record->record.start;
+	__builtin_memcpy(snapshot.capabilities, record->capabilities, sizeof(snapshot.capabilities));
+	__builtin_memcpy(snapshot.namespaces, record->namespaces, sizeof(snapshot.namespaces));
+	bpf_map_update_elem(&policy_snapshots, &process, &snapshot, BPF_ANY);
+	return 1;
+}
+
+/* What is other than as its program was started. Of a process that is older than the policy: as it was first seen. */
+__noinline u32 policy_compare(u32 slot)
+{
+	struct policy_scratch *scratch = policy_scratch(slot);
+	struct policy_snapshot *snapshot;
+	struct policy_record *record;
+	u32 process;
+
+	if (!scratch)
+		return 0;
+	record = (void *)scratch->bytes;
+	process = record->record.pid;
+	snapshot = bpf_map_lookup_elem(&policy_snapshots, &process);
+	if (!snapshot || snapshot->start != record->record.start)
+		return policy_keep(slot);
+	for (u32 i = 0; i < 3; i++)
+		record->changed_capabilities[i] = snapshot->capabilities[i] ^ record->capabilities[i];
+	for (u32 i = 0; i < POLICY_NAMESPACES; i++)
+		if (snapshot->namespaces[i] != record->namespaces[i])
+			record->changed_namespaces |= 1U << i;
+	return 1;
+}
+
 static __always_inline void add_program(u32 slot, struct task_struct *task, bool wanted)
 {
 	struct file *file = wanted ? BPF_CORE_READ(task, mm, exe_file) : NULL;
@@ -327,13 +371,19 @@ __noinline u32 policy_collect(u32 slot, u32 needs)
 	task_describe(&record->record, KIND_policy, 0, task, 0);
 	record->values = policy.values;
 	record->address = scratch->function;
+	record->function = policy.function;
 	record->at_return = policy.at_return;
-	if (needs & (POLICY_NEEDS_ANCESTORS | POLICY_NEEDS_NAMESPACES | POLICY_NEEDS_CAPABILITIES))
+	if (needs & (POLICY_NEEDS_ANCESTORS | POLICY_NEEDS_NAMESPACES | POLICY_NEEDS_CAPABILITIES | POLICY_NEEDS_CHANGES))
 		policy_describe(slot, needs);
+	if (needs & POLICY_NEEDS_CHANGES && policy.changes)
+		policy_compare(slot);
 	scratch->at = sizeof(*record);
 	add_program(slot, task, needs & POLICY_NEEDS_PROGRAM);
 	add_program(slot, BPF_CORE_READ(task, real_parent), needs & POLICY_NEEDS_PARENT);
-	policy_add_empty(slot);
+	if (needs & POLICY_NEEDS_ANCESTOR_PROGRAMS)
+		policy_add_ancestors(slot);
+	else
+		policy_add_empty(slot);
 	for (u32 i = 0; i < POLICY_VALUES; i++) {
 		__builtin_memset(&record->value[i], 0, sizeof(record->value[i]));
 		if (i < policy.values && needs & POLICY_NEEDS_VALUE(i))

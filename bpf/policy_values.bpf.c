@@ -87,6 +87,49 @@ __noinline u32 policy_add_path(u32 slot, u64 dentry, u64 mount)
 	return end(scratch, length, length + view.cut);
 }
 
+/*
+ * Programs of the ancestors, each with a zero byte behind it; together they have the room of one string. A path in
+ * the second half of that room, or longer than the rest, is left out.
+ */
+__noinline u32 policy_add_ancestors(u32 slot)
+{
+	struct policy_scratch *scratch = policy_scratch(slot);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct path_view view;
+	struct file *file;
+	u64 used = 0, at, length;
+	u8 *to;
+
+	if (!scratch)
+		return 0;
+	for (u32 i = 0; i < POLICY_ANCESTORS; i++) {
+		task = BPF_CORE_READ(task, real_parent);
+		if (!BPF_CORE_READ(task, pid))
+			break;
+		file = BPF_CORE_READ(task, mm, exe_file);
+		if (!file)
+			continue;
+		path_view_of(&view, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt), slot);
+		to = room(scratch);
+		at = used;
+		barrier_var(at);
+		if (!to || !view.bytes || at > PATH_SIZE / 2)
+			continue;
+		length = view.length;
+		barrier_var(length);
+		if (length > PATH_SIZE / 2 - 1)
+			continue;
+		bpf_probe_read_kernel(to + at, length, view.bytes);
+		used = at + length;
+		barrier_var(used);
+		if (used > PATH_SIZE - 2)
+			break;
+		to[used] = 0;
+		used++;
+	}
+	return end(scratch, used, used);
+}
+
 __noinline u32 policy_read_text(u32 slot, u64 from)
 {
 	struct policy_scratch *scratch = policy_scratch(slot);

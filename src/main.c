@@ -31,6 +31,7 @@ static const struct command *const commands[] = {
 	&export_command,
 	&runs_command,
 	&rm_command,
+	&policy_command,
 	&rules_command,
 	&doctor_command,
 	&fields_command,

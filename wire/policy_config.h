@@ -58,6 +58,10 @@ RECORD_SIZE(struct policy_source, 64);
 #define POLICY_NEEDS_CHANGES 64
 #define POLICY_NEEDS_VALUE(i) (256U << (i))
 
+/* Ways to read a known file without calls: loads by the types of the hook's parameters, and of any address. */
+#define POLICY_DIRECT_PARAMETERS 1
+#define POLICY_DIRECT_ALL 2
+
 #define POLICY_CALLS 512	/* numbers of system calls are below */
 
 struct policy_config {
@@ -71,8 +75,10 @@ struct policy_config {
 	u8 cached;		/* conditions depend on nothing but one path and plain numbers: value of the path, from 1 */
 	u8 at_return;
 	u8 can_stack;		/* this kind of program may look at stacks */
-	u8 enforcer;		/* carries out the notes of others */
-	u32 any_call;		/* `calls` does not matter */
+	u8 changes;		/* some policy asks what a process changed since its program was started */
+	u8 any_call;		/* `calls` does not matter */
+	u8 direct;		/* POLICY_DIRECT_* */
+	u16 function;		/* of a hook on many: which one, from 1; 0: told by its address or its number */
 	u64 calls[POLICY_CALLS / 64];
 	struct policy_source source[POLICY_VALUES];
 };

@@ -79,10 +79,6 @@ struct policy_sockets_map {
 	__type(value, u64);
 };
 
-struct policy_entry_key {
-	u64 thread;
-};
-
 /* By thread, from a function's beginning to its end, where only kprobes see them. */
 struct policy_entry {
 	u64 parameter[POLICY_PARAMETERS];
@@ -95,6 +91,21 @@ struct policy_entries_map {
 	__type(value, struct policy_entry);
 };
 
+/* By process: what it had as its program was started, or as it was first seen. */
+struct policy_snapshot {
+	u64 start;
+	u64 capabilities[3];
+	u32 namespaces[POLICY_NAMESPACES];
+};
+
+struct policy_snapshots_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, struct policy_snapshot);
+};
+
+extern struct policy_snapshots_map policy_snapshots SEC(".maps");
 extern struct policy_scratch_map policy_scratches SEC(".maps");
 extern const volatile struct policy_config policy;
 
@@ -111,6 +122,7 @@ static __always_inline long policy_copy(void *to, u32 size, u64 from)
 
 /* See policy_values.bpf.c: 1 if it could be read. */
 extern u32 policy_add_empty(u32 slot);
+extern u32 policy_add_ancestors(u32 slot);
 extern u32 policy_add_path(u32 slot, u64 dentry, u64 mount);
 extern u32 policy_read_text(u32 slot, u64 from);
 extern u32 policy_read_bytes(u32 slot, u64 from, u64 length);
@@ -127,5 +139,7 @@ extern u32 policy_read_object(u32 slot, u32 which, u64 object, u32 type);
 
 /* See policy_collect.bpf.c. */
 extern u32 policy_collect(u32 slot, u32 needs);
+extern u32 policy_describe(u32 slot, u32 needs);
+extern u32 policy_keep(u32 slot);
 
 #endif

@@ -251,6 +251,10 @@ static __always_inline bool stand_in_at_tracepoint(struct policy_scratch *scratc
 
 	scratch->result = 0;
 	switch (policy.stand_in) {
+	case STAND_FOR_bprm_prepare:
+	case STAND_FOR_bprm_creds_prepare:
+		to[0] = RAW(1);
+		return true;
 	case STAND_FOR_bprm_check:
 	case STAND_FOR_bprm_creds:
 		to[0] = RAW(2);

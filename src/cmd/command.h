@@ -15,6 +15,7 @@ extern const struct command
 	export_command,
 	runs_command,
 	rm_command,
+	policy_command,
 	rules_command,
 	doctor_command,
 	fields_command,

@@ -71,23 +71,26 @@ bool get_policy_tags(const struct event *event, struct value *value)
 	return value->bytes.length > 0;
 }
 
+static bool find_symbol(u64 address, struct value *value)
+{
+	symbols_find(&address, 1);
+	return value_text(value, symbols_name(address));
+}
+
 /* Several functions or calls may share a hook: then the kernel said which. */
 bool get_policy_hook(const struct event *event, struct value *value)
 {
 	const struct policy_hook_names *hook = hook_of(event);
-	const char *name;
 
 	if (!hook)
 		return false;
-	if (hook->targets && POLICY(event)->address) {
-		u64 address = POLICY(event)->address;
-
-		symbols_find(&address, 1);
-		name = symbols_name(address);
-		if (*name)
-			return value_text(value, name);
-	}
-	return value_text(value, hook->target);
+	if (!hook->targets)
+		return value_text(value, hook->target);
+	for (u32 i = 0; hook->targets[i]; i++)
+		if (i + 1 == POLICY(event)->function ||
+		    (hook->numbers && hook->numbers[i] >= 0 && (u64)hook->numbers[i] == POLICY(event)->address))
+			return value_text(value, hook->targets[i]);
+	return find_symbol(POLICY(event)->address, value);
 }
 
 /* In the order of enum policy_action. */

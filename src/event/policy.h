@@ -11,7 +11,8 @@ struct policy_hook_names {
 	const char *target;
 	const char *message;		/* NULL: none */
 	const char *const *tags;	/* NULL-terminated, or NULL */
-	const char *const *targets;	/* of many: by record.function; NULL: `target` alone */
+	const char *const *targets;	/* of a hook on many, NULL-terminated; NULL: `target` alone */
+	const s64 *numbers;		/* of system calls among them; NULL: they are none */
 	const char *labels[POLICY_VALUES];
 	u8 types[POLICY_VALUES];	/* enum policy_read */
 	u8 arguments, data;		/* how many; a value behind them is the result */

@@ -134,6 +134,9 @@ static bool is_column(const struct plan *plan, const struct field *row, const st
 {
 	if (plan->chosen)
 		return true;
+	/* the lines of a policy's matches have room for what the policy says; JSON has the rest */
+	if (event->record->kind == KIND_policy && row->column == COLUMN_REST && strncmp(row->name, "policy.", 7))
+		return false;
 	return row->column == COLUMN_IF_FAILED ? event_error(event) != 0 : row->column != 0;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "kernel/drop.h"
@@ -35,6 +36,12 @@ static const char *const benign_functions[] = {
 	"tcp_write_queue_purge", "tcp_ack", "tcp_rcv_established", "tcp_rcv_state_process", "tcp_data_queue", "packet_rcv",
 	"unix_release_sock", "netlink_broadcast", "icmp_rcv", "icmpv6_rcv", "skb_release_data",
 };
+
+/*
+ * Functions that give no reason for what is part of normal work, either: the last segments of a connection, which its socket in
+ * TIME_WAIT has dealt with, and multicast that came by for others.
+ */
+static const char *const normal_functions[] = { "tcp_v4_rcv", "tcp_v6_rcv", "ip6_mc_input" };
 
 static bool is_one_of(const char *name, const char *const *list, size_t count)
 {
@@ -91,6 +98,33 @@ static int prepare(struct bpf_object *object)
 	return 0;
 }
 
+static bool is_multicast(const struct drop_key *key)
+{
+	return key->family == AF_INET6 ? key->destination[0] == 0xff : key->family && key->destination[0] >> 4 == 14;
+}
+
+/* What a host says to its neighbours of itself before it has an address to say it from. */
+static bool is_first_words(const struct drop_key *key, const char *reason)
+{
+	static const u8 none[sizeof(key->source)];
+
+	return is_multicast(key) && !memcmp(key->source, none, sizeof(none)) && strcmp(reason, "NETFILTER_DROP");
+}
+
+static bool is_normal(const struct drop_key *key, const char *function)
+{
+	const char *reason = drop_reason(key->reason);
+
+	if (key->reason == DROP_NO_REASON || !reason)
+		return is_one_of(function, benign_functions, sizeof(benign_functions) / sizeof(benign_functions[0]));
+	if (is_first_words(key, reason))
+		return true;
+	if (strcmp(reason, "NOT_SPECIFIED"))
+		return false;
+	return is_one_of(function, normal_functions, sizeof(normal_functions) / sizeof(normal_functions[0])) ||
+	       (is_multicast(key) && !strcmp(function, "ip_rcv_finish_core"));
+}
+
 struct drop_event {
 	struct drop_record record;
 	struct record_string function;
@@ -116,8 +150,7 @@ static int tell(const struct folded *folded, lanes_deliver *deliver, void *conte
 	const char *name = key->reason == DROP_LISTEN_OVERFLOW ? "tcp_conn_request" : symbols_name(key->location);
 	size_t length = strlen(name);
 
-	if (key->reason == DROP_NO_REASON &&
-	    is_one_of(name, benign_functions, sizeof(benign_functions) / sizeof(benign_functions[0])))
+	if (is_normal(key, name))
 		return 0;
 	memcpy(event.record.interface, sum->interface, sizeof(sum->interface));
 	event.function.length = event.function.full = length;
@@ -260,7 +293,8 @@ static const struct rung owner_rungs[] = {
 static const struct rung request_rungs[] = {
 	{ .name = "fentry", .programs = { "drop_request_fentry" }, .blind = REQUEST_BLIND },
 	{ .name = "kprobe", .programs = { "drop_request_kprobe" }, .blind = REQUEST_BLIND },
-	{ .name = "cgroup", .programs = { "drop_request_cgroup" }, .attach = root_cgroup_attach, .blind = REQUEST_BLIND },
+	{ .name = "cgroup", .programs = { "drop_request_cgroup" }, .attach = root_cgroup_attach, .cost = COST_PACKETS,
+	  .blind = REQUEST_BLIND },
 	{ 0 }
 };
 

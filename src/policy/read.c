@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "policy/tracing.h"
 
 #define FILE_MOST (4u << 20)	/* bytes: ten thousand paths are one */
@@ -32,9 +30,9 @@ void policy_note(struct policy *policy, u32 line, u32 column, const char *format
 	*last = note;
 }
 
-static void fail(struct policy_error *error, const char *mend, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int fail(struct policy_error *error, const char *mend, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-static void fail(struct policy_error *error, const char *mend, const char *format, ...)
+static int fail(struct policy_error *error, const char *mend, const char *format, ...)
 {
 	va_list arguments;
 
@@ -43,6 +41,7 @@ static void fail(struct policy_error *error, const char *mend, const char *forma
 	vsnprintf(error->text, sizeof(error->text), format, arguments);
 	va_end(arguments);
 	snprintf(error->mend, sizeof(error->mend), "%s", mend);
+	return -1;
 }
 
 struct policy *policy_parse(const char *bytes, size_t length, const char *file, struct policy_error *error)
@@ -90,41 +89,52 @@ static const char *untrusted(const struct stat *status)
 	return NULL;
 }
 
-static struct policy *parse_open(int fd, const char *file, const struct stat *status, struct policy_error *error)
+static int read_open(int fd, const struct stat *status, struct text *text, struct policy_error *error)
 {
-	char *bytes = xmalloc(status->st_size + 1);
-	size_t length = 0;
 	ssize_t got = 1;
-	struct policy *policy = NULL;
 
-	for (; got > 0 && length < (size_t)status->st_size; length += got > 0 ? got : 0)
-		got = read(fd, bytes + length, status->st_size - length);
-	if (got < 0)
-		fail(error, "", "cannot be read: %s", strerror(errno));
-	else
-		policy = policy_parse(bytes, length, file, error);
-	free(bytes);
-	return policy;
+	if (!text_reserve(text, status->st_size))
+		return fail(error, "", "there is no memory for it");
+	while (got > 0 && text->length < (size_t)status->st_size) {
+		got = read(fd, text->data + text->length, status->st_size - text->length);
+		text->length += got > 0 ? got : 0;
+	}
+	return got < 0 ? fail(error, "", "cannot be read: %s", strerror(errno)) : 0;
+}
+
+int policy_source(const char *file, struct text *text, const char **doubt, struct policy_error *error)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), failed;
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status)) {
+		failed = fail(error, errno == ENOENT ? "is the name right?" : "", "cannot be opened: %s", strerror(errno));
+	} else if (!S_ISREG(status.st_mode)) {
+		failed = fail(error, "name a file", "it is no regular file");
+	} else if (status.st_size > FILE_MOST) {
+		failed = fail(error, "write two files", "it has more than %u MiB", FILE_MOST >> 20);
+	} else {
+		*doubt = untrusted(&status);
+		failed = read_open(fd, &status, text, error);
+	}
+	if (fd >= 0)
+		close(fd);
+	return failed;
+}
+
+int policy_distrust(const char *doubt, struct policy_error *error)
+{
+	return fail(error, "chown root FILE; chmod go-w FILE", "who may write a policy may kill with it, and %s", doubt);
 }
 
 static struct policy *look(const char *file, const char **doubt, struct policy_error *error)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct policy *policy = NULL;
-	struct stat status;
+	struct text text = { 0 };
 
-	if (fd < 0 || fstat(fd, &status)) {
-		fail(error, errno == ENOENT ? "is the name right?" : "", "cannot be opened: %s", strerror(errno));
-	} else if (!S_ISREG(status.st_mode)) {
-		fail(error, "name a file", "it is no regular file");
-	} else if (status.st_size > FILE_MOST) {
-		fail(error, "write two policies", "it has more than %u MiB", FILE_MOST >> 20);
-	} else {
-		*doubt = untrusted(&status);
-		policy = parse_open(fd, file, &status, error);
-	}
-	if (fd >= 0)
-		close(fd);
+	if (!policy_source(file, &text, doubt, error))
+		policy = policy_parse(text_string(&text), text.length, file, error);
+	text_free(&text);
 	return policy;
 }
 
@@ -144,7 +154,7 @@ struct policy *policy_read(const char *file, struct policy_error *error)
 	struct policy *policy = look(file, &doubt, error);
 
 	if (policy && doubt)
-		fail(error, "chown root FILE; chmod go-w FILE", "who may write a policy may kill with it, and %s", doubt);
+		policy_distrust(doubt, error);
 	else if (policy && policy->incomplete)
 		fail(error, "give it one in the environment, or write it in the file", "%s has no value", policy->incomplete);
 	else

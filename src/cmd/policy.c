@@ -1,0 +1,118 @@
+/* sonde policy: what may happen, and what is told of it. The words after it choose what is done with policies. */
+#include <string.h>
+
+#include "base/nearest.h"
+#include "cmd/command.h"
+#include "cmd/policy.h"
+#include "cmd/stop.h"
+
+static const char *const words[] = { "check", "observe", "watch", "report", "list", "remove", NULL };
+
+static int one_name(const struct command *command, const struct policy_settings *settings, const struct option_rest *rest,
+		    int (*act)(const struct policy_settings *settings, const char *name))
+{
+	if (rest->count != 2)
+		return option_mistake(command, "%s takes the name of one policy", rest->words[0]);
+	return act(settings, rest->words[1]);
+}
+
+static int some_files(const struct command *command, const struct policy_settings *settings, const struct option_rest *rest,
+		      int (*act)(const struct policy_settings *settings, char *const *files))
+{
+	if (rest->count < 2)
+		return option_mistake(command, "%s takes files with policies", rest->words[0]);
+	return act(settings, rest->words + 1);
+}
+
+static int act(const struct command *command, const struct policy_settings *settings, const struct option_rest *rest)
+{
+	const char *word = rest->count ? rest->words[0] : NULL, *nearest;
+
+	if (!word)
+		return option_mistake(command, "what about policies? check, observe, watch, report, list or remove");
+	if (rest->after)
+		return option_mistake(command, "it takes no command");
+	if (!strcmp(word, "check"))
+		return some_files(command, settings, rest, policy_check);
+	if (!strcmp(word, "observe"))
+		return some_files(command, settings, rest, policy_observe);
+	if (!strcmp(word, "watch"))
+		return policy_watch(command, settings, rest->words + 1);
+	if (!strcmp(word, "report"))
+		return one_name(command, settings, rest, policy_report);
+	if (!strcmp(word, "remove"))
+		return one_name(command, settings, rest, policy_remove);
+	if (!strcmp(word, "list"))
+		return rest->count == 1 ? policy_list(settings) : option_mistake(command, "list takes nothing");
+	nearest = nearest_word(word, words);
+	return nearest ? option_mistake(command, "there is no \"%s\", did you mean %s?", word, nearest) :
+			 option_mistake(command, "there is no \"%s\"; it is check, observe, watch, report, list or remove", word);
+}
+
+static int run_policy(const struct command *command, int argc, char **argv)
+{
+	struct policy_settings settings = { 0 };
+	struct option_rest rest;
+	int status;
+
+	if (option_parse(command, argc, argv, &settings, &rest, &status)) {
+		stop_prepare(0);
+		status = settings.ring_size & (settings.ring_size - 1) ?
+				 option_mistake(command, "--ring-size must be a power of two: 64K, 1M, 8M") :
+				 act(command, &settings, &rest);
+	}
+	option_free(command, &settings);
+	return status;
+}
+
+#define AT(member) offsetof(struct policy_settings, member)
+
+static const struct option options[] = {
+	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object a line" },
+	{ .name = "kernel", .type = OPTION_STRING, .offset = AT(kernel), .argument = "BTF-FILE",
+	  .help = "check: for the kernel with these types, a copy of its /sys/kernel/btf/vmlinux" },
+	{ .name = "for", .type = OPTION_DURATION, .offset = AT(duration), .min = 1, .max = INT64_MAX, .argument = "DURATION",
+	  .help = "watch: end after this long: 10s, 5m, 1h30m" },
+	{ .name = "acknowledge", .type = OPTION_FLAG, .offset = AT(acknowledge),
+	  .help = "report: what is shown is as it should be; later matches count as new" },
+	SCOPE_OPTIONS(struct policy_settings),
+	{ .name = "ring-size", .type = OPTION_SIZE, .offset = AT(ring_size), .min = 65536, .max = 1 << 30, .argument = "SIZE",
+	  .help = "watch: memory of each lane, a power of two (default 2M for life, 4M for bulk)" },
+	{ .name = "strict", .type = OPTION_FLAG, .offset = AT(strict), .help = "watch: exit with 1 if any event was lost" },
+	{ .name = "unmasked", .type = OPTION_FLAG, .offset = AT(unmasked),
+	  .help = "watch: show secrets in command lines instead of ***" },
+	{ .name = "mask-file", .type = OPTION_STRING, .offset = AT(mask_file), .argument = "FILE",
+	  .help = "watch: more patterns to mask, an extended regular expression a line" },
+	{ 0 }
+};
+
+static const struct positional positionals[] = {
+	{ .name = "check FILE...", .help = "say whether files are right, and what their policies would be on this kernel", .words = words },
+	{ .name = "observe FILE...", .help = "let policies stand, so that `watch` tells and counts what they match" },
+	{ .name = "watch [FILE...]", .help = "show matches as they happen, of what stands or of files" },
+	{ .name = "report NAME", .help = "what a policy matched, by tool, user and object" },
+	{ .name = "list", .help = "what stands" },
+	{ .name = "remove NAME", .help = "end a policy, and forget what it matched" },
+	{ 0 }
+};
+
+static const struct example examples[] = {
+	{ "sudo sonde policy check mine.yaml", "mistakes with their line and column; how this kernel sees each hook, and what is lost" },
+	{ "sudo sonde policy watch mine.yaml", "what it matches, as it happens" },
+	{ "sudo sonde policy observe mine.yaml", "let it stand; `sonde policy watch` counts what it matches" },
+	{ "sudo sonde policy report no-metadata", "what it matched so far, and what it would have done" },
+	{ "sudo sonde policy report no-metadata --acknowledge", "and that all of it is as it should be" },
+	{ 0 }
+};
+
+const struct command policy_command = {
+	.name = "policy",
+	.summary = "say what should not happen, and see what would have been stopped",
+	.usage = "check FILE... | observe FILE... | watch [FILE...] | report NAME | list | remove NAME [OPTION]...",
+	.description = "A policy is a condition at a point: when a file is opened, when a program starts (docs/policies.md). It is "
+		       "written in a short form that fits in memory. An observed policy does nothing but tell.",
+	.examples = examples,
+	.options = options,
+	.positionals = positionals,
+	.run = run_policy,
+};

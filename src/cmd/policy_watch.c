@@ -1,0 +1,320 @@
+/*
+ * sonde policy watch: policies over the events of sensors, in the foreground. It only tells; what is enforced acts in the
+ * kernel, whether or not this runs. Of the policies that stand it also writes what they matched into life.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/escape.h"
+#include "base/jot.h"
+#include "base/message.h"
+#include "base/wall.h"
+#include "cmd/balance.h"
+#include "cmd/policy.h"
+#include "cmd/snapshot.h"
+#include "cmd/stop.h"
+#include "cmd/watch.h"
+#include "event/plan.h"
+#include "policy/life_set.h"
+#include "proc/identity.h"
+
+/* Who is who comes from these. */
+#define IDENTITY_KINDS (KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit))
+#define WRITE_NS 1000000000ULL
+
+struct watching {
+	const struct policy_settings *settings;
+	struct policies files;
+	struct life_set set;
+	struct life *life;		/* NULL: nothing is written */
+	struct policy_gather *gather;
+	struct matcher *matcher;
+	struct identity *identity;
+	struct plan plan;
+	struct output output;
+	struct balance balance;
+	struct text line;
+	u64 wall_checked, written, watched_until, matched;
+	int place, trouble;
+};
+
+static const char *due_of(const struct match *match)
+{
+	return strcmp(match_action(match->policy), "log") ? "due" : "observed";
+}
+
+static void add_json(struct watching *watching, const struct match *match)
+{
+	const struct policy *policy = match->policy;
+	struct text *out = &watching->output.text, *line = &watching->line;
+	struct jot jot = { .out = out };
+
+	text_reset(line);
+	json_event(&watching->plan, line, match->event);
+	text_add_char(out, '{');
+	jot_open(&jot, "policy", '{');
+	jot_string(&jot, "name", policy->name);
+	jot_string(&jot, "point", match->hook->target);
+	jot_string(&jot, "action", match_action(policy));
+	jot_string(&jot, "result", due_of(match));
+	if (policy->severity)
+		jot_string(&jot, "severity", policy->severity);
+	if (match->hook->message)
+		jot_string(&jot, "message", match->hook->message);
+	if (match->hook->tags) {
+		jot_open(&jot, "tags", '[');
+		for (const char *const *tag = match->hook->tags; *tag; tag++)
+			jot_string(&jot, NULL, *tag);
+		jot_close(&jot, ']');
+	}
+	jot_close(&jot, '}');
+	text_add_char(out, ',');
+	text_add_bytes(out, text_string(line) + 1, line->length - 1);
+}
+
+static void add_escaped(struct text *out, struct text *text)
+{
+	escape_terminal(out, text_string(text), text->length);
+	text_reset(text);
+}
+
+static void add_text(struct watching *watching, const struct match *match)
+{
+	struct text *out = &watching->output.text, *line = &watching->line;
+	const char *action = match_action(match->policy);
+
+	text_reset(line);
+	wall_format(&watching->plan.wall, line, match->event->record->time);
+	text_add_format(out, "%.15s  %-8s  %s  ", text_string(line) + 11, match->policy->severity ? match->policy->severity : "-",
+			match->policy->name);
+	if (strcmp(action, "log"))
+		text_add_format(out, "(would %s)  ", action);
+	text_reset(line);
+	policy_tool(match->event, line);
+	add_escaped(out, line);
+	text_add_format(out, "[%u] uid %u  %s ", match->event->record->pid, policy_user(match->event), match->hook->target);
+	match_object(match->event, line);
+	add_escaped(out, line);
+	if (match->hook->message) {
+		text_add(out, "  ");
+		escape_terminal(out, match->hook->message, strlen(match->hook->message));
+	}
+	text_add_char(out, '\n');
+}
+
+static void tell(void *context, const struct match *match)
+{
+	struct watching *watching = context;
+	s64 id = life_set_id(&watching->set, match->policy);
+
+	watching->matched++;
+	if (watching->gather && id)
+		policy_gather_add(watching->gather, id, match->event, wall_from_boot(&watching->plan.wall, match->event->record->time));
+	if (watching->settings->json)
+		add_json(watching, match);
+	else
+		add_text(watching, match);
+}
+
+static int deliver(void *context, const void *bytes, size_t size)
+{
+	struct watching *watching = context;
+	u64 before = watching->matched;
+	struct event event;
+	u32 kind;
+
+	if (event_decode(&event, bytes, size)) {
+		watching->balance.unreadable++;
+		return 0;
+	}
+	kind = event.record->kind;
+	identity_complete(watching->identity, &event);
+	if (kind == KIND_lost) {
+		if (watching->settings->json && kind_is_public(((const struct lost_record *)event.record)->kind))
+			json_event(&watching->plan, &watching->output.text, &event);
+		return 0;
+	}
+	matcher_event(watching->matcher, &event, tell, watching);
+	if (watching->matched > before)
+		watching->balance.delivered[kind]++;
+	else
+		watching->balance.filtered[kind]++;
+	return output_some(&watching->output) ? 0 : -EPIPE;
+}
+
+/* All of it in one transaction; what could not be written is tried again the next time. */
+static void write_down(struct watching *watching, u64 now)
+{
+	const struct policies *standing = &watching->set.policies;
+	int error = life_begin(watching->life);
+
+	if (error) {
+		watching->trouble = error;
+		return;
+	}
+	error = policy_gather_write(watching->gather, watching->life);
+	for (size_t i = 0; i < standing->count && !error; i++)
+		error = life_watched(watching->life, life_set_id(&watching->set, standing->list[i]), watching->watched_until, now);
+	if (!error)
+		error = life_commit(watching->life);
+	watching->trouble = error;
+	if (error) {
+		life_undo(watching->life);
+		return;
+	}
+	policy_gather_clear(watching->gather);
+	watching->watched_until = now;
+}
+
+static bool take_turn(void *context, u64 now, u64 *next)
+{
+	struct watching *watching = context;
+
+	(void)next;
+	if (now - watching->wall_checked > 1000000000) {
+		wall_refresh(&watching->plan.wall);
+		watching->wall_checked = now;
+	}
+	if (watching->life && now - watching->written > (watching->trouble ? 30 * WRITE_NS : WRITE_NS)) {
+		write_down(watching, now);
+		watching->written = now;
+	}
+	process_table_advance(watching->identity->processes, now);
+	return output_flush(&watching->output) && !output_reader_left();
+}
+
+static int finish(struct watching *watching, struct kernel *kernel)
+{
+	int status;
+
+	kernel_detach(kernel);
+	watching->balance.ended = wall_boot_now();
+	balance_close(&watching->balance, kernel, deliver, watching);
+	if (watching->life)
+		write_down(watching, watching->balance.ended);
+	if (watching->settings->json)
+		balance_json(&watching->balance, &watching->output.text);
+	status = output_end(&watching->output);
+	balance_say(&watching->balance);
+	if (watching->settings->strict && balance_lost(&watching->balance))
+		status = 1;
+	return status ? status : watching->trouble ? 1 : 0;
+}
+
+static int run(struct watching *watching, struct kernel_options *options, const struct features *features, size_t count)
+{
+	const struct policy_settings *settings = watching->settings;
+	struct kernel *kernel = kernel_open(options, features);
+	int status;
+
+	if (!kernel)
+		return 1;
+	if (settings->scope.pid)
+		scope_watch_tree(kernel, watching->identity, settings->scope.pid);
+	else
+		snapshot_take(kernel, watching->identity);
+	message_note("watching %zu polic%s", count, count == 1 ? "y" : "ies");
+	watching->balance.started = watching->watched_until = watching->written = wall_boot_now();
+	watch_go_first();
+	watch_run(&(struct watch){
+		.kernel = kernel,
+		.child = &(struct child){ 0 },
+		.end = settings->duration ? watching->balance.started + settings->duration : ~0ULL,
+		.deliver = deliver,
+		.turn = take_turn,
+		.context = watching,
+	});
+	status = finish(watching, kernel);
+	kernel_close(kernel);
+	return status;
+}
+
+static bool is_part(const struct scope_settings *scope)
+{
+	return scope->pid || scope->cgroup || scope->container || scope->user;
+}
+
+/* 0, or an exit status, said. */
+static int load(struct watching *watching, char *const *files)
+{
+	bool none = false;
+
+	for (; *files; files++)
+		if (policies_load(&watching->files, *files, NULL))
+			return 1;
+	if (watching->files.count)
+		return 0;
+	watching->life = life_open(true, &none);
+	if (!watching->life || life_set_load(&watching->set, watching->life))
+		return 1;
+	if (!watching->set.policies.count) {
+		message_error("no policy stands; `sonde policy observe FILE` begins with one, or name files to watch");
+		return 1;
+	}
+	if (is_part(&watching->settings->scope)) {
+		message_note("only a part of the machine is watched: this is shown, and not part of their observation");
+	} else {
+		watching->place = life_take(watching->life);
+		if (watching->place >= 0) {
+			watching->gather = policy_gather_new();
+			return watching->gather ? 0 : 1;
+		}
+		message_note("another sonde writes what is matched; this one only shows it");
+	}
+	life_close(watching->life);
+	watching->life = NULL;
+	return 0;
+}
+
+static void leave(struct watching *watching)
+{
+	matcher_free(watching->matcher);
+	policies_free(&watching->files);
+	life_set_free(&watching->set);
+	policy_gather_free(watching->gather);
+	if (watching->place >= 0)
+		close(watching->place);
+	life_close(watching->life);
+	identity_free(watching->identity);
+	plan_free(&watching->plan);
+	text_free(&watching->line);
+}
+
+int policy_watch(const struct command *command, const struct policy_settings *settings, char *const *files)
+{
+	struct watching watching = { .settings = settings, .place = -1 };
+	struct kernel_options options = { .ring_size = settings->ring_size };
+	const char *obstacle, *bad, *why;
+	const struct policies *policies;
+	struct features features;
+	int status = load(&watching, files);
+
+	if (status)
+		goto out;
+	status = 1;
+	features_find(&features);
+	obstacle = features_obstacle(&features);
+	if (obstacle) {
+		message_error("%s", obstacle);
+		goto out;
+	}
+	policies = watching.files.count ? &watching.files : &watching.set.policies;
+	watching.matcher = matcher_new(policies);
+	watching.identity = identity_new(!settings->unmasked, settings->mask_file);
+	if (!watching.identity || plan_make(&watching.plan, NULL, 0, &bad, &why))
+		goto out;
+	wall_refresh(&watching.plan.wall);
+	stop_prepare(0);
+	status = scope_resolve(command, &settings->scope, &(struct child){ 0 }, &features, watching.identity, &options);
+	if (status)
+		goto out;
+	watching.balance.wanted = matcher_kinds(watching.matcher);
+	watching.balance.exit_status = -1;
+	options.kinds = watching.balance.wanted | IDENTITY_KINDS;
+	status = run(&watching, &options, &features, policies->count);
+out:
+	leave(&watching);
+	return status;
+}

@@ -1,0 +1,136 @@
+#include "policy/matcher.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "lang/eval.h"
+#include "policy/point.h"
+#include "wire/net.h"
+
+struct watched {
+	const struct policy *policy;
+	const struct policy_hook *hook;
+};
+
+struct matcher {
+	struct watched *of[KIND_MAX];		/* in the order of the policies */
+	size_t counts[KIND_MAX];
+	u32 kinds;
+};
+
+static void add(struct matcher *matcher, u32 kind, const struct policy *policy, const struct policy_hook *hook)
+{
+	size_t count = matcher->counts[kind];
+
+	if (!(count & (count - 1)))
+		matcher->of[kind] = xrealloc(matcher->of[kind], count ? 2 * count : 1, sizeof(struct watched));
+	matcher->of[kind][matcher->counts[kind]++] = (struct watched){ policy, hook };
+}
+
+struct matcher *matcher_new(const struct policies *policies)
+{
+	struct matcher *matcher = xcalloc(1, sizeof(*matcher));
+
+	for (size_t i = 0; i < policies->count; i++)
+		for (u32 j = 0; j < policies->list[i]->hook_count; j++) {
+			const struct policy_hook *hook = &policies->list[i]->hooks[j];
+			u32 kinds = hook->attach == ATTACH_POINT ? policy_point_find(hook->target)->kinds : 0;
+
+			matcher->kinds |= kinds;
+			for (u32 kind = 0; kind < KIND_MAX; kind++)
+				if (kinds >> kind & 1)
+					add(matcher, kind, policies->list[i], hook);
+		}
+	return matcher;
+}
+
+void matcher_free(struct matcher *matcher)
+{
+	for (u32 kind = 0; matcher && kind < KIND_MAX; kind++)
+		free(matcher->of[kind]);
+	free(matcher);
+}
+
+u32 matcher_kinds(const struct matcher *matcher)
+{
+	return matcher->kinds;
+}
+
+void matcher_event(const struct matcher *matcher, const struct event *event, matcher_told *told, void *context)
+{
+	const struct watched *list = matcher->of[event->record->kind];
+	const struct policy *last = NULL;
+
+	for (size_t i = 0; i < matcher->counts[event->record->kind]; i++) {
+		const struct lang_node *condition = list[i].hook->selectors->condition;
+
+		if (list[i].policy == last || (condition && !lang_eval(condition, event)))
+			continue;
+		last = list[i].policy;
+		told(context, &(struct match){ list[i].policy, list[i].hook, event });
+	}
+}
+
+const char *match_action(const struct policy *policy)
+{
+	enum policy_action action = policy->hooks->selectors->step_count ? policy->hooks->selectors->steps->action : ACTION_LOG;
+
+	return action == ACTION_SIGNAL ? "kill" : action == ACTION_DENY ? "deny" : "log";
+}
+
+static bool add_field(const struct event *event, const char *name, struct text *out)
+{
+	const char *why;
+	const struct field *field = field_find(name, &why);
+	struct value value;
+
+	if (!field || !(field->kinds >> event->record->kind & 1) || !field_get(field, event, &value))
+		return false;
+	if (field->type == FIELD_STRING)
+		text_add_bytes(out, value.bytes.data, value.bytes.length);
+	else
+		text_add_u64(out, value.number);
+	return true;
+}
+
+/* Addresses are numbers in the table of fields; they are shown as everywhere. */
+static bool add_peer(const struct event *event, struct text *out)
+{
+	const struct connection_record *connection = (const void *)event->record;
+	bool listens = event->record->kind == KIND_listen;
+	char address[64];
+
+	if (!inet_ntop(connection->family, listens ? connection->local : connection->peer, address, sizeof(address)))
+		return add_field(event, "network.path", out);
+	text_add_format(out, connection->family == AF_INET6 ? "[%s]:%u" : "%s:%u", address,
+			listens ? connection->local_port : connection->peer_port);
+	return true;
+}
+
+void match_object(const struct event *event, struct text *out)
+{
+	size_t before = out->length;
+
+	switch (event->record->kind) {
+	case KIND_connect:
+	case KIND_accept:
+	case KIND_listen:
+		add_peer(event, out);
+		break;
+	case KIND_signal:
+		if (add_field(event, "signal.name", out))
+			text_add(out, " to ");
+		add_field(event, "signal.target.name", out);
+		break;
+	case KIND_oom:
+		add_field(event, "oom.victim.name", out);
+		break;
+	case KIND_open:
+	case KIND_change:
+		add_field(event, "file.path", out);
+		break;
+	}
+	if (out->length == before && !add_field(event, "process.executable.path", out))
+		text_add(out, "-");
+}

@@ -1,0 +1,33 @@
+/*
+ * Policies over the events that sensors tell of: which of them match. Nothing is done about it here; a policy acts only
+ * through its own programs in the kernel.
+ */
+#ifndef POLICY_MATCHER_H
+#define POLICY_MATCHER_H
+
+#include "policy/short.h"
+
+struct match {
+	const struct policy *policy;
+	const struct policy_hook *hook;
+	const struct event *event;
+};
+
+struct matcher;
+
+/* Of the policies those that hang on points; they must live as long as the matcher. */
+struct matcher *matcher_new(const struct policies *policies);
+void matcher_free(struct matcher *matcher);
+/* KIND_BIT()s of the events that any of them looks at. */
+u32 matcher_kinds(const struct matcher *matcher);
+
+typedef void matcher_told(void *context, const struct match *match);
+/* Tells of each policy that matches, once. */
+void matcher_event(const struct matcher *matcher, const struct event *event, matcher_told *told, void *context);
+
+/* What was to be done: "log", "kill", "deny". */
+const char *match_action(const struct policy *policy);
+/* What it was about, for a person: a path, an address and port, a program. Any bytes may be in it. */
+void match_object(const struct event *event, struct text *out);
+
+#endif

@@ -1,0 +1,203 @@
+/*
+ * Policies that outlive their agent. A directory of a bpf file system holds, for each spot, its links, its counts and what
+ * its cases stand for: SPOT.link.N, SPOT.tallies, SPOT.verdicts. To replace them, the new programs are attached first and
+ * pinned under names of their own, and then the old ones go: for a moment both are at work, but never neither.
+ */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "policy/spot.h"
+
+#define BPF_FILES 0xcafe4a11
+
+/* Directories up to the one that is wanted; those that are there stay as they are. */
+static int make_directory(const char *path)
+{
+	struct statfs files;
+	char part[512];
+	size_t length = strlen(path);
+
+	if (length >= sizeof(part))
+		return -ENAMETOOLONG;
+	for (size_t i = 1; i <= length; i++) {
+		if (path[i] != '/' && path[i])
+			continue;
+		snprintf(part, sizeof(part), "%.*s", (int)i, path);
+		if (mkdir(part, 0700) && errno != EEXIST)
+			return -errno;
+	}
+	if (statfs(path, &files))
+		return -errno;
+	return (unsigned int)files.f_type == BPF_FILES ? 0 : -ENODEV;
+}
+
+/* Names begin with a letter that says which of two generations they are of. */
+static char other_generation(const char *directory)
+{
+	DIR *files = opendir(directory);
+	struct dirent *file;
+	char found = 'b';
+
+	while (files && (file = readdir(files)))
+		if (file->d_name[0] == 'a')
+			found = 'a';
+	if (files)
+		closedir(files);
+	return found == 'a' ? 'b' : 'a';
+}
+
+/* `generation` 0: all. */
+static int remove_files(const char *directory, char generation)
+{
+	DIR *files = opendir(directory);
+	struct dirent *file;
+	int error = 0;
+
+	if (!files)
+		return -errno;
+	while ((file = readdir(files))) {
+		if (file->d_name[0] == '.' || (generation && file->d_name[0] != generation))
+			continue;
+		if (unlinkat(dirfd(files), file->d_name, 0))
+			error = -errno;
+	}
+	closedir(files);
+	return error;
+}
+
+static int pin_map(const struct spot *spot, const char *directory, char generation, const char *map, const char *name)
+{
+	char path[640];
+
+	snprintf(path, sizeof(path), "%s/%c%u_%s", directory, generation, spot->number, name);
+	return bpf_obj_pin(bpf_object__find_map_fd_by_name(spot->object, map), path) ? -errno : 0;
+}
+
+static int pin_spot(struct spot *spot, const char *directory, char generation)
+{
+	char path[640];
+	int error = pin_map(spot, directory, generation, "policy_tallies", "tallies");
+
+	if (!error)
+		error = pin_map(spot, directory, generation, "policy_verdicts", "verdicts");
+	for (size_t i = 0; i < spot->link_count && !error; i++) {
+		snprintf(path, sizeof(path), "%s/%c%u_link%zu", directory, generation, spot->number, i);
+		error = bpf_link__pin(spot->links[i], path);
+	}
+	return error;
+}
+
+int engine_pin(struct engine *engine, const char *directory)
+{
+	int error = make_directory(directory);
+	char generation;
+
+	if (error)
+		return error;
+	generation = other_generation(directory);
+	for (size_t i = 0; i < engine->spot_count && !error; i++)
+		error = pin_spot(&engine->spots[i], directory, generation);
+	remove_files(directory, error ? generation : generation == 'a' ? 'b' : 'a');
+	return error;
+}
+
+int engine_unpin(const char *directory)
+{
+	int error = remove_files(directory, 0);
+
+	if (error)
+		return error;
+	return rmdir(directory) ? -errno : 0;
+}
+
+static void add_others(const struct spot_case *beside, struct engine_count *count)
+{
+	if (!beside->others)
+		return;
+	count->matched += beside->others;
+	count->told += beside->others;
+	if (!count->first || beside->first < count->first)
+		count->first = beside->first;
+	if (beside->last > count->last)
+		count->last = beside->last;
+}
+
+/* `cases`: of a spot of ours; NULL: it is what is pinned that is counted. */
+static int count_maps(int verdicts, int tallies, const struct spot_case *cases, engine_counted *counted, void *context)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct policy_tally *each = xcalloc(cpus, sizeof(*each));
+	struct policy_verdict verdict;
+
+	for (u32 i = 0; !bpf_map_lookup_elem(verdicts, &i, &verdict); i++) {
+		struct engine_count count = { .policy = verdict.policy, .hook = verdict.hook, .selector = verdict.selector };
+
+		if (bpf_map_lookup_elem(tallies, &i, each))
+			break;
+		for (int cpu = 0; cpu < cpus; cpu++) {
+			if (!each[cpu].matched)
+				continue;
+			count.matched += each[cpu].matched;
+			count.told += each[cpu].told;
+			count.taken += each[cpu].taken;
+			if (!count.first || each[cpu].first < count.first)
+				count.first = each[cpu].first;
+			if (each[cpu].last > count.last)
+				count.last = each[cpu].last;
+		}
+		if (cases)
+			add_others(&cases[i], &count);
+		counted(context, &count);
+	}
+	free(each);
+	return 0;
+}
+
+int engine_counts(struct engine *engine, engine_counted *counted, void *context)
+{
+	for (size_t i = 0; i < engine->spot_count; i++) {
+		const struct bpf_object *object = engine->spots[i].object;
+
+		if (!engine->spots[i].enforcer)
+			count_maps(bpf_object__find_map_fd_by_name(object, "policy_verdicts"),
+				   bpf_object__find_map_fd_by_name(object, "policy_tallies"), engine->spots[i].cases, counted, context);
+	}
+	return 0;
+}
+
+int engine_pinned_counts(const char *directory, engine_counted *counted, void *context)
+{
+	DIR *files = opendir(directory);
+	struct dirent *file;
+
+	if (!files)
+		return -errno;
+	while ((file = readdir(files))) {
+		const char *kind = strchr(file->d_name, '_');
+		char path[800];
+		int tallies, verdicts;
+
+		if (file->d_name[0] == '.' || !kind || strcmp(kind, "_tallies"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", directory, file->d_name);
+		tallies = bpf_obj_get(path);
+		snprintf(path, sizeof(path), "%s/%.*s_verdicts", directory, (int)(kind - file->d_name), file->d_name);
+		verdicts = bpf_obj_get(path);
+		if (tallies >= 0 && verdicts >= 0)
+			count_maps(verdicts, tallies, NULL, counted, context);
+		if (tallies >= 0)
+			close(tallies);
+		if (verdicts >= 0)
+			close(verdicts);
+	}
+	closedir(files);
+	return 0;
+}

@@ -1,0 +1,72 @@
+/*
+ * A spot is one place in the kernel where policies hang: its program, the hooks that share it, and a case for each of their
+ * selectors. Internal to the engine.
+ */
+#ifndef POLICY_SPOT_H
+#define POLICY_SPOT_H
+
+#include "policy/engine.h"
+#include "wire/policy_config.h"
+
+#define SPOT_LINKS 64
+#define POLICY_SHARED 4096	/* hooks in one program */
+#define ENGINE_SHARED 5
+
+struct spot_case {
+	u32 policy;			/* index in engine->policies */
+	u16 hook, selector;
+	u8 strength;			/* the strictest is asked first */
+	struct lang_node *condition;
+	u64 others, first, last;	/* matches that user space found beside the one the kernel told of */
+};
+
+struct spot {
+	struct policy_place place;
+	const char *target;		/* as the policy calls it */
+	const struct policy_hook *hook;	/* whose values are read: of several alike, the first */
+	bool at_return;
+	u8 direct;			/* POLICY_DIRECT_* */
+	bool changes;			/* asks what a process changed since its program was started */
+	bool shared;			/* by hooks of several policies */
+	bool denies;			/* its program's answer is heeded */
+	bool enforcer;			/* carries out what others noted */
+	struct gen *gen;
+	u16 function;			/* which of the hook's targets, from 1; 0: not one alone */
+	u32 number;			/* within the engine; names what is pinned */
+	struct spot_case *cases;
+	u32 case_count;
+	const char *const *calls;	/* of several system calls in one program */
+	struct bpf_object *object;
+	struct bpf_link *links[SPOT_LINKS];
+	size_t link_count;
+};
+
+struct engine {
+	const struct engine_options *options;
+	struct policy_kernel *kernel;
+	const struct engine_policy *policies;
+	size_t policy_count;
+	struct spot *spots;
+	size_t spot_count;
+	const char *shared_names[ENGINE_SHARED];	/* maps of the first spot that serve all */
+	int shared_fds[ENGINE_SHARED];
+	size_t shared_count;
+	struct policy_names *names;			/* of each policy, for its events */
+};
+
+/* The value number `i` of a hook: arguments, then data, then the result; NULL: no more. */
+const struct policy_argument *spot_value(const struct policy_hook *hook, u32 i);
+/* What the spot's program is told. */
+void spot_configure(const struct spot *spot, struct policy_config *config);
+/* 0, or -errno with *error. */
+int spot_load(struct engine *engine, struct spot *spot, struct policy_error *error);
+int spot_attach(struct engine *engine, struct spot *spot, struct policy_error *error);
+void spot_detach(struct spot *spot);
+void spot_close(struct spot *spot);
+/* Makes names known for events, and forgets them. */
+void names_add(struct engine *engine);
+void names_remove(struct engine *engine);
+/* The name of its program. NULL: this rung has none. */
+const char *spot_program(const struct spot *spot);
+
+#endif
