@@ -285,6 +285,10 @@ static int run_trace(const struct command *command, int argc, char **argv)
 		find_style(&trace.style);
 		options.kinds = kinds | IDENTITY_KINDS;
 		options.ring_size = settings.ring_size;
+		event_filter_compile(&trace.filter, kinds & LANG_FILTERED);
+		options.filtered = trace.filter.kinds;
+		options.filter = trace.filter.code;
+		options.filter_length = trace.filter.length;
 		status = run(&settings, &trace, &options, &features, &child);
 	}
 out:
