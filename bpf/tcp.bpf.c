@@ -44,14 +44,19 @@ static __always_inline u32 describe_current(struct task_struct *task, const bool
 	return 1;
 }
 
-/* 1 if the scope admits it. Functions of their own so that the verifier looks at them once. */
-__noinline u32 tcp_current(u32 unused __attribute__((unused)))
+/*
+ * 1 if the scope admits it. Functions of their own so that the verifier looks at them once. An argument that is not used the
+ * compiler does not pass, and 5.10 looks at what lies there instead: hence barrier_var.
+ */
+__noinline u32 tcp_current(u32 unused)
 {
+	barrier_var(unused);
 	return describe_current((void *)bpf_get_current_task(), false);
 }
 
-__noinline u32 tcp_current_direct(u32 unused __attribute__((unused)))
+__noinline u32 tcp_current_direct(u32 unused)
 {
+	barrier_var(unused);
 	return describe_current(bpf_get_current_task_btf(), true);
 }
 
