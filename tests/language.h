@@ -10,7 +10,8 @@
 
 static const char *const language_strings[] = {
 	"/etc/passwd", "/etc", "/tmp/a b", "a", "", "/", "O_CREAT", "tcp", "established", "open", "file", "SIGKILL", "ENOENT", "create",
-	"/usr/lib/x86_64-linux-gnu/libc.so.6", "\n\t\"\\\xff", "out",
+	"/usr/lib/x86_64-linux-gnu/libc.so.6", "/etc/./passwd", "/tmp/../etc", "/etc//a/", "/etc/.a", "..",
+	"\n\t\"\\\xff", "out",
 };
 static const char *const language_globs[] = {
 	"/etc/*", "/**", "*", "?", "/etc/p*d", "[a-z]*", "**/l*.so.?", "O_[CT]*", "[!a]", "SIG*", "[", "\\*", "/*/*", "**a**b**",

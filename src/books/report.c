@@ -11,6 +11,7 @@
 #define MUCH 65536
 #define TABLE_ROWS 30
 #define SUMMARY_ROWS 8
+#define NETWORK_ROWS 6
 
 void report_title(struct report *report, const char *title)
 {
@@ -129,6 +130,7 @@ static void default_sections(struct report *report, u32 rows)
 		report_table(report, SUM_GROUP, rows);
 	if (has_path(report->run))
 		report_critical(report, false);
+	report_network(report, NETWORK_ROWS);
 	report_failures(report, false);
 	report_size(report);
 }

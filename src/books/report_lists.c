@@ -1,4 +1,4 @@
-/* What a report lists: findings, failures, files, peers, the size that fits. */
+/* What a report lists: findings, failures, files, the size that fits. */
 #include "books/report_part.h"
 
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include "books/grid.h"
 #include "books/label.h"
 #include "event/words.h"
-#include "wire/net.h"
 
 #define GROUPS_SHOWN 5
 #define ROWS_SHOWN 30
@@ -203,7 +202,7 @@ void report_failures(struct report *report, bool whole)
 		print_facts(report);
 }
 
-/* --- files and peers --- */
+/* --- files --- */
 
 struct ranked {
 	u64 key;
@@ -280,70 +279,6 @@ void report_files(struct report *report)
 	else
 		text_add(report->out, "  none; they are recorded with --files\n");
 	report_more(report, run->file_count - shown);
-	grid_free(&grid);
-	free(ranked);
-}
-
-static void add_peer(struct grid *grid, const struct run *run, const struct run_peer *peer)
-{
-	const char *word = peer->failures ? word_errno(peer->error) : NULL;
-	struct run_bytes address = run_text(run, peer->address);
-	bool brackets = memchr(address.data, ':', address.length);
-
-	if (peer->process < run->process_count)
-		label_row(&grid->text, run, SUM_TOOL, run->processes[peer->process].tool, NULL);
-	grid_end_cell(grid);
-	grid_number(grid, peer->process < run->process_count ? run->processes[peer->process].pid : 0);
-	text_add(&grid->text, peer->direction == NET_IN ? "from " : "to ");
-	text_add(&grid->text, brackets ? "[" : "");
-	label_text(&grid->text, run, peer->address, "?");
-	text_add(&grid->text, brackets ? "]" : "");
-	if (peer->port)
-		text_add_format(&grid->text, peer->direction == NET_IN ? " on port %u" : ":%u", peer->port);
-	if (peer->transport != NET_TCP)
-		text_add(&grid->text, peer->transport == NET_UDP ? " udp" : " unix");
-	grid_end_cell(grid);
-	grid_number(grid, peer->connections);
-	if (peer->failures)
-		text_add_format(&grid->text, "%u %s", peer->failures, word ? word : "");
-	grid_end_cell(grid);
-	grid_size(grid, peer->sent);
-	grid_size(grid, peer->received);
-	grid_number(grid, peer->retransmits);
-	grid_duration(grid, peer->latency);
-}
-
-void report_peers(struct report *report)
-{
-	static const struct grid_column columns[] = {
-		{ .head = "", .left = true },
-		{ .head = "pid", .drop = 4 },
-		{ .head = "peer", .left = true, .rest = 24 },
-		{ .head = "count", .drop = 2 },
-		{ .head = "failed", .left = true, .drop = 1 },
-		{ .head = "sent", .drop = 1 },
-		{ .head = "received", .drop = 1 },
-		{ .head = "sent again", .drop = 5 },
-		{ .head = "handshake", .drop = 3 },
-	};
-	const struct run *run = report->run;
-	u32 limit = report_limit(report, ROWS_SHOWN),
-	    shown = limit && limit < run->peer_count ? limit : run->peer_count;
-	struct ranked *ranked = xmalloc(((size_t)run->peer_count + 1) * sizeof(*ranked));
-	struct grid grid;
-
-	for (u32 i = 0; i < run->peer_count; i++)
-		ranked[i] = (struct ranked){ run->peers[i].sent + run->peers[i].received, i };
-	qsort(ranked, run->peer_count, sizeof(*ranked), by_key);
-	grid_begin(&grid, columns, sizeof(columns) / sizeof(columns[0]));
-	for (u32 i = 0; i < shown; i++)
-		add_peer(&grid, run, &run->peers[ranked[i].index]);
-	report_title(report, "Peers");
-	if (shown)
-		grid_print(&grid, report->out, report->style.width, "  ");
-	else
-		text_add(report->out, "  none\n");
-	report_more(report, run->peer_count - shown);
 	grid_free(&grid);
 	free(ranked);
 }

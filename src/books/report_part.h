@@ -57,6 +57,8 @@ void report_critical(struct report *report, bool whole);
 void report_failures(struct report *report, bool whole);
 void report_files(struct report *report);
 void report_peers(struct report *report);
+/* By tool and service, if there is any. */
+void report_network(struct report *report, u32 usual);
 
 /* The processes as a tree, in depth-first order. */
 struct report_branch {

@@ -5,7 +5,8 @@
 #include "cmd/command.h"
 #include "cmd/output.h"
 #include "cmd/stop.h"
-#include "event/field.h"
+#include "lang/parse.h"
+#include "lang/plan.h"
 
 struct fields_settings {
 	bool json, markdown;
@@ -50,21 +51,49 @@ static void add_kinds(struct text *out, u32 kinds, const char *between, const ch
 	}
 }
 
-static void add_json(struct text *out, const struct field *field)
+/* Where a filter on the field is decided. */
+static const char *known_in(const struct field *field)
 {
+	u32 known = lang_known_in_kernel(field);
+
+	if (!known)
+		return "user";
+	return known == (field->kinds & LANG_FILTERED) ? "kernel" : "partly";
+}
+
+static void add_values(struct text *out, const struct lang_symbol *symbol)
+{
+	bool first = true;
+
+	for (const struct word *word = symbol->words; word && word->text; word++) {
+		text_add_format(out, "%s\"%s\"", first ? "\"values\":[" : ",", word->text);
+		first = false;
+	}
+	if (!first)
+		text_add(out, "],");
+}
+
+static void add_json(struct text *out, const struct lang_symbol *symbol)
+{
+	const struct field *field = symbol->field;
+
 	text_add_format(out, "{\"name\":\"%s\",\"type\":\"%s\",", field->name, type_name(field));
 	if (field->unit)
 		text_add_format(out, "\"unit\":\"%s\",", unit_name(field));
 	text_add(out, "\"kinds\":[");
 	add_kinds(out, field->kinds, ",", "\"");
-	text_add_format(out, "],\"known_in\":\"%s\",\"help\":", field->in_kernel ? "kernel" : "user");
+	text_add_format(out, "],\"known_in\":\"%s\",\"kernel_kinds\":[", known_in(field));
+	add_kinds(out, lang_known_in_kernel(field), ",", "\"");
+	text_add(out, "],");
+	add_values(out, symbol);
+	text_add(out, "\"help\":");
 	escape_json_quoted(out, field->help, strlen(field->help));
 	text_add(out, "}\n");
 }
 
 static void add_line(struct text *out, const struct field *field)
 {
-	text_add_format(out, "%-36s %-8s %-6s ", field->name, type_name(field), field->in_kernel ? "kernel" : "user");
+	text_add_format(out, "%-36s %-8s %-6s ", field->name, type_name(field), known_in(field));
 	text_add(out, field->help);
 	text_add(out, " [");
 	add_kinds(out, field->kinds, " ", "");
@@ -73,6 +102,8 @@ static void add_line(struct text *out, const struct field *field)
 
 static void add_markdown(struct text *out)
 {
+	struct lang_names names = lang_names_of_events(~0U);
+
 	text_add(out, "# Events and their fields\n\n"
 		      "Generated from the field table by `make docs`; `sonde fields` prints the same.\n\n"
 		      "| event | what it says |\n|---|---|\n");
@@ -80,19 +111,22 @@ static void add_markdown(struct text *out)
 		if (kind_is_public(kind) || kind == KIND_lost)
 			text_add_format(out, "| `%s` | %s |\n", kind_name(kind), kind_help(kind));
 	text_add(out, "\nEvery event also has `kind` and `time` (UTC, RFC 3339, nanoseconds). JSON nests names at their dots; "
-		      "a field that does not apply is absent. *Known in* says where a filter on the field can be "
-		      "decided.\n\n| field | type | known in | events | meaning |\n|---|---|---|---|---|\n");
-	for (size_t i = 0; i < field_count; i++) {
-		text_add_format(out, "| `%s` | %s%s%s | %s | ", fields[i].name, type_name(&fields[i]),
-				fields[i].unit ? ", " : "", unit_name(&fields[i]),
-				fields[i].in_kernel ? "kernel" : "user space");
-		add_kinds(out, fields[i].kinds, " ", "");
-		text_add_format(out, " | %s |\n", fields[i].help);
+		      "a field that does not apply is absent. *Known in* says where a filter on the field is decided "
+		      "([language.md](language.md)): partly means of some of the events. Fields of `ancestor` are for filters "
+		      "alone.\n\n| field | type | known in | events | meaning |\n|---|---|---|---|---|\n");
+	for (size_t i = field_of_all_count; i < names.count; i++) {
+		const struct field *field = names.symbols[i].field;
+
+		text_add_format(out, "| `%s` | %s%s%s | %s | ", field->name, type_name(field), field->unit ? ", " : "",
+				unit_name(field), strcmp(known_in(field), "user") ? known_in(field) : "user space");
+		add_kinds(out, field->kinds, " ", "");
+		text_add_format(out, " | %s |\n", field->help);
 	}
 }
 
 static int run_fields(const struct command *command, int argc, char **argv)
 {
+	struct lang_names names = lang_names_of_events(~0U);
 	struct fields_settings settings = { 0 };
 	struct output output = { 0 };
 	struct option_rest rest;
@@ -105,13 +139,13 @@ static int run_fields(const struct command *command, int argc, char **argv)
 		add_markdown(&output.text);
 	else if (!settings.json)
 		text_add_format(&output.text, "%-36s %-8s %-6s %s\n", "FIELD", "TYPE", "KNOWN", "MEANING [EVENTS]");
-	for (size_t i = 0; i < field_of_all_count + field_count && !settings.markdown; i++) {
-		const struct field *field = i < field_of_all_count ? &fields_of_all[i] : &fields[i - field_of_all_count];
+	for (size_t i = 0; i < names.count && !settings.markdown; i++) {
+		const struct field *field = names.symbols[i].field;
 
 		if (rest.count && !strstr(field->name, rest.words[0]))
 			continue;
 		if (settings.json)
-			add_json(&output.text, field);
+			add_json(&output.text, &names.symbols[i]);
 		else
 			add_line(&output.text, field);
 	}
@@ -140,8 +174,15 @@ const struct command fields_command = {
 	.name = "fields",
 	.summary = "list what an event can say",
 	.usage = "[PART] [OPTION]...",
-	.description = "Lists every field of every event: its type, whether the kernel or user space knows it, its meaning, "
-		       "and the events that have it.",
+	.description = "Lists every field of every event: its type, where a filter on it is decided, its meaning, and the events "
+		       "that have it: kernel, partly (of some of its events in the kernel), or user space. Filters (-f of sonde "
+		       "trace) are conditions on these fields.\n\n"
+		       "In conditions values are compared with == != < <= > >=, in [a, b], in 10.0.0.0/8, like \"/etc/**\", startswith, "
+		       "endswith and contains; joined with and, or, not and brackets; calculated with + - * / % & | ^ << >> ~. "
+		       "exists(field) asks whether there is a value, ancestor.name == \"sshd\" asks of all ancestors.\n\n"
+		       "A name may be shortened to an ending that only one field has. Numbers take units: 10ms, 4KiB, 0644, 0x1f. Words "
+		       "that a field knows (O_CREAT, ENOENT, SIGKILL, tcp) need no quotes. A comparison with a field that the event "
+		       "does not have is false.",
 	.examples = examples,
 	.options = options,
 	.positionals = positionals,

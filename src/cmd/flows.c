@@ -8,7 +8,7 @@
 
 struct flows_settings {
 	struct scope_settings scope;
-	bool json, names, reverse;
+	bool json, names, reverse, unix_sockets;
 	int verdict, graph, sort;
 	const char *process, *container, *peer, *from, *to, *store;
 	int64_t port;
@@ -50,6 +50,7 @@ static int run(const struct command *command, const struct flows_settings *setti
 		.sort = settings->sort >= 0 ? settings->sort : ROWS_BY_RATE,
 		.reverse = settings->reverse,
 		.ask_servers = settings->names,
+		.unix_sockets = settings->unix_sockets,
 		.interval = settings->interval,
 		.duration = settings->duration,
 		.graph = settings->graph >= 0 ? &graph : NULL,
@@ -107,6 +108,8 @@ static const struct option options[] = {
 	  .help = "watch only this control group and those below it, likewise" },
 	{ .name = "uid", .type = OPTION_STRING, .offset = AT(scope.user), .argument = "USER",
 	  .help = "watch only processes of this user (name or number), likewise" },
+	{ .name = "unix", .letter = 'u', .type = OPTION_FLAG, .offset = AT(unix_sockets),
+	  .help = "also show who connects to which Unix socket" },
 	{ .name = "names", .letter = 'n', .type = OPTION_FLAG, .offset = AT(names),
 	  .help = "ask the name server for names of hosts" },
 	{ .name = "graph", .letter = 'g', .type = OPTION_CHOICE, .offset = AT(graph), .argument = "FORMAT",

@@ -104,13 +104,19 @@ static void tell(void *context, const struct flow *flow)
 	}
 }
 
+static bool is_quiet(const struct flow *flow)
+{
+	return !flow->recent_to_server && !flow->recent_to_client && !flow->recent_retransmits;
+}
+
+/* Beside what is told of as it ends: not the drops, which were told of as they came, and after the first time only what goes on. */
 static void say_open(void *context, const struct flow *flow)
 {
 	struct watching *watching = context;
 
 	names_learn(watching->names, flow);
-	/* Drops are told of as they come. */
-	if (watching->request->way == FLOWS_TABLES_JSON || flow->kind != FLOW_DROP)
+	if (watching->request->way == FLOWS_TABLES_JSON ||
+	    (flow->kind != FLOW_DROP && (!watching->intervals || !is_quiet(flow))))
 		say(watching, flow, true);
 }
 
@@ -241,6 +247,30 @@ static bool take_turn(void *context, u64 now, u64 *next)
 	return output_flush(&watching->output) && !output_reader_left();
 }
 
+static u64 lost_of(const struct watching *watching, u32 kind)
+{
+	u64 sum = 0;
+
+	for (int cause = 0; cause < LOSS_CAUSES; cause++)
+		sum += watching->balance.kernel.lost[kind][cause];
+	return sum;
+}
+
+static void add_lost(const struct watching *watching, struct text *out)
+{
+	bool more = false;
+
+	text_add(out, ",\"lost_events\":{");
+	for (u32 kind = 0; kind < KIND_MAX; kind++) {
+		if (!kind_is_public(kind) || !lost_of(watching, kind))
+			continue;
+		text_add_format(out, "%s\"%s\":%llu", more ? "," : "", kind_name(kind),
+				(unsigned long long)lost_of(watching, kind));
+		more = true;
+	}
+	text_add_char(out, '}');
+}
+
 static void add_summary(struct watching *watching)
 {
 	struct text *out = &watching->output.text;
@@ -255,23 +285,28 @@ static void add_summary(struct watching *watching)
 				kind ? "," : "", flow_kind_names[kind], (unsigned long long)(told + filtered),
 				(unsigned long long)told, (unsigned long long)filtered);
 	}
-	text_add_format(out, "},\"forgotten\":%llu,\"lost\":%llu}\n", (unsigned long long)count.forgotten,
+	text_add_format(out, "},\"forgotten\":%llu,\"lost\":%llu", (unsigned long long)count.forgotten,
 			(unsigned long long)balance_lost(&watching->balance));
+	add_lost(watching, out);
+	text_add(out, "}\n");
 }
 
 static void say_balance(const struct watching *watching, u64 forgotten)
 {
-	u64 lost = balance_lost(&watching->balance), told = 0;
+	u64 drops = lost_of(watching, KIND_drop), lost = balance_lost(&watching->balance) - drops, told = 0;
 
 	for (int kind = 0; kind < FLOW_KINDS; kind++)
 		told += watching->told[kind];
 	if (watching->request->way == FLOWS_LINES)
 		message_note("%llu flows in %.1f s; %s", (unsigned long long)told,
 			     (watching->balance.ended - watching->balance.started) / 1e9,
-			     lost ? "some events were lost" : "nothing lost");
+			     lost + drops ? "some events were lost" : "nothing lost");
 	if (lost)
 		message_warn("%llu events were lost: connections may be missing or have only one end",
 			     (unsigned long long)lost);
+	if (drops)
+		message_warn("of %llu dropped packets no more is known: there were too many sorts at once",
+			     (unsigned long long)drops);
 	if (forgotten)
 		message_warn("%llu ends of connections were not kept while they were open: there were more than %u at once",
 			     (unsigned long long)forgotten, FLOWS_ENDS);
@@ -401,7 +436,8 @@ static int prepare(struct watching *watching, struct kernel_options *options, st
 	prepare_view(watching);
 	watching->conntrack = conntrack_new();
 	watching->flows = flows_new(&(struct flows_options){
-		.identity = watching->identity, .told = tell, .context = watching, .conntrack = watching->conntrack });
+		.identity = watching->identity, .told = tell, .context = watching, .conntrack = watching->conntrack,
+		.unix_sockets = request->unix_sockets });
 	options->kinds = PROCESS_KINDS | FLOW_BITS;
 	watching->balance.wanted = FLOW_BITS;
 	return watching->flows ? scope_resolve(request->command, &request->scope, &nobody, features, watching->identity, options) : 1;

@@ -24,7 +24,7 @@ struct flows_request {
 	struct filter filter;
 	enum flows_way way;
 	enum rows_sort sort;
-	bool reverse, ask_servers;
+	bool reverse, ask_servers, unix_sockets;
 	const char *text;	/* to be filtered by on a screen; NULL: nothing */
 	uint64_t interval;	/* 0: none */
 	uint64_t duration;	/* 0: no limit */

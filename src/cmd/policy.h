@@ -12,7 +12,7 @@ struct policy_settings {
 	struct scope_settings scope;
 	bool json, strict, unmasked, acknowledge, force, allow_late;
 	uint64_t duration, observed_for, ring_size;
-	const char *mask_file;
+	const char *mask_file, *kernel;
 };
 
 /* policy_stand.c; all return an exit status. */

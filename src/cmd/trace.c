@@ -11,7 +11,7 @@
 #include "base/nearest.h"
 #include "cmd/balance.h"
 #include "cmd/command.h"
-#include "cmd/filter.h"
+#include "cmd/event_filter.h"
 #include "cmd/output.h"
 #include "cmd/scope.h"
 #include "cmd/snapshot.h"
@@ -21,7 +21,7 @@
 
 struct trace_settings {
 	struct scope_settings scope;
-	struct filter_settings filter;
+	struct event_filter_settings filter;
 	bool json, tree, strict, unmasked;
 	struct option_list fields;
 	uint64_t duration, interval, ring_size;
@@ -34,7 +34,7 @@ struct trace {
 	struct text_style style;
 	struct output output;
 	struct balance balance;
-	struct filter filter;
+	struct event_filter filter;
 	bool json;
 	u64 wall_checked;
 };
@@ -62,7 +62,7 @@ static int deliver(void *context, const void *bytes, size_t size)
 	identity_complete(trace->identity, &event);
 	if (is_loss_of_own(&event))
 		return 0;
-	if (kind != KIND_lost && (!(trace->balance.wanted >> kind & 1) || !filter_passes(&trace->filter, &event))) {
+	if (kind != KIND_lost && (!(trace->balance.wanted >> kind & 1) || !event_filter_passes(&trace->filter, &event))) {
 		trace->balance.filtered[kind]++;
 		return 0;
 	}
@@ -257,11 +257,11 @@ static int run_trace(const struct command *command, int argc, char **argv)
 	if (!status)
 		status = make_plan(command, &settings, &trace.plan);
 	if (!status)
-		status = filter_open(&trace.filter, command, &settings.filter, kinds);
+		status = event_filter_open(&trace.filter, command, &settings.filter, kinds);
 	if (status)
 		goto out;
 	if (settings.filter.explain) {
-		status = filter_explain(&trace.filter, kinds);
+		status = event_filter_explain(&trace.filter, kinds);
 		goto out;
 	}
 	features_find(&features);
@@ -280,6 +280,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 		status = scope_resolve(command, &settings.scope, &child, &features, trace.identity, &options);
 	if (!status) {
 		trace.json = settings.json;
+		process_table_keep(trace.identity->processes, settings.interval);
 		trace.balance.wanted = kinds;
 		find_style(&trace.style);
 		options.kinds = kinds | IDENTITY_KINDS;
@@ -288,7 +289,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 	}
 out:
 	identity_free(trace.identity);
-	filter_close(&trace.filter);
+	event_filter_close(&trace.filter);
 	plan_free(&trace.plan);
 	option_free(command, &settings);
 	return status;
@@ -297,7 +298,7 @@ out:
 static const struct option options[] = {
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, json),
 	  .help = "one JSON object a line, the last one a summary" },
-	FILTER_OPTIONS(struct trace_settings, filter),
+	EVENT_FILTER_OPTIONS(struct trace_settings, filter),
 	{ .name = "output", .letter = 'o', .type = OPTION_LIST, .offset = offsetof(struct trace_settings, fields),
 	  .argument = "FIELD,...", .help = "show these fields, by name or unique ending (see `sonde fields`)" },
 	{ .name = "tree", .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, tree),

@@ -11,8 +11,8 @@ static bool get_kind(const struct event *event, struct value *value)
 }
 
 const struct field fields_of_all[] = {
-	{ .name = "kind", .type = FIELD_STRING, .kinds = ~0U, .in_kernel = true, .get = get_kind, .help = "what happened" },
-	{ .name = "time", .type = FIELD_TIME, .kinds = ~0U, .in_kernel = true, .offset = offsetof(struct record, time),
+	{ .name = "kind", .type = FIELD_STRING, .kinds = ~0U, .get = get_kind, .help = "what happened" },
+	{ .name = "time", .type = FIELD_TIME, .kinds = ~0U, .offset = offsetof(struct record, time),
 	  .width = sizeof(u64), .help = "when it happened" },
 };
 const size_t field_of_all_count = sizeof(fields_of_all) / sizeof(fields_of_all[0]);

@@ -52,7 +52,6 @@ struct field {
 	enum field_unit unit;
 	u32 kinds;		/* KIND_BIT()s that can have it */
 	u32 shown;		/* of those, the ones that show it without being asked */
-	bool in_kernel;		/* known where the event arises, so a filter on it can run there */
 	u16 offset, width;	/* in the record; width 0: see get or string */
 	s16 string;		/* 1 + index of the record's string, 0: none; an empty one is absent */
 	/* NULL: from offset or string. False: absent from this event. */

@@ -93,9 +93,15 @@ static struct lang_node *text_at(struct lang_tree *tree, const char *name, u16 s
 	return member(tree, (struct lang_symbol){ .name = name, .type = LANG_STRING, .place = PLACE_STRING, .string = string });
 }
 
-/* The first string's length, and the one it had before it was cut, stand before it. */
-static struct lang_node *uncut(struct lang_tree *tree, u32 kind)
+/*
+ * Is the record's first string shown as it lies there? Its length, and the one it had before it was cut, stand before it.
+ * A name that was changed is shown without dots and slashes that say nothing (event/file.c).
+ */
+static struct lang_node *uncut(struct lang_tree *tree, u32 kind, struct lang_node *text)
 {
+	static const char *const untidy[] = { "/.", "//" };
+	struct lang_node *whole, *list;
+
 	u16 at = event_shape(kind).fixed;
 	struct lang_symbol length = { .name = "string.length", .type = LANG_NUMBER, .place = PLACE_NUMBER, .width = sizeof(u32),
 				      .offset = at + offsetof(struct record_string, length) };
@@ -103,7 +109,15 @@ static struct lang_node *uncut(struct lang_tree *tree, u32 kind)
 
 	full.name = "string.full";
 	full.offset = at + offsetof(struct record_string, full);
-	return lang_node(tree, OP_EQUAL, member(tree, full), member(tree, length));
+	whole = lang_node(tree, OP_EQUAL, member(tree, full), member(tree, length));
+	if (kind != KIND_change)
+		return whole;
+	list = lang_list(tree, LANG_STRING);
+	for (size_t i = 0; i < sizeof(untidy) / sizeof(*untidy); i++)
+		lang_list_add(tree, list, lang_string(tree, untidy[i], strlen(untidy[i])));
+	whole = lang_node(tree, OP_AND, whole, lang_node(tree, OP_NOT, lang_node(tree, OP_CONTAINS, text, list), NULL));
+	return lang_node(tree, OP_AND, whole,
+			 lang_node(tree, OP_NOT, lang_node(tree, OP_ENDS, text, lang_string(tree, "/", 1)), NULL));
 }
 
 /* A number or a string that lies in the record as the field table says. */
@@ -147,11 +161,10 @@ bool place_find(struct lang_tree *tree, const struct field *field, u32 kind, str
 		place->several = field->type == FIELD_WORDS;
 		break;
 	case ROW_PATH:
-		place->uncut = uncut(tree, kind);
-		/* fallthrough */
 	case ROW_TEXT:
 		place->shape = PLACED_TEXT;
 		place->value = text_at(tree, field->name, row.string);
+		place->uncut = row.shape == ROW_PATH ? uncut(tree, kind, place->value) : NULL;
 		break;
 	case ROW_ADDRESS:
 		place->shape = PLACED_ADDRESS;

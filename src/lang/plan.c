@@ -10,6 +10,10 @@
 #include "lang/eval.h"
 #include "lang/place.h"
 
+#ifndef RECORD_ROOM
+#define RECORD_ROOM 16384
+#endif
+
 struct bounds {
 	struct lang_node *over, *under;
 	bool known;		/* all of it is, but for texts that were cut */
@@ -171,6 +175,18 @@ static struct bounds plan_bool(const struct planner *planner, const struct lang_
 	return exactly(both(planner, place->present, value));
 }
 
+/* Is it something that the generator takes? */
+static struct bounds compiled(const struct planner *planner, struct bounds bounds)
+{
+	struct gen_layout layout = lang_layout(planner->kind);
+	struct gen *gen = gen_new();
+	const char *why;
+	bool taken = !gen_add_case(gen, 0, &layout, bounds.over, &why) && !gen_add_case(gen, 0, &layout, bounds.under, &why);
+
+	gen_free(gen);
+	return taken ? bounds : unknown(planner);
+}
+
 static struct bounds plan_leaf(const struct planner *planner, struct lang_node *node)
 {
 	struct lang_node *field = node->op == OP_FIELD ? node : node->left, *present = NULL, *made;
@@ -226,6 +242,8 @@ static struct bounds plan(const struct planner *planner, struct lang_node *node)
 		return (struct bounds){ opposite(planner, a.under), opposite(planner, a.over), a.known };
 	default:
 		a = plan_leaf(planner, node);
+		if (a.over->op != OP_NUMBER || a.under->op != OP_NUMBER)
+			a = compiled(planner, a);
 		if (planner->said && a.over->op != OP_NUMBER)
 			a.over = node;
 		if (planner->said && a.under->op != OP_NUMBER)
@@ -246,13 +264,43 @@ static struct lang_node *rest(const struct planner *planner, struct lang_node *n
 	return left && right ? lang_node(planner->tree, OP_AND, left, right) : left ? left : right;
 }
 
+u32 lang_known_in_kernel(const struct field *field)
+{
+	struct lang_tree *tree = lang_tree_new();
+	u32 known = 0;
+
+	for (u32 kind = 0; kind < KIND_MAX; kind++) {
+		struct place place = { .shape = PLACED_NUMBER };
+
+		if (LANG_FILTERED >> kind & 1 && field->kinds >> kind & 1 &&
+		    (!strcmp(field->name, "kind") || place_find(tree, field, kind, &place)) &&
+		    (place.shape != PLACED_TEXT || lang_layout(kind).strings))
+			known |= 1U << kind;
+	}
+	lang_tree_free(tree);
+	return known;
+}
+
+struct gen_layout lang_layout(u32 kind)
+{
+	struct event_shape shape = event_shape(kind);
+	bool in_memory = (KIND_BIT(open) | KIND_BIT(change)) >> kind & 1;	/* others are put together on the stack */
+
+	return (struct gen_layout){ .room = in_memory ? RECORD_ROOM : shape.fixed, .fixed = shape.fixed,
+				    .strings = in_memory ? shape.strings : 0 };
+}
+
 struct lang_part lang_plan(struct lang_tree *tree, const struct lang_node *condition, u32 kind)
 {
 	struct planner planner = { .tree = tree, .kind = kind };
 	struct lang_node *whole = (struct lang_node *)condition;
-	struct bounds bounds = plan(&planner, whole);
-	struct lang_part part = { .nothing_passes = is_constant(bounds.over, false) };
+	struct lang_part part = { .rest = whole };
+	struct bounds bounds;
 
+	if (!(LANG_FILTERED >> kind & 1))
+		return part;
+	bounds = plan(&planner, whole);
+	part = (struct lang_part){ .nothing_passes = is_constant(bounds.over, false) };
 	planner.said = true;
 	if (part.nothing_passes)
 		return part;

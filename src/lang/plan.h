@@ -7,7 +7,7 @@
 #define LANG_PLAN_H
 
 #include "base/text.h"
-#include "lang/tree.h"
+#include "lang/gen.h"
 
 struct lang_part {
 	const struct lang_node *kernel;		/* over members of the record, for gen.h; NULL: all pass */
@@ -15,6 +15,14 @@ struct lang_part {
 	const struct lang_node *kernel_said;	/* the same over fields, to be shown */
 	const struct lang_node *rest;		/* what only user space can decide; NULL: nothing */
 };
+
+/* Kinds whose sensors ask the generated code. Forks, execs and exits always arrive: from them it is known who did the rest. */
+#define LANG_FILTERED                                                                                                   \
+	(KIND_BIT(open) | KIND_BIT(change) | KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | KIND_BIT(close) | \
+	 KIND_BIT(retransmit) | KIND_BIT(reset) | KIND_BIT(signal) | KIND_BIT(oom))
+
+/* How much of such a record the generated code may look at. */
+struct gen_layout lang_layout(u32 kind);
 
 /* For events of one kind. The parts live in the tree. */
 struct lang_part lang_plan(struct lang_tree *tree, const struct lang_node *condition, u32 kind);

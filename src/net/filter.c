@@ -73,6 +73,13 @@ static bool is_peer(const struct filter *filter, const struct flow *flow)
 	       (!container || is_container(&flow->server, container));
 }
 
+static bool is_server(const struct filter *filter, const struct flow *flow)
+{
+	if (flow->path)
+		return flow->path_length == strlen(filter->to) && !memcmp(flow->path, filter->to, flow->path_length);
+	return is_workload(filter, &flow->server, filter->to, filter->to_range.is_range, &filter->to_range.range);
+}
+
 bool filter_wants(const struct filter *filter, const struct flow *flow)
 {
 	const struct flow_end *client = &flow->client, *server = &flow->server;
@@ -88,7 +95,7 @@ bool filter_wants(const struct filter *filter, const struct flow *flow)
 	if (filter->from &&
 	    !is_workload(filter, client, filter->from, filter->from_range.is_range, &filter->from_range.range))
 		return false;
-	if (filter->to && !is_workload(filter, server, filter->to, filter->to_range.is_range, &filter->to_range.range))
+	if (filter->to && !is_server(filter, flow))
 		return false;
 	return !filter->peer || is_peer(filter, flow);
 }

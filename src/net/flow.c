@@ -62,6 +62,8 @@ const char *flow_transport_name(u8 transport, char buffer[static 8])
 		return "icmp";
 	case IPPROTO_SCTP:
 		return "sctp";
+	case FLOW_UNIX:
+		return "unix";
 	}
 	snprintf(buffer, 8, "%u", transport);
 	return buffer;

@@ -35,6 +35,9 @@ enum flow_close {
 	FLOW_TIMED_OUT,
 };
 
+/* Beside IPPROTO_*: none of them has this number. */
+#define FLOW_UNIX 254
+
 struct flow_end {
 	struct endpoint at;
 	u32 network_namespace;		/* 0: not known */
@@ -51,7 +54,7 @@ struct flow {
 	enum flow_kind kind;
 	enum flow_verdict verdict;
 	u64 connections;		/* that it stands for; 0: it is one by itself */
-	u8 transport;			/* IPPROTO_*; 0: none of IP */
+	u8 transport;			/* IPPROTO_*, FLOW_UNIX; 0: none of IP */
 	bool open;
 	bool backwards;			/* drop: from the server to the client */
 	struct flow_end client, server;
@@ -66,6 +69,8 @@ struct flow {
 	u64 stalled;			/* ns in which an end had something to send and the other no room for it */
 	s32 error;			/* positive errno */
 	enum flow_close close;
+	const char *path;		/* of the server, if it is a Unix socket: any bytes */
+	size_t path_length;
 	/* drops */
 	const char *reason, *function;	/* NULL: not known */
 	char interface[17];

@@ -138,17 +138,19 @@ void flows_drop_half(struct flows *flows, struct half *half)
 	flows->count--;
 }
 
-/* Those that wait are told of soon, and so leave room by themselves. */
+/* One that ended is told of now rather than later; its other end need not be known to have closed. */
 static void make_room(struct flows *flows)
 {
 	struct half *half = flows->oldest;
 
-	while (half && half->ended)
-		half = half->newer;
 	if (!half)
 		return;
-	flows_drop_half(flows, half);
-	flows->forgotten++;
+	if (!half->ended || (half->other && !half->other->ended))
+		flows->forgotten++;
+	if (half->ended)
+		flows_tell(flows, half);
+	else
+		flows_drop_half(flows, half);
 }
 
 static struct half *find(const struct flows *flows, const struct half *like)
@@ -284,20 +286,27 @@ static void on_failed(struct flows *flows, const struct connection_record *recor
 	if (!half)
 		return;
 	learn_owner(flows, half, &record->record);
+	flows_note_failed(flows, half);
 	end(flows, half);
 }
 
-static void on_begin(struct flows *flows, const struct connection_record *record)
+static void on_begin(struct flows *flows, const struct event *event)
 {
+	const struct connection_record *record = (const void *)event->record;
 	u64 time = record->record.time;
 	bool out = record->record.kind == KIND_connect;
 	struct half *half;
 
+	if (record->transport == NET_UNIX) {
+		if (flows->options.unix_sockets)
+			flows_tell_unix(flows, record, &event->strings[0]);
+		return;
+	}
 	if (record->error < 0) {
 		on_failed(flows, record);
 		return;
 	}
-	/* Datagrams are told of as they flow; a Unix socket has no address to be joined by. */
+	/* Datagrams are told of as they flow. */
 	if (record->transport != NET_TCP)
 		return;
 	half = find_or_add(flows, record, out ? time : established(record));
@@ -366,7 +375,7 @@ void flows_event(struct flows *flows, const struct event *event)
 	switch (event->record->kind) {
 	case KIND_connect:
 	case KIND_accept:
-		on_begin(flows, record);
+		on_begin(flows, event);
 		break;
 	case KIND_close:
 		on_close(flows, record);

@@ -20,6 +20,7 @@ struct flows;
 struct flows_options {
 	struct identity *identity;	/* not owned */
 	size_t most;			/* ends; 0: FLOWS_ENDS */
+	bool unix_sockets;		/* connects to them are told of too */
 	/* A connection or attempt that ended, datagrams that came to rest, a record of drops. Once each. */
 	void (*told)(void *context, const struct flow *flow);
 	void *context;

@@ -37,6 +37,43 @@ static const struct half *find(const struct flows *flows, const struct drop_key 
 	return found;
 }
 
+void flows_note_failed(struct flows *flows, const struct half *half)
+{
+	struct failed_attempt *attempt = &flows->failed[flows->failed_count++ % FAILED_ATTEMPTS];
+
+	party_drop(&flows->parties, attempt->party);
+	*attempt = (struct failed_attempt){ half->local, half->peer, half->network_namespace, half->transport,
+					    party_hold(half->party) };
+}
+
+static const struct failed_attempt *find_failed(const struct flows *flows, const struct drop_key *key,
+						const struct endpoint *local, const struct endpoint *peer)
+{
+	u8 transport = transport_of(key->protocol);
+
+	for (u32 i = 0; i < FAILED_ATTEMPTS && i < flows->failed_count; i++) {
+		const struct failed_attempt *attempt = &flows->failed[i];
+
+		if (attempt->transport == transport && transport && endpoint_same(&attempt->local, local) &&
+		    endpoint_same(&attempt->peer, peer))
+			return attempt;
+	}
+	return NULL;
+}
+
+/* Whoever tried, if nobody is known to have the connection. */
+static void add_attempt(const struct flows *flows, const struct drop_key *key, struct flow_end *end,
+			const struct endpoint *peer)
+{
+	const struct failed_attempt *attempt = end->here ? NULL : find_failed(flows, key, &end->at, peer);
+
+	if (!attempt)
+		return;
+	end->here = true;
+	end->party = attempt->party;
+	end->network_namespace = attempt->network_namespace;
+}
+
 static void fill_end(struct flow_end *end, const struct half *half, const struct endpoint *at)
 {
 	end->at = *at;
@@ -100,6 +137,8 @@ static void make(struct flows *flows, struct flow *flow, const struct drop_recor
 	fill_end(&flow->server, to, &destination);
 	flow->reason = drop_reason(key->reason);
 	flow->function = *function ? function : NULL;
+	add_attempt(flows, key, &flow->client, &destination);
+	add_attempt(flows, key, &flow->server, &source);
 	add_owner(flow, party);
 	if (from_server(from, to, flow))
 		swap_ends(flow);
@@ -226,4 +265,6 @@ void flows_free_drops(struct flows *flows)
 	while (flows->newest_drop)
 		forget(flows, flows->newest_drop);
 	table_free(&flows->drops);
+	for (u32 i = 0; i < FAILED_ATTEMPTS; i++)
+		party_drop(&flows->parties, flows->failed[i].party);
 }

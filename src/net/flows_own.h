@@ -45,6 +45,16 @@ struct half {
 	struct endpoint away[2];	/* the other end's own address, and this end's as the other one sees it */
 };
 
+/* An attempt that failed, for the packets that were dropped with it and are told of later. */
+struct failed_attempt {
+	struct endpoint local, peer;
+	u32 network_namespace;
+	u8 transport;
+	struct party *party;		/* held */
+};
+
+#define FAILED_ATTEMPTS 256
+
 /* Drops of one sort, for those who look at what happens now. */
 struct sort_of_drop {
 	struct sort_of_drop *newer, *older;
@@ -72,6 +82,8 @@ struct flows {
 	u32 turns;
 	struct table drops;
 	struct sort_of_drop *newest_drop, *oldest_drop;
+	struct failed_attempt failed[FAILED_ATTEMPTS];	/* a ring */
+	u32 failed_count;
 	u64 forgotten, drops_forgotten;
 	u64 now;			/* of the latest record */
 	u64 rested;			/* when datagrams were last looked at for their end */
@@ -95,8 +107,11 @@ bool flows_is_shown(const struct half *half);
 struct amounts flows_recent(const struct half *half);
 void flows_make(struct flow *flow, const struct half *half);
 void flows_tell(struct flows *flows, struct half *half);
+/* A connect to a Unix socket: all that is known of it. */
+void flows_tell_unix(struct flows *flows, const struct connection_record *record, const struct bytes *path);
 
 /* flows_drops.c */
+void flows_note_failed(struct flows *flows, const struct half *half);
 void flows_dropped(struct flows *flows, const struct event *event);
 void flows_each_drop(struct flows *flows, void (*visit)(void *context, const struct flow *flow), void *context);
 void flows_mark_drops(struct flows *flows);

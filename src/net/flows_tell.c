@@ -172,11 +172,9 @@ static void add_addresses(struct flow *flow, const struct half *client, const st
 		flow->appeared = known->peer;
 }
 
-static enum flow_verdict judge(const struct half *half)
+static enum flow_verdict judge(s32 error)
 {
-	if (half->established)
-		return FLOW_FORWARDED;
-	return half->error == EPERM || half->error == EACCES ? FLOW_DENIED : FLOW_FAILED;
+	return !error ? FLOW_FORWARDED : error == EPERM || error == EACCES ? FLOW_DENIED : FLOW_FAILED;
 }
 
 void flows_make(struct flow *flow, const struct half *half)
@@ -187,7 +185,7 @@ void flows_make(struct flow *flow, const struct half *half)
 	memset(flow, 0, sizeof(*flow));
 	flow->kind = half->transport == NET_TCP || !half->established ? FLOW_CONNECTION : FLOW_DATAGRAMS;
 	flow->transport = transport_of(half);
-	flow->verdict = judge(half);
+	flow->verdict = half->established ? FLOW_FORWARDED : judge(half->error);
 	flow->open = !half->ended || (half->other && !half->other->ended);
 	if (client) {
 		make_end(&flow->client, client);
@@ -212,4 +210,24 @@ void flows_tell(struct flows *flows, struct half *half)
 	flows_drop_half(flows, half);
 	if (other)
 		flows_drop_half(flows, other);
+}
+
+void flows_tell_unix(struct flows *flows, const struct connection_record *record, const struct bytes *path)
+{
+	struct party *party = party_of(&flows->parties, &record->record);
+	struct flow flow = {
+		.kind = FLOW_CONNECTION,
+		.transport = FLOW_UNIX,
+		.begun = record->record.time,
+		.last = record->record.time,
+		.error = record->error < 0 ? -record->error : 0,
+		.client = { .network_namespace = record->network_namespace, .here = true, .party = party },
+		.path = path->length ? path->data : "",
+		.path_length = path->length,
+	};
+
+	flow.verdict = judge(flow.error);
+	flow.open = flow.verdict == FLOW_FORWARDED;
+	flows->options.told(flows->options.context, &flow);
+	party_drop(&flows->parties, party);
 }

@@ -136,10 +136,11 @@ void graph_add(struct graph *graph, const struct flow *flow)
 	u32 client, server;
 
 	/* Who announces something to all talks to nobody. */
-	if (!flow->client.at.family || !flow->server.at.family || endpoint_is_many(&flow->server.at))
+	if (!flow->path && (!flow->client.at.family || !flow->server.at.family || endpoint_is_many(&flow->server.at)))
 		return;
 	client = node_of(graph, &flow->client);
-	server = node_of(graph, &flow->server);
+	server = flow->path ? graph_node(graph, GRAPH_SOCKET, flow->path, strnlen(flow->path, flow->path_length), NULL) :
+			      node_of(graph, &flow->server);
 	edge = graph_edge(graph, client, server, flow->server.at.port, flow->transport);
 	if (flow->kind == FLOW_DROP)
 		edge->dropped += flow->packets;

@@ -21,6 +21,7 @@ extern const char *const graph_format_names[];	/* ends with NULL */
 
 enum graph_kind {
 	GRAPH_TOOL,		/* a program of this machine */
+	GRAPH_SOCKET,		/* a Unix socket: who serves it is not known */
 	GRAPH_HOST,		/* another machine */
 	GRAPH_HOSTS,		/* several of them, of which there were too many */
 };

@@ -9,7 +9,7 @@
 #include "net/graph_own.h"
 
 #define SWEEPS 12
-#define BOX_GAP 22
+#define BOX_GAP 26
 #define MARGIN 20
 
 /* A box, or where a line passes a layer. */

@@ -260,13 +260,12 @@ static void add_line(struct text *out, const struct drawing *drawing, u32 index)
 	add_title(out, drawing->graph, bundle);
 	text_add(out, "<path class=\"line\" d=\"");
 	if (line->count) {
-		/* Between the first box and what follows, where lines that come together later are still apart. */
-		const struct layout_point *from = &line->points[line->count > 2 ? line->count - 2 : 0];
-		const struct layout_point *to = &line->points[line->count - 1];
+		/* On the last piece and nearer to its end, where lines that began together are apart. */
+		const struct layout_point *from = &line->points[line->count - 2], *to = &line->points[line->count - 1];
 
 		add_path(out, line);
-		x = (from->x + to->x) / 2;
-		y = (from->y + to->y) / 2;
+		x = from->x + (to->x - from->x) * 0.6;
+		y = from->y + (to->y - from->y) * 0.7;
 	} else {
 		add_loop(out, &drawing->layout.boxes[line->from], &x, &y);
 	}

@@ -81,7 +81,7 @@ void graph_dot(const struct graph *graph, struct text *out)
 	text_add(out, "}\n");
 }
 
-static const char *const kinds[] = { [GRAPH_TOOL] = "tool", [GRAPH_HOST] = "host", [GRAPH_HOSTS] = "hosts" };
+static const char *const kinds[] = { [GRAPH_TOOL] = "tool", [GRAPH_SOCKET] = "socket", [GRAPH_HOST] = "host", [GRAPH_HOSTS] = "hosts" };
 
 static void add_node(struct jot *jot, const struct graph_node *node, u32 id)
 {

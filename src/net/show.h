@@ -24,6 +24,8 @@ void show_line(struct text *out, struct show *show, const struct flow *flow);
 void show_who(struct text *out, const struct show *show, const struct flow_end *end);
 /* "nginx (web) :80", with the address where that is not all that is known. */
 void show_end(struct text *out, const struct show *show, const struct flow_end *end, u8 transport, bool service);
+/* The same of a server, or the path of a Unix socket. */
+void show_server(struct text *out, const struct show *show, const struct flow *flow);
 /* What became of it, in few words: "closed by server", "refused", "NETFILTER_DROP". */
 void show_outcome(struct text *out, const struct flow *flow);
 

@@ -69,7 +69,7 @@ static void add_end(struct jot *jot, const struct show *show, const char *key, c
 	add_nonzero(jot, "network_namespace", end->network_namespace);
 	if (end->party)
 		add_process(jot, show, end->party);
-	if (end->here && kind != FLOW_DROP) {
+	if (end->here && end->at.family && kind != FLOW_DROP) {
 		jot_unsigned(jot, "sent", end->sent);
 		jot_unsigned(jot, "received", end->received);
 		jot_unsigned(jot, kind == FLOW_DATAGRAMS ? "packets_sent" : "segments_sent", end->packets_sent);
@@ -156,7 +156,7 @@ void show_json(struct text *out, struct show *show, const struct flow *flow, boo
 	add_time(&jot, show, "time", flow->last);
 	jot_string(&jot, "verdict", flow_verdict_names[flow->verdict]);
 	if (flow->kind != FLOW_DROP)
-		jot_string(&jot, "state", flow->open ? "open" : flow->verdict == FLOW_FORWARDED ? "closed" : "failed");
+		jot_string(&jot, "state", flow->open && !flow->path ? "open" : flow->verdict == FLOW_FORWARDED ? "closed" : "failed");
 	if (flow->connections)
 		jot_unsigned(&jot, "connections", flow->connections);
 	if (flow->begun)
@@ -166,13 +166,19 @@ void show_json(struct text *out, struct show *show, const struct flow *flow, boo
 	if (service)
 		jot_string(&jot, "service", service);
 	add_end(&jot, show, "client", &flow->client, flow->kind);
-	add_end(&jot, show, "server", &flow->server, flow->kind);
+	if (flow->path) {
+		jot_open(&jot, "server", '{');
+		jot_bytes(&jot, "path", flow->path, flow->path_length);
+		jot_close(&jot, '}');
+	} else {
+		add_end(&jot, show, "server", &flow->server, flow->kind);
+	}
 	add_other_endpoint(&jot, "dialled", &flow->dialled);
 	add_other_endpoint(&jot, "appeared", &flow->appeared);
 	add_nonzero(&jot, "duration_ns", flow->duration);
 	if (flow->kind == FLOW_DROP)
 		add_drop(&jot, flow);
-	else
+	else if (!flow->path)
 		add_amounts(&jot, show, flow, now);
 	if (close)
 		jot_string(&jot, "closed_by", close);

@@ -40,6 +40,8 @@ void show_end(struct text *out, const struct show *show, const struct flow_end *
 	show_who(out, show, end);
 	if (end->party && end->party->tool)
 		text_add_format(out, " [%u]", end->party->pid);
+	if (!end->at.family)
+		return;
 	text_add_char(out, ' ');
 	if (named)
 		endpoint_add(out, &end->at);
@@ -51,6 +53,14 @@ void show_end(struct text *out, const struct show *show, const struct flow_end *
 		text_add_char(out, '/');
 		escape_terminal(out, name, strlen(name));
 	}
+}
+
+void show_server(struct text *out, const struct show *show, const struct flow *flow)
+{
+	if (flow->path)
+		escape_terminal(out, flow->path, flow->path_length);
+	else
+		show_end(out, show, &flow->server, flow->transport, true);
 }
 
 void show_outcome(struct text *out, const struct flow *flow)
@@ -69,7 +79,9 @@ void show_outcome(struct text *out, const struct flow *flow)
 	}
 	if (flow->connections)
 		return;
-	if (flow->open)
+	if (flow->path)
+		text_add(out, "connected");
+	else if (flow->open)
 		text_add(out, "open");
 	else if (flow->kind == FLOW_DATAGRAMS)
 		text_add(out, "at rest");
@@ -140,7 +152,7 @@ void show_line(struct text *out, struct show *show, const struct flow *flow)
 			show->colour ? "\033[0m" : "", flow->transport ? flow_transport_name(flow->transport, number) : "-");
 	show_end(out, show, &flow->client, flow->transport, false);
 	text_add(out, flow->backwards ? " <- " : " -> ");
-	show_end(out, show, &flow->server, flow->transport, true);
+	show_server(out, show, flow);
 	if (flow->dialled.family) {
 		text_add(out, " as ");
 		endpoint_add(out, &flow->dialled);
@@ -149,7 +161,7 @@ void show_line(struct text *out, struct show *show, const struct flow *flow)
 	show_outcome(out, flow);
 	if (flow->kind == FLOW_DROP)
 		add_drop(out, flow);
-	else if (flow->verdict == FLOW_FORWARDED)
+	else if (flow->verdict == FLOW_FORWARDED && !flow->path)
 		add_amounts(out, flow);
 	text_add_char(out, '\n');
 }

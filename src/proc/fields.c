@@ -433,12 +433,12 @@ static bool get_error_code(const struct event *event, struct value *value)
 #define AT(type, member) .offset = offsetof(struct type, member), .width = sizeof(((struct type *)0)->member)
 #define TEXT(index) .string = 1 + (index)
 #define GET(function) .get = function
-#define FIELD(name_, type_, unit_, kinds_, in_kernel_, where, column_, help_)                                   \
+#define FIELD(name_, type_, unit_, kinds_, where, column_, help_)                                   \
 	{ .name = name_, .type = type_, .unit = unit_, .kinds = (kinds_), .shown = (kinds_),                    \
-	  .in_kernel = in_kernel_, .column = column_, .help = help_, where },
-#define DEEP(name_, type_, unit_, kinds_, shown_, in_kernel_, where, column_, help_)                            \
+	  .column = column_, .help = help_, where },
+#define DEEP(name_, type_, unit_, kinds_, shown_, where, column_, help_)                            \
 	{ .name = name_, .type = type_, .unit = unit_, .kinds = (kinds_), .shown = (shown_),                    \
-	  .in_kernel = in_kernel_, .column = column_, .help = help_, where },
+	  .column = column_, .help = help_, where },
 
 const struct field fields[] = {
 #include "event/fields.def"
@@ -449,9 +449,9 @@ const size_t field_count = sizeof(fields) / sizeof(fields[0]);
 #define ANY_BUT_INTERNAL (~(KIND_BIT(lost) | KIND_BIT(cgroup)))
 
 const struct field fields_of_ancestors[] = {
-	FIELD("ancestor.name", FIELD_WORDS, UNIT_NONE, ANY_BUT_INTERNAL, false, GET(get_ancestors), 0, "name of an ancestor: true if it is true of any of them")
-	FIELD("ancestor.executable.path", FIELD_WORDS, UNIT_NONE, ANY_BUT_INTERNAL, false, GET(get_ancestor_paths), 0, "program of an ancestor")
-	FIELD("ancestor.pid", FIELD_NUMBERS, UNIT_NONE, ANY_BUT_INTERNAL, false, GET(get_ancestor_pids), 0, "process id of an ancestor")
+	FIELD("ancestor.name", FIELD_WORDS, UNIT_NONE, ANY_BUT_INTERNAL, GET(get_ancestors), 0, "name of an ancestor: true if it is true of any of them")
+	FIELD("ancestor.executable.path", FIELD_WORDS, UNIT_NONE, ANY_BUT_INTERNAL, GET(get_ancestor_paths), 0, "program of an ancestor")
+	FIELD("ancestor.pid", FIELD_NUMBERS, UNIT_NONE, ANY_BUT_INTERNAL, GET(get_ancestor_pids), 0, "process id of an ancestor")
 };
 
 const size_t field_of_ancestors_count = sizeof(fields_of_ancestors) / sizeof(fields_of_ancestors[0]);

@@ -201,7 +201,14 @@ def test_mistakes(case):
 
 def test_explain(case):
     """Which part is decided where, without watching anything."""
-    shown = subprocess.run([SONDE, "trace", "open", "exec", "-f", "file.path startswith '/etc' and process.name == 'cat'",
-                            "--explain"], capture_output=True, text=True, timeout=20, check=True).stdout
-    expect("file.path startswith \"/etc\"" in shown and "process.name == \"cat\"" in shown, shown)
-    expect("open" in shown and "exec" in shown and "nothing passes" in shown, shown)
+    def explain(*kinds):
+        return subprocess.run([SONDE, "trace", *kinds, "-f", "file.path startswith '/etc' and process.name == 'cat'",
+                               "--explain"], capture_output=True, text=True, timeout=20, check=True).stdout
+
+    shown = explain("open", "exec")
+    equal([line.strip() for line in shown.split("\n\n")[0].splitlines()],
+          ["exec", "kernel      all pass: who did the rest is known from them",
+           "user space  file.path startswith \"/etc\" and process.name == \"cat\"",
+           "open", "kernel      file.path startswith \"/etc\"", "user space  process.name == \"cat\""], "parts")
+    expect("instructions\n   0: r" in shown, shown)
+    expect("signal\n  kernel      nothing passes\n  user space  nothing arrives\n" in explain("open", "signal"), "a kind left out")

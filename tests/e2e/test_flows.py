@@ -3,13 +3,16 @@
 import json
 import os
 import re
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import xml.etree.ElementTree as xml
 
 from harness import SONDE, check_fields, equal, expect, field, seconds, until
+from test_container import Container
 from test_drop import Hosts, run, send
 from test_top import Screen
 
@@ -177,6 +180,77 @@ def test_attempts_that_fail(case):
         equal({r["verdict"] for r in sonde.records}, {"failed"}, "verdicts")
 
 
+def test_who_reset(case):
+    """A client that aborts, a server that closes with data unread, a server that dies."""
+    sonde = flows(case)
+    expected = {}
+    for who in ("reset by client", "reset by server", "server"):
+        server = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+        expected[server.getsockname()[1]] = who
+        client.sendall(b"unread")
+        until(lambda: accepted.recv(10, socket.MSG_PEEK), "the data")
+        if who == "reset by client":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            accepted.close()
+        else:
+            if who == "server":
+                accepted.recv(10)
+            accepted.close()
+            client.close()
+        server.close()
+    sonde.stop()
+    equal({port: one_of_port(sonde, port, kind="connection")["closed_by"] for port in expected}, expected, "who closed")
+
+
+def test_names_from_a_name_server(case):
+    """Only with -n, and without waiting: the first connection teaches the name, the next has it."""
+    address = "10.215.77.1"
+    run("ip", "addr", "add", address + "/32", "dev", "lo")
+    case.defer(subprocess.run, ["ip", "addr", "del", address + "/32", "dev", "lo"])
+    with open(case.path("resolv.conf"), "w") as file:
+        file.write("nameserver %s\n" % address)
+    asked = []
+    names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    names.bind((address, 53))
+
+    def answer():
+        while True:
+            question, whom = names.recvfrom(512)
+            if question == b"end":
+                return
+            asked.append(question)
+            names.sendto(question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:] +
+                         b"\xc0\x0c\0\x0c\0\1\0\0\0\x3c\0\x0e" + b"\x08evil\x1b[0m\3lan\0"[:14], whom)
+    thread = threading.Thread(target=answer)
+    thread.start()
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    case.defer(thread.join)
+    case.defer(end.sendto, b"end", (address, 53))
+    server = socket.create_server((address, 0))
+    port = server.getsockname()[1]
+    out = case.path("out")
+    watch = case.start(["unshare", "--mount", "sh", "-c", "mount --bind %s /etc/resolv.conf && exec %s flows -n --json --port %d "
+                        "> %s 2> %s" % (case.path("resolv.conf"), SONDE, port, out, case.path("err"))])
+    until(lambda: os.path.exists(case.path("err")) and "watching" in open(case.path("err")).read(), "sonde: watching")
+
+    def named():
+        client = socket.create_connection((address, port))
+        accepted, _ = server.accept()
+        client.close()
+        accepted.close()
+        return "lan" in open(out).read()
+    until(named, "a name")
+    watch.send_signal(signal.SIGINT)
+    equal(watch.wait(), 0, "status")
+    records = [json.loads(line) for line in open(out)]
+    found = [field(r, "server.name") for r in records if field(r, "server.name")]
+    equal(set(found), {"evil\x1b[0m.lan"}, "names")
+    equal(len(asked), 1, "questions")
+
+
 def test_drops(case):
     with Hosts() as hosts:
         hosts.nft("r", "table ip t {\n chain c { type filter hook forward priority 0\n udp dport 999 drop\n }\n}")
@@ -323,6 +397,24 @@ def test_from_a_recording(case):
     equal(json.loads(old.stdout)["runs"], 0, "runs that reach into the last millisecond")
 
 
+def test_unix_sockets(case):
+    path = case.path("socket")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    watches = [flows(case, "--unix", "--to", path), flows(case, "--unix", "--process", str(os.getpid())), flows(case)]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+    for sonde in watches:
+        sonde.stop()
+    for sonde in watches[:2]:
+        found = [r for r in sonde.records if field(r, "server.path") == path]
+        equal(len(found), 1, "connects")
+        check_fields(found[0], {"kind": "connection", "transport": "unix", "client.process.pid": os.getpid(),
+                                "verdict": "forwarded", "state": "closed", "client.sent": None})
+    equal([r for r in watches[2].records if r["transport"] == "unix"], [], "connects without --unix")
+
+
 @seconds(90)
 def test_screen(case):
     server = socket.create_server(("127.0.0.1", 0))
@@ -373,3 +465,44 @@ def test_plain_lines_and_usage(case):
                   ["--verdict", "droped"]):
         done = subprocess.run([SONDE, "flows", *wrong], capture_output=True, text=True)
         equal(done.returncode, 2, "status of %s: %s" % (wrong, done.stderr))
+
+
+@seconds(90)
+def test_from_a_container(case):
+    """Out of a real container with a network of its own to a process of the machine; its address is called by its name from then on."""
+    name = ("f10e" * 16)
+    server = socket.create_server(("0.0.0.0", 0))
+    port = server.getsockname()[1]
+    container = Container(case, name, "/docker/" + name, "/bin/busybox nc 10.214.9.1 %d < /bin/hello" % port)
+    with open(os.path.join(container.root, "bin", "hello"), "w") as file:
+        file.write("hello")
+    link = "sonde%d" % (os.getpid() % 100000)
+    run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(container.pid))
+    case.defer(lambda: subprocess.run(["ip", "link", "del", link], stderr=subprocess.DEVNULL))
+    run("ip", "addr", "add", "10.214.9.1/24", "dev", link)
+    run("ip", "link", "set", link, "up")
+    inside = ("nsenter", "-t", str(container.pid), "-n")
+    run(*inside, "ip", "addr", "add", "10.214.9.2/24", "dev", "eth0")
+    run(*inside, "ip", "link", "set", "eth0", "up")
+    namespace = os.stat("/proc/%d/ns/net" % container.pid).st_ino
+    watches = [flows(case, "--container", name[:12]), flows(case, "--from", name), flows(case, "--container", "another")]
+    served = {}
+
+    def serve():
+        accepted, _ = server.accept()
+        served["got"] = accepted.recv(100)
+        accepted.sendall(b"bye!")
+        accepted.close()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    container.go()
+    thread.join()
+    for sonde in watches:
+        sonde.stop()
+    equal(of_port(watches[2], port), [], "connections of another container")
+    for sonde in watches[:2]:
+        check_fields(one_of_port(sonde, port, kind="connection"), {
+            "client.container.id": name, "client.process.name": "nc", "client.network_namespace": namespace,
+            "client.address": "10.214.9.2", "server.address": "10.214.9.1", "server.process.pid": os.getpid(),
+            "server.container": None, "bytes.to_server": 5, "bytes.to_client": 4})
+    equal(served["got"], b"hello", "what the server got")
