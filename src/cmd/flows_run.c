@@ -307,6 +307,9 @@ static void say_balance(const struct watching *watching, u64 forgotten)
 	if (drops)
 		message_warn("of %llu dropped packets no more is known: there were too many sorts at once",
 			     (unsigned long long)drops);
+	if (watching->balance.kernel.failed[FAILURE_CONNECTION])
+		message_warn("of %llu ends of connections the owner may not be known: there were too many at once",
+			     (unsigned long long)watching->balance.kernel.failed[FAILURE_CONNECTION]);
 	if (forgotten)
 		message_warn("%llu ends of connections were not kept while they were open: there were more than %u at once",
 			     (unsigned long long)forgotten, FLOWS_ENDS);
