@@ -425,24 +425,14 @@ int flow_from_icmp(u64 *ctx)
 	return 0;
 }
 
-SEC("tp_btf/sock_recv_length")
-int flow_received(u64 *ctx)
+static __always_inline int on_received(struct sock *sock, u8 transport, s32 result, u32 flags)
 {
-	struct sock *sock = (void *)ctx[0];
-	s32 result = ctx[1];
-	u32 flags = ctx[2];
-	u16 family = sock->__sk_common.skc_family;
-	struct datagram datagram = { .key.sock = (u64)sock };
+	struct datagram datagram = { .key = { .sock = (u64)sock, .transport = transport } };
 	struct flow_reading *reading;
 	struct flow_slot *slot;
 	struct find find;
 
-	if (family != AF_INET && family != AF_INET6)
-		return 0;
-	datagram.key.transport = transport_of(sock->sk_protocol);
-	if (!datagram.key.transport || result < 0)
-		return 0;
-	if (sock->__sk_common.skc_state == TCP_ESTABLISHED && datagram.key.transport == NET_UDP) {
+	if (sock->__sk_common.skc_state == TCP_ESTABLISHED && transport == NET_UDP) {
 		connected_to(&datagram, sock, true);
 	} else {
 		reading = reading_of_current();
@@ -457,12 +447,29 @@ int flow_received(u64 *ctx)
 	}
 	if (flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
-	if (datagram.key.transport == NET_UDP)
+	if (transport == NET_UDP)
 		datagram.local_port = sock->__sk_common.skc_num;
 	datagram.key.pid = bpf_get_current_pid_tgid() >> 32;
 	slot = find_quick(&find, &datagram, sock);
 	add_received(slot ?: find_surely(&find, &datagram), result, 1);
 	return 0;
+}
+
+/* What is not of these, TCP above all, has to be let go at once. */
+SEC("tp_btf/sock_recv_length")
+int flow_received(u64 *ctx)
+{
+	struct sock *sock = (void *)ctx[0];
+	u8 transport = transport_of(sock->sk_protocol);
+	s32 result = ctx[1];
+	u16 family;
+
+	if (!transport || result < 0)
+		return 0;
+	family = sock->__sk_common.skc_family;
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	return on_received(sock, transport, result, ctx[2]);
 }
 
 /* --- received: where the kernel is done with a datagram that was read --- */

@@ -32,6 +32,8 @@ static const char *cost_name(enum rung_cost cost)
 	switch (cost) {
 	case COST_SYSCALLS:
 		return "every system call";
+	case COST_PACKETS:
+		return "every packet";
 	case COST_PASS:
 		return "per pass";
 	default:
@@ -162,7 +164,7 @@ static void add_rungs_markdown(struct text *out, const struct point *point)
 	text_add_format(out, "| %s | ", point->name);
 	for (const struct rung *rung = point->rungs; rung->name; rung++) {
 		text_add_format(out, "%s`%s`", comma, rung->name);
-		if (rung->cost == COST_SYSCALLS)
+		if (rung->cost == COST_SYSCALLS || rung->cost == COST_PACKETS)
 			text_add_format(out, " (%s)", cost_name(rung->cost));
 		comma = ", ";
 	}

@@ -69,6 +69,8 @@ static int run_policy(const struct command *command, int argc, char **argv)
 
 static const struct option options[] = {
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object a line" },
+	{ .name = "kernel", .type = OPTION_STRING, .offset = AT(kernel), .argument = "BTF-FILE",
+	  .help = "check: for the kernel with these types, a copy of its /sys/kernel/btf/vmlinux" },
 	{ .name = "for", .type = OPTION_DURATION, .offset = AT(duration), .min = 1, .max = INT64_MAX, .argument = "DURATION",
 	  .help = "watch: end after this long: 10s, 5m, 1h30m" },
 	{ .name = "acknowledge", .type = OPTION_FLAG, .offset = AT(acknowledge),
@@ -85,7 +87,7 @@ static const struct option options[] = {
 };
 
 static const struct positional positionals[] = {
-	{ .name = "check FILE...", .help = "say whether files are right, or line, column, the reason and the fix", .words = words },
+	{ .name = "check FILE...", .help = "say whether files are right, and what their policies would be on this kernel", .words = words },
 	{ .name = "observe FILE...", .help = "let policies stand, so that `watch` tells and counts what they match" },
 	{ .name = "watch [FILE...]", .help = "show matches as they happen, of what stands or of files" },
 	{ .name = "report NAME", .help = "what a policy matched, by tool, user and object" },
@@ -95,7 +97,7 @@ static const struct positional positionals[] = {
 };
 
 static const struct example examples[] = {
-	{ "sonde policy check mine.yaml", "mistakes with their line and column, or that there are none" },
+	{ "sudo sonde policy check mine.yaml", "mistakes with their line and column; how this kernel sees each hook, and what is lost" },
 	{ "sudo sonde policy watch mine.yaml", "what it matches, as it happens" },
 	{ "sudo sonde policy observe mine.yaml", "let it stand; `sonde policy watch` counts what it matches" },
 	{ "sudo sonde policy report no-metadata", "what it matched so far, and what it would have done" },

@@ -280,6 +280,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 		status = scope_resolve(command, &settings.scope, &child, &features, trace.identity, &options);
 	if (!status) {
 		trace.json = settings.json;
+		process_table_keep(trace.identity->processes, settings.interval);
 		trace.balance.wanted = kinds;
 		find_style(&trace.style);
 		options.kinds = kinds | IDENTITY_KINDS;

@@ -293,7 +293,8 @@ static const struct rung owner_rungs[] = {
 static const struct rung request_rungs[] = {
 	{ .name = "fentry", .programs = { "drop_request_fentry" }, .blind = REQUEST_BLIND },
 	{ .name = "kprobe", .programs = { "drop_request_kprobe" }, .blind = REQUEST_BLIND },
-	{ .name = "cgroup", .programs = { "drop_request_cgroup" }, .attach = root_cgroup_attach, .blind = REQUEST_BLIND },
+	{ .name = "cgroup", .programs = { "drop_request_cgroup" }, .attach = root_cgroup_attach, .cost = COST_PACKETS,
+	  .blind = REQUEST_BLIND },
 	{ 0 }
 };
 

@@ -114,8 +114,10 @@ out:
 #define SENT_BLIND "what is sent past IP, through packet sockets, and what the kernel itself sends"
 
 static const struct rung sent_rungs[] = {
-	{ .name = "cgroup", .programs = { "flow_sent" }, .attach = root_cgroup_attach, .blind = SENT_BLIND },
-	{ .name = "cgroup-read", .programs = { "flow_sent_read" }, .attach = root_cgroup_attach, .blind = SENT_BLIND },
+	{ .name = "cgroup", .programs = { "flow_sent" }, .attach = root_cgroup_attach, .cost = COST_PACKETS,
+	  .blind = SENT_BLIND },
+	{ .name = "cgroup-read", .programs = { "flow_sent_read" }, .attach = root_cgroup_attach, .cost = COST_PACKETS,
+	  .blind = SENT_BLIND },
 	{ 0 }
 };
 

@@ -14,6 +14,7 @@
 enum rung_cost {
 	COST_EVENT,		/* only when it happens */
 	COST_PASS,		/* only when it is run: an iterator */
+	COST_PACKETS,		/* every IP packet that a socket sends or is given: some 30 ns */
 	COST_SYSCALLS,		/* every system call of every process takes the slow path */
 };
 

@@ -178,7 +178,7 @@ static bool next_place(struct places *places)
 static bool describe_hook(const struct policy_hook *hook, bool is_enforcer, struct policy_kernel *kernel, struct text *out)
 {
 	struct places places = { .hook = hook, .kernel = kernel, .deny = is_enforcer || has_action(hook, ACTION_DENY) };
-	bool good = true, refused;
+	bool good = true, seen = false, refused;
 	const char *enforced;
 
 	while (next_place(&places)) {
@@ -197,8 +197,11 @@ static bool describe_hook(const struct policy_hook *hook, bool is_enforcer, stru
 			good &= hook->may_lack;
 			continue;
 		}
+		seen = true;
 		text_add_format(out, ": %s", policy_rung_name(place->rung));
-		if (strcmp(place->target, places.first) && places.count == 1)
+		if (place->rung == RUNG_STAND_IN)
+			text_add_format(out, ", the tracepoint %s", place->target);
+		else if (strcmp(place->target, places.first) && places.count == 1)
 			text_add_format(out, " %s", place->target);
 		text_add_char(out, '\n');
 		if (place->lost)
@@ -207,8 +210,10 @@ static bool describe_hook(const struct policy_hook *hook, bool is_enforcer, stru
 		if (enforced)
 			text_add_format(out, "    enforced: %s\n", enforced);
 	}
-	for (u32 i = 0; i < hook->selector_count; i++)
+	for (u32 i = 0; seen && i < hook->selector_count; i++)
 		add_selector(out, &hook->selectors[i], i + 1);
+	if (seen && !hook->selector_count && !is_enforcer)
+		text_add(out, "    always\n       then log\n");
 	return good;
 }
 

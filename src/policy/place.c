@@ -179,6 +179,8 @@ static int place_function(const struct policy_hook *hook, const char *function, 
 			explain_missing(hook, function, kernel, place);
 			return -ENOENT;
 		}
+		/* What the tracepoint has stands for parameters that nobody knows. */
+		place->parameters = 6;
 		return 0;
 	}
 	if (!strncmp(function, "security_", 9) && !hook->returns && kernel_has_lsm(kernel)) {

@@ -5,6 +5,7 @@
 #include "policy/place_kernel.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/version.h>
 #include <stdio.h>
@@ -46,16 +47,21 @@ static void index_functions(struct policy_kernel *kernel)
 struct policy_kernel *policy_kernel_open(const char *types, const struct features *features, struct policy_error *error)
 {
 	struct policy_kernel *kernel = xcalloc(1, sizeof(*kernel));
+	libbpf_print_fn_t print;
+	int failed;
 
 	kernel->features = features;
 	kernel->here = !types;
 	kernel->may_try = !types && features->privileged;
 	kernel->lsm = kernel->fentry = kernel->kprobes = kernel->override = -1;
+	print = libbpf_set_print(NULL);
 	kernel->btf = btf__parse(types ? types : TYPES_HERE, NULL);
+	failed = errno;
+	libbpf_set_print(print);
 	if (!kernel->btf) {
 		*error = (struct policy_error){ 0 };
 		snprintf(error->text, sizeof(error->text), "the types in %.120s cannot be read: %s", types ? types : TYPES_HERE,
-			 errno == EINVAL || errno == EPROTO ? "it is no BTF" : strerror(errno));
+			 failed == ENOENT || failed == EACCES || failed == EPERM ? strerror(failed) : "it is no BTF");
 		snprintf(error->mend, sizeof(error->mend), types ? "a BTF file is a copy of /sys/kernel/btf/vmlinux of that kernel" :
 			 "the kernel needs CONFIG_DEBUG_INFO_BTF");
 		free(kernel);

@@ -242,6 +242,9 @@ static int resolve_function(struct resolving *resolving, struct policy_hook *hoo
 		snprintf(name, sizeof(name), "security_%.120s", hook->target);
 		id = kernel_function(kernel, name);
 	}
+	if (!id && hook->attach == ATTACH_FUNCTION && !hook->may_lack && !hook->targets)
+		policy_note(resolving->policy, hook->line, hook->column, "the kernel's types do not name %s: what it is given is not checked",
+			    hook->target);
 	if (is_never_called(kernel, hook->target) && !hook->may_lack) {
 		hook->may_lack = true;
 		policy_note(resolving->policy, hook->line, hook->column, "%s is never called: this kernel has no modules; the hook is left out",

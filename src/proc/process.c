@@ -27,7 +27,7 @@ struct process_table {
 	struct list lists[LISTS];
 	struct shared_pool pool;
 	size_t used, budget;
-	uint64_t now;
+	uint64_t now, grace;
 	struct process_forgotten forgotten;
 };
 
@@ -169,6 +169,11 @@ static void retire(struct process_table *table, struct process *process)
 	release(table, process);
 }
 
+void process_table_keep(struct process_table *table, uint64_t longer)
+{
+	table->grace = PROCESS_GRACE + longer;
+}
+
 void process_table_advance(struct process_table *table, uint64_t now)
 {
 	struct process *oldest;
@@ -176,7 +181,7 @@ void process_table_advance(struct process_table *table, uint64_t now)
 	if (now > table->now)
 		table->now = now;
 	while ((oldest = table->lists[RECENT].head) &&
-	       oldest->exit_time + PROCESS_GRACE <= table->now)
+	       oldest->exit_time + table->grace <= table->now)
 		retire(table, oldest);
 }
 
@@ -250,6 +255,7 @@ struct process_table *process_table_new(size_t budget)
 	if (!table)
 		return NULL;
 	table->budget = budget ? budget : PROCESS_BUDGET;
+	table->grace = PROCESS_GRACE;
 	table->pool.account = &table->used;
 	return table;
 }

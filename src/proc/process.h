@@ -102,6 +102,8 @@ struct process_table;
 /* NULL without memory. A budget of 0 is the default. */
 struct process_table *process_table_new(size_t budget);
 void process_table_free(struct process_table *table);
+/* The dead are asked for so much later than they would else be. */
+void process_table_keep(struct process_table *table, uint64_t longer);
 
 /*
  * These return the process, or NULL when it could not be kept. What they return, and what the

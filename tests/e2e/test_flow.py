@@ -216,6 +216,18 @@ def test_more_flows_than_fit_are_counted(case):
     equal(books["lost_by"].get("table_full", 0) + told, count, "datagrams told of, and those that found no slot")
 
 
+def test_a_process_that_ended_long_before_it_is_told_of(case):
+    """Its name is still known at the end of a long interval."""
+    sonde = case.sonde("flow", "--interval", "4s")
+    code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 9)); print('sent')"
+    one = subprocess.Popen(["python3", "-c", code], stdout=subprocess.PIPE)
+    equal(one.stdout.readline(), b"sent\n", "it says")
+    one.wait()
+    told = sonde.wait_record(lambda e: field(e, "process.pid") == one.pid, "its flow")
+    expect(field(told, "process.name", "").startswith("python"), "its name: %s" % told)
+    sonde.stop()
+
+
 def test_open_connections_are_told_of(case):
     """Totals of a connection that goes on, each time something went over it, and not when nothing did."""
     sonde = case.sonde("live")
