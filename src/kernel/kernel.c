@@ -1,7 +1,7 @@
 /*
- * Loading. For every wanted point the best rung that a look at the machine does not rule out is chosen, all are loaded at
- * once, then attached. If a program of a rung is refused after all, the rung is struck with the reason and everything
- * starts again with the next one: rare, and simpler than loading rung by rung.
+ * Loading. For every wanted point the best rung that a look at the machine does not rule out is chosen, all are
+ * loaded at once, then attached. If a program of a rung is refused after all, the rung is struck with the reason and
+ * everything starts again with the next one: rare, and simpler than loading rung by rung.
  */
 #include "kernel/kernel.h"
 
@@ -138,8 +138,8 @@ static void load_optional(struct kernel *kernel, const struct rung *rung)
 }
 
 /*
- * Of connections there can be very many, and mostly are few. Where the kernel can allocate in any program the table takes memory for
- * those that are there; elsewhere all that it may ever need is set aside.
+ * Of connections there can be very many, and mostly are few. Where the kernel can allocate in any program the table
+ * takes memory for those that are there; elsewhere all that it may ever need is set aside.
  */
 static void size_connections(const struct kernel *kernel)
 {
