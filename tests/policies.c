@@ -13,6 +13,7 @@
 
 #include "base/jot.h"
 #include "event/plan.h"
+#include "event/words.h"
 #include "kernel/kernel.h"
 #include "policy/engine.h"
 #include "proc/identity.h"
@@ -70,6 +71,24 @@ static void counted(void *context, const struct engine_count *count)
 	write_out();
 }
 
+static void say_books(struct kernel *kernel)
+{
+	struct record_counts books;
+	struct jot jot = { .out = &out };
+
+	if (kernel_counts(kernel, &books))
+		return;
+	jot_open(&jot, NULL, '{');
+	jot_string(&jot, "kind", "books");
+	jot_unsigned(&jot, "produced", books.produced[KIND_policy]);
+	for (u32 cause = 0; cause < LOSS_CAUSES; cause++)
+		if (books.lost[KIND_policy][cause])
+			jot_unsigned(&jot, word_loss(cause), books.lost[KIND_policy][cause]);
+	jot_close(&jot, '}');
+	text_add_char(&out, '\n');
+	write_out();
+}
+
 static void say_places(void)
 {
 	struct engine_attached list[64];
@@ -86,22 +105,26 @@ static int complain(const char *file, const struct policy_error *error)
 	return 1;
 }
 
-/* The command's wait status; events go out while it runs, and those that are still under way after it. */
+/* The command's status; events go out while it runs, and those that are still in the lanes after it. */
 static int watch(struct kernel *kernel, char **command)
 {
 	pid_t child = fork();
-	int status = 0, after = 0;
+	int status = 0;
+	pid_t ended = 0;
 
 	if (!child) {
 		execvp(command[0], command);
 		_exit(127);
 	}
-	while (after < 3) {
+	while (!ended) {
 		lanes_wait(kernel_lanes(kernel), 50);
 		lanes_drain(kernel_lanes(kernel), deliver, NULL, 1000000);
-		if (after || waitpid(child, &status, WNOHANG) == child)
-			after++;
+		ended = waitpid(child, &status, WNOHANG);
 	}
+	engine_detach(engine);
+	kernel_detach(kernel);
+	while (lanes_drain(kernel_lanes(kernel), deliver, NULL, 1000000) > 0)
+		;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -154,6 +177,7 @@ int main(int argc, char **argv)
 	say_places();
 	status = watch(kernel, argv + at + 1);
 	engine_counts(engine, counted, NULL);
+	say_books(kernel);
 	engine_close(engine);
 	kernel_close(kernel);
 	return status;

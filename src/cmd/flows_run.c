@@ -104,13 +104,19 @@ static void tell(void *context, const struct flow *flow)
 	}
 }
 
+static bool is_quiet(const struct flow *flow)
+{
+	return !flow->recent_to_server && !flow->recent_to_client && !flow->recent_retransmits;
+}
+
+/* Beside what is told of as it ends: not the drops, which were told of as they came, and after the first time only what goes on. */
 static void say_open(void *context, const struct flow *flow)
 {
 	struct watching *watching = context;
 
 	names_learn(watching->names, flow);
-	/* Drops are told of as they come. */
-	if (watching->request->way == FLOWS_TABLES_JSON || flow->kind != FLOW_DROP)
+	if (watching->request->way == FLOWS_TABLES_JSON ||
+	    (flow->kind != FLOW_DROP && (!watching->intervals || !is_quiet(flow))))
 		say(watching, flow, true);
 }
 
@@ -301,6 +307,9 @@ static void say_balance(const struct watching *watching, u64 forgotten)
 	if (drops)
 		message_warn("of %llu dropped packets no more is known: there were too many sorts at once",
 			     (unsigned long long)drops);
+	if (watching->balance.kernel.failed[FAILURE_CONNECTION])
+		message_warn("of %llu ends of connections the owner may not be known: there were too many at once",
+			     (unsigned long long)watching->balance.kernel.failed[FAILURE_CONNECTION]);
 	if (forgotten)
 		message_warn("%llu ends of connections were not kept while they were open: there were more than %u at once",
 			     (unsigned long long)forgotten, FLOWS_ENDS);

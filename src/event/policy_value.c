@@ -86,6 +86,11 @@ static const char *protocol_word(u16 protocol)
 	return protocol == IPPROTO_TCP ? "tcp" : protocol == IPPROTO_UDP ? "udp" : protocol == IPPROTO_ICMP ? "icmp" : NULL;
 }
 
+static const char *socket_word(u16 type)
+{
+	return type == SOCK_STREAM ? "stream" : type == SOCK_DGRAM ? "datagram" : type == SOCK_RAW ? "raw" : NULL;
+}
+
 static const char *state_word(u8 state)
 {
 	static const char *const words[] = { NULL, "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait",
@@ -131,7 +136,7 @@ static void show_socket(const struct policy_value *value, u8 type, struct jot *j
 	}
 	show_word(jot, "transport", protocol_word(value->socket.protocol), value->socket.protocol);
 	if (type != READ_skb) {
-		jot_unsigned(jot, "type", value->socket.type);
+		show_word(jot, "socket_type", socket_word(value->socket.type), value->socket.type);
 		show_word(jot, "state", state_word(value->socket.state), value->socket.state);
 	} else {
 		jot_unsigned(jot, "length", value->socket.length);

@@ -138,17 +138,19 @@ void flows_drop_half(struct flows *flows, struct half *half)
 	flows->count--;
 }
 
-/* Those that wait are told of soon, and so leave room by themselves. */
+/* One that ended is told of now rather than later; its other end need not be known to have closed. */
 static void make_room(struct flows *flows)
 {
 	struct half *half = flows->oldest;
 
-	while (half && half->ended)
-		half = half->newer;
 	if (!half)
 		return;
-	flows_drop_half(flows, half);
-	flows->forgotten++;
+	if (!half->ended || (half->other && !half->other->ended))
+		flows->forgotten++;
+	if (half->ended)
+		flows_tell(flows, half);
+	else
+		flows_drop_half(flows, half);
 }
 
 static struct half *find(const struct flows *flows, const struct half *like)

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "net/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,7 +86,8 @@ static void set_values(struct row *row, const struct flow *flow)
 	row->values[ROWS_BY_RETRANSMITS] = flow->recent_retransmits ? (u64)flow->recent_retransmits << 32 : flow->retransmits;
 	row->values[ROWS_BY_AGE] = flow->begun;
 	row->values[ROWS_BY_DROPS] = flow->verdict == FLOW_DROPPED ? flow->recent_packets << 8 | 2 : flow->verdict != FLOW_FORWARDED;
-	memcpy(row->transport, flow->transport ? flow_transport_name(flow->transport, number) : "-", sizeof(row->transport) - 1);
+	snprintf(row->transport, sizeof(row->transport), "%s",
+		 flow->transport ? flow_transport_name(flow->transport, number) : "-");
 }
 
 /*

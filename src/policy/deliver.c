@@ -38,11 +38,15 @@ static bool is_later_selector(const struct spot *spot, u32 first, u32 at, const 
 static u8 action_of(const struct policy *policy, const struct spot_case *each)
 {
 	const struct policy_selector *selector;
+	u8 action = ACTION_LOG;
 
 	if (!each->selector)
-		return ACTION_LOG;
+		return action;
 	selector = &policy->hooks[each->hook].selectors[each->selector - 1];
-	return selector->step_count ? selector->steps[selector->step_count - 1].action : ACTION_LOG;
+	for (u32 i = 0; i < selector->step_count; i++)
+		if (selector->steps[i].action != ACTION_LOG && selector->steps[i].action != ACTION_SILENT)
+			action = selector->steps[i].action;
+	return action;
 }
 
 static int deliver_others(struct engine *engine, struct spot *spot, u32 first, const void *bytes, size_t size,

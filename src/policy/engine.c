@@ -285,9 +285,15 @@ int engine_attach(struct engine *engine, struct policy_error *error)
 
 	for (size_t i = 0; i < engine->spot_count && !failed; i++)
 		failed = spot_attach(engine, &engine->spots[i], error);
-	for (size_t i = 0; i < engine->spot_count && failed; i++)
-		spot_detach(&engine->spots[i]);
+	if (failed)
+		engine_detach(engine);
 	return failed;
+}
+
+void engine_detach(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->spot_count; i++)
+		spot_detach(&engine->spots[i]);
 }
 
 void engine_close(struct engine *engine)

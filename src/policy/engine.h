@@ -39,6 +39,8 @@ struct engine *engine_open(const struct engine_policy *policies, size_t count, c
 			   size_t *which, struct policy_error *error);
 /* 0 or -errno, with *error. After a failure nothing is attached. */
 int engine_attach(struct engine *engine, struct policy_error *error);
+/* No more events come; the counts stay. Not of what is pinned. */
+void engine_detach(struct engine *engine);
 /* Closes what this process holds; what is pinned stays. */
 void engine_close(struct engine *engine);
 

@@ -113,7 +113,9 @@ static u64 scope_of(const struct policy_step *step)
 
 static void add_step(const struct policy_step *step, struct policy_verdict *verdict)
 {
-	verdict->action = step->action == ACTION_SILENT ? verdict->action : step->action;
+	/* to tell of it is no news beside what else is done */
+	if (step->action != ACTION_SILENT && step->action != ACTION_LOG)
+		verdict->action = step->action;
 	switch (step->action) {
 	case ACTION_LOG:
 		verdict->rate_count = step->rate_count;

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -176,6 +178,77 @@ def test_attempts_that_fail(case):
         check_fields(one_of_port(sonde, 7), {"error.reason": "unreachable", "server.address": "10.99.0.1",
                                              "client.network_namespace": hosts.namespace("a")})
         equal({r["verdict"] for r in sonde.records}, {"failed"}, "verdicts")
+
+
+def test_who_reset(case):
+    """A client that aborts, a server that closes with data unread, a server that dies."""
+    sonde = flows(case)
+    expected = {}
+    for who in ("reset by client", "reset by server", "server"):
+        server = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+        expected[server.getsockname()[1]] = who
+        client.sendall(b"unread")
+        until(lambda: accepted.recv(10, socket.MSG_PEEK), "the data")
+        if who == "reset by client":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            accepted.close()
+        else:
+            if who == "server":
+                accepted.recv(10)
+            accepted.close()
+            client.close()
+        server.close()
+    sonde.stop()
+    equal({port: one_of_port(sonde, port, kind="connection")["closed_by"] for port in expected}, expected, "who closed")
+
+
+def test_names_from_a_name_server(case):
+    """Only with -n, and without waiting: the first connection teaches the name, the next has it."""
+    address = "10.215.77.1"
+    run("ip", "addr", "add", address + "/32", "dev", "lo")
+    case.defer(subprocess.run, ["ip", "addr", "del", address + "/32", "dev", "lo"])
+    with open(case.path("resolv.conf"), "w") as file:
+        file.write("nameserver %s\n" % address)
+    asked = []
+    names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    names.bind((address, 53))
+
+    def answer():
+        while True:
+            question, whom = names.recvfrom(512)
+            if question == b"end":
+                return
+            asked.append(question)
+            names.sendto(question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:] +
+                         b"\xc0\x0c\0\x0c\0\1\0\0\0\x3c\0\x0e" + b"\x08evil\x1b[0m\3lan\0"[:14], whom)
+    thread = threading.Thread(target=answer)
+    thread.start()
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    case.defer(thread.join)
+    case.defer(end.sendto, b"end", (address, 53))
+    server = socket.create_server((address, 0))
+    port = server.getsockname()[1]
+    out = case.path("out")
+    watch = case.start(["unshare", "--mount", "sh", "-c", "mount --bind %s /etc/resolv.conf && exec %s flows -n --json --port %d "
+                        "> %s 2> %s" % (case.path("resolv.conf"), SONDE, port, out, case.path("err"))])
+    until(lambda: os.path.exists(case.path("err")) and "watching" in open(case.path("err")).read(), "sonde: watching")
+
+    def named():
+        client = socket.create_connection((address, port))
+        accepted, _ = server.accept()
+        client.close()
+        accepted.close()
+        return "lan" in open(out).read()
+    until(named, "a name")
+    watch.send_signal(signal.SIGINT)
+    equal(watch.wait(), 0, "status")
+    records = [json.loads(line) for line in open(out)]
+    found = [field(r, "server.name") for r in records if field(r, "server.name")]
+    equal(set(found), {"evil\x1b[0m.lan"}, "names")
+    equal(len(asked), 1, "questions")
 
 
 def test_drops(case):

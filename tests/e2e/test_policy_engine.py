@@ -1,0 +1,377 @@
+"""Policies in the kernel: foreign files as they are and small ones of our own, each triggered for real, each beside something
+that it must not tell of. What is seen depends on the rungs of this kernel; a policy for which there is none is skipped."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+
+from harness import ROOT, Skip, check_fields, equal, expect, field
+
+RUNNER = os.path.join(ROOT, "build", "policies")
+FOREIGN = os.path.join(ROOT, "..", "shared", "compat", "tetragon")
+
+
+def foreign(*names):
+    if not os.path.isdir(FOREIGN):
+        raise Skip("the foreign policies are not beside the checkout")
+    return [os.path.join(FOREIGN, name + ".yaml") for name in names]
+
+
+class Ran:
+    """What policies saw of a command; only of processes that work in the test's own directory."""
+
+    def __init__(self, case, files, command, *options):
+        done = subprocess.run([RUNNER, *options, *files, "--", *command], cwd=case.tmp, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.status, self.stderr = done.returncode, done.stderr.decode("utf-8", "replace")
+        if "nothing else shows what" in self.stderr:
+            raise Skip(self.stderr.strip().splitlines()[-1])
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b'{"kind":')]
+        expect(any(line["kind"] == "count" for line in lines), lambda: "it did not run: " + self.stderr)
+        self.all = [line for line in lines if line["kind"] == "policy"]
+        self.counts = [line for line in lines if line["kind"] == "count"]
+        books = [line for line in lines if line["kind"] == "books"]
+        equal(books, [{"kind": "books", "produced": len(self.all)}], "the books; " + self.stderr)
+        self.rungs = {(name, int(hook)): rung for name, hook, rung in
+                      re.findall(r"^rung (\S+) (\d+) (.+?) \S+$", self.stderr, re.M)}
+        self.place = case.tmp
+
+    def events(self, policy, hook=None):
+        return [event for event in self.all if field(event, "policy.name") == policy and
+                (hook is None or field(event, "policy.hook") == hook) and
+                field(event, "process.working_directory") == self.place]
+
+    def one(self, policy, hook=None):
+        found = self.events(policy, hook)
+        equal(len(found), 1, "matches of %s at %s: %s; all: %s; counted: %s; %s" % (
+            policy, hook, found[:3], self.all[:5], self.counts, self.stderr))
+        return found[0]
+
+
+def arguments(event):
+    return field(event, "policy.arguments", [])
+
+
+def write_policy(case, name, text):
+    path = case.path(name + ".yaml")
+    with open(path, "w") as file:
+        file.write("apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: %s\nspec:\n%s" % (name, text))
+    os.chmod(path, 0o600)
+    return path
+
+
+def python(text, *words):
+    return [sys.executable, "-c", text, *words]
+
+
+def test_files_by_prefix_suffix_and_mode(case):
+    secret = case.path(".bashrc")
+    plain = case.path("plain")
+    for path in (secret, plain):
+        with open(path, "w") as file:
+            file.write("x" * 100)
+    ran = Ran(case, foreign("file_monitoring"), python(
+        "import sys\nfor path in sys.argv[1:]:\n    open(path, 'rb', 0).read(50)\n    open(path, 'ab', 0).write(b'y')",
+        secret, plain))
+    event = ran.one("file-monitoring-filtered", "security_file_permission")
+    check_fields(event, {"policy.action": "log", "policy.action_taken": "logged", "policy.selector": 2})
+    path, mask = arguments(event)
+    equal((path["type"], path["path"], path["mode"], path["inode"]),
+          ("file", secret, "0%o" % os.stat(secret).st_mode, os.stat(secret).st_ino), "the file")
+    equal(mask, {"type": "int32", "value": 4}, "what was asked of it")
+    equal(field(event, "policy.result"), [{"type": "int32", "value": 0}], "what was answered")
+
+
+def test_a_renamed_file_is_seen_again(case):
+    """Files known not to matter are remembered; a new name makes them unknown."""
+    ran = Ran(case, foreign("file_monitoring"), python(
+        "import os\nf = open('plain', 'w+b', 0); f.write(b'x' * 100)\n"
+        "for i in range(100): os.pread(f.fileno(), 10, 0)\n"
+        "os.rename('plain', '.profile')\n"
+        "os.pread(f.fileno(), 10, 0)\nos.rename('.profile', 'plain')\nos.pread(f.fileno(), 10, 0)"))
+    event = ran.one("file-monitoring-filtered", "security_file_permission")
+    equal(arguments(event)[0]["path"], case.path(".profile"), "the path")
+
+
+def test_a_mounted_over_root_is_seen(case):
+    """So does a mount: the same open file is then found under another path."""
+    os.mkdir(case.path("from"))
+    case.mount("-t", "tmpfs", "none", case.path("from"))
+    policy = write_policy(case, "moved", """  kprobes:
+  - call: security_file_permission
+    syscall: false
+    args: [{index: 0, type: file}, {index: 1, type: int}]
+    selectors:
+    - matchArgs:
+      - {index: 0, operator: Prefix, values: ["%s/to/"]}
+      - {index: 1, operator: Equal, values: ["4"]}
+""" % case.tmp)
+    os.mkdir(case.path("to"))
+    case.defer(subprocess.run, ["umount", "-l", case.path("to")])
+    ran = Ran(case, [policy], python(
+        "import os, subprocess\nf = open('from/file', 'w+b', 0); f.write(b'x')\n"
+        "for i in range(50): os.pread(f.fileno(), 1, 0)\n"
+        "subprocess.run(['mount', '--make-private', '/'], check=False)\n"
+        "subprocess.run(['mount', '--move', 'from', 'to'], check=True)\n"
+        "os.pread(f.fileno(), 1, 0)"))
+    event = ran.one("moved")
+    equal(arguments(event)[0]["path"], case.path("to", "file"), "the path")
+
+
+def test_opens(case):
+    ran = Ran(case, foreign("openat_write", "lsm_file_open"), [
+        "sh", "-c", "cat /etc/passwd /etc/hosts >/dev/null; head -1 /etc/passwd >/dev/null; : >>/etc/passwd"])
+    event = ran.one("sys-openat")
+    check_fields(event, {"policy.hook": "openat", "process.name": "sh", "policy.selector": 1})
+    equal([each["value"] for each in arguments(event)], [-100, "/etc/passwd", os.O_WRONLY | os.O_CREAT | os.O_APPEND],
+          "arguments")
+    expect(field(event, "policy.result")[0]["value"] > 0, "a descriptor is the result")
+    event = ran.one("lsm-file-open")
+    check_fields(event, {"policy.hook": "file_open", "process.executable.path": os.path.realpath("/bin/cat")})
+    equal(arguments(event)[0]["path"], "/etc/passwd", "the file")
+
+
+def test_a_program_about_to_run(case):
+    directory = case.path("contrib", "tester-progs")
+    os.makedirs(directory)
+    for name in ("nop", "other"):
+        subprocess.run(["cp", "/bin/true", os.path.join(directory, name)], check=True)
+    ran = Ran(case, foreign("lsm_bprm_check", "rawtp"), [
+        "bash", "-c", "./contrib/tester-progs/nop; ./contrib/tester-progs/other; true"])
+    if "sched_process_exec" in ran.stderr.split("rung rawtp")[0]:
+        raise Skip("this kernel shows programs only as they run")
+    event = ran.one("lsm")
+    check_fields(event, {"policy.action": "deny", "policy.action_taken": "observed"})
+    equal(arguments(event)[0]["path"], os.path.join(directory, "nop"), "the program")
+    paths = [arguments(event)[0]["path"] for event in ran.events("rawtp")]
+    expect({os.path.join(directory, name) for name in ("nop", "other")} <= set(paths), lambda: "programs: %s" % paths)
+
+
+def test_system_calls(case):
+    ran = Ran(case, foreign("sys_mount", "list-syscalls", "hardlink-override", "sys_ptrace"), python(
+        "import os, ctypes\nlibc = ctypes.CDLL(None)\n"
+        "libc.mount(b'source', b'/nowhere', None, 0, None)\n"
+        "os.close(os.dup(0)); os.dup2(0, 9)\nopen('a', 'w')\nos.link('a', 'b')\n"
+        "libc.ptrace(0x4200, 1, 77, 0)"))
+    mounts = ran.events("syscalls", "mount")
+    equal([[each["value"] for each in arguments(event)] for event in mounts], [["source", "/nowhere"]], "mounts")
+    hooks = {field(event, "policy.hook") for event in ran.events("list-syscalls")}
+    expect("dup2" in hooks or "dup" in hooks, lambda: "calls of the list: %s" % hooks)
+    traced = ran.events("syscalls", "ptrace")
+    equal([arguments(event)[0]["value"] for event in traced], [77], "the third argument of ptrace")
+
+
+def test_connections(case):
+    ran = Ran(case, foreign("tcp-connect", "security-socket-connect"), python(
+        "import socket\n"
+        "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(1); print(s.getsockname()[1], flush=True)\n"
+        "c = socket.create_connection(s.getsockname()); c.send(b'hello'); c.close()\n"
+        "u = socket.socket(socket.AF_UNIX)\n"
+        "try: u.connect('nowhere')\nexcept OSError: pass"))
+    peer = ran.one("connect", "tcp_connect")
+    socket_argument = arguments(peer)[0]
+    check_fields(socket_argument, {"type": "sock", "family": "ipv4", "transport": "tcp", "peer.address": "127.0.0.1"})
+    port = socket_argument["peer"]["port"]
+    sent = ran.one("connect", "tcp_sendmsg")
+    equal((arguments(sent)[0]["peer"]["port"], arguments(sent)[1]["value"]), (port, 5), "what was sent, and to where")
+    asked = ran.one("security-socket-connect")
+    equal(arguments(asked), [{"type": "sockaddr", "family": "ipv4", "local": {"address": "127.0.0.1", "port": port}},
+                             {"type": "int32", "value": 16}], "what connect was asked for; unix sockets are not told of")
+
+
+def test_credentials_and_privileges(case):
+    ran = Ran(case, foreign("privileges-setuid-root", "kprobe_commit_creds"), python(
+        "import os\nos.setuid(0)\nos.setresgid(1, 0, 0)\nos.setfsuid(5) if hasattr(os, 'setfsuid') else None\nos.setuid(7)"))
+    event = ran.one("privileges-setuid-root", "__sys_setuid")
+    equal((arguments(event)[0]["value"], field(event, "policy.result")), (0, [{"type": "int32", "value": 0}]), "setuid(0)")
+    event = ran.one("privileges-setuid-root", "__sys_setresgid")
+    equal(([each["value"] for each in arguments(event)], field(event, "policy.selector")), ([1, 0, 0], 1), "setresgid")
+    changes = [arguments(event)[0] for event in ran.events("commit-creds")]
+    expect(any(change["uid"] == 7 and change["euid"] == 7 for change in changes), lambda: "credentials: %s" % changes)
+
+
+def test_programs_and_maps_of_the_kernel(case):
+    ran = Ran(case, foreign("bpf"), ["bpftool", "map", "create", "/sys/fs/bpf/sonde-test", "type", "array", "key", "4",
+                                     "value", "8", "entries", "3", "name", "sonde_test"])
+    case.defer(lambda: os.path.exists("/sys/fs/bpf/sonde-test") and os.unlink("/sys/fs/bpf/sonde-test"))
+    maps = [arguments(event)[0] for event in ran.events("bpf")]
+    expect({"type": "bpf_map", "name": "sonde_test", "map_type": 2, "key_size": 4, "value_size": 8, "max_entries": 3}
+           in maps, lambda: "maps: %s; %s" % (maps, ran.stderr))
+
+
+def test_functions_of_programs(case):
+    ran = Ran(case, foreign("uprobe"), ["bash", "-c", "true"])
+    event = ran.one("uprobe")
+    check_fields(event, {"process.name": "bash", "policy.hook": "/bin/bash"})
+    ran = Ran(case, foreign("uprobe"), ["dash", "-c", "true"])
+    equal(ran.events("uprobe"), [], "of another program")
+
+
+def test_terminals(case):
+    ran = Ran(case, foreign("tty"), ["script", "-qc", "echo 'hi there'; echo no > file", "/dev/null"])
+    told = [each["value"] for event in ran.events("tty") for each in arguments(event)[1:]]
+    expect("hi there\n" in told, lambda: "written to terminals: %s" % told)
+    expect("no\n" not in told, "a file is no terminal")
+
+
+def test_dropped_packets_with_stacks(case):
+    closed = socket.socket()
+    closed.bind(("127.0.0.1", 0))
+    ran = Ran(case, foreign("stack_traces"), python(
+        "import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "s.sendto(b'x', ('127.0.0.1', int(sys.argv[1])))", str(closed.getsockname()[1])))
+    port = closed.getsockname()[1]
+    found = [event for event in ran.all if field(event, "policy.name") == "stack-traces-example" and
+             field(arguments(event)[0], "peer.port") == port]
+    equal(len(found), 1, "packets to the closed port")
+    packet, reason = arguments(found[0])
+    check_fields(packet, {"type": "skb", "transport": "udp", "peer.address": "127.0.0.1", "length": lambda length: length > 8})
+    equal(reason["label"], "reason", "label")
+    expect(field(found[0], "policy.kernel_stack") and field(found[0], "policy.user_stack"), "both stacks")
+
+
+def test_kill_through_an_enforcer(case):
+    command = python("import os, sys\nos.dup(0)\nsys.exit(3)")
+    bash = ["bash", "-c", "exec 5>&1; exit 3"]
+    ran = Ran(case, foreign("killer"), command, "--enforce", "--allow-late")
+    equal(ran.status, 3, "another program goes on")
+    equal(ran.events("kill-syscalls"), [], "matches of another program")
+    ran = Ran(case, foreign("killer"), bash, "--enforce", "--allow-late")
+    equal(ran.status, 128 + 9, "bash is killed")
+    check_fields(ran.one("kill-syscalls"), {"policy.action_taken": "notified_enforcer"})
+    ran = Ran(case, foreign("killer"), bash)
+    equal(ran.status, 3, "observed, it lives")
+    check_fields(ran.one("kill-syscalls"), {"policy.action_taken": "observed"})
+
+
+def test_kill(case):
+    policy = write_policy(case, "no-peeking", """  kprobes:
+  - call: sys_openat
+    syscall: true
+    message: somebody peeked
+    tags: [one, two]
+    args: [{index: 1, type: string, label: name}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Postfix, values: [/forbidden]}]
+      matchActions: [{action: Sigkill}]
+""")
+    for name in ("forbidden", "allowed"):
+        open(case.path(name), "w").close()
+    ran = Ran(case, [policy], ["cat", case.path("allowed")], "--enforce")
+    equal((ran.status, ran.events("no-peeking")), (0, []), "another file")
+    ran = Ran(case, [policy], ["cat", case.path("forbidden")], "--enforce")
+    equal(ran.status, 128 + 9, "status")
+    check_fields(ran.one("no-peeking"), {"policy.action": "kill", "policy.action_taken": "killed",
+                                         "policy.message": "somebody peeked", "policy.tags": ["one", "two"]})
+    equal([count["taken"] for count in ran.counts], [1], "what was counted")
+    ran = Ran(case, [policy], ["cat", case.path("forbidden")])
+    equal(ran.status, 0, "status where it is observed")
+    check_fields(ran.one("no-peeking"), {"policy.action_taken": "observed"})
+
+
+def test_connections_are_denied(case):
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    port = server.getsockname()[1]
+    policy = write_policy(case, "no-talking", """  kprobes:
+  - call: security_socket_connect
+    syscall: false
+    args: [{index: 1, type: sockaddr}]
+    selectors:
+    - matchArgs:
+      - {index: 1, operator: SPort, values: ["%d"]}
+      matchActions: [{action: Override, argError: -1}]
+""" % port)
+    text = "import socket, sys\ntry: socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n" \
+           "except OSError as error: sys.exit(error.errno)"
+    ran = Ran(case, [policy], python(text, str(port)), "--enforce")
+    equal(ran.status, 1, "EPERM; " + ran.stderr)
+    check_fields(ran.one("no-talking"), {"policy.action": "deny", "policy.action_taken": "denied"})
+    other = socket.socket()
+    other.bind(("127.0.0.1", 0))
+    other.listen()
+    ran = Ran(case, [policy], python(text, str(other.getsockname()[1])), "--enforce")
+    equal((ran.status, ran.events("no-talking")), (0, []), "another port")
+
+
+def test_what_is_limited_is_told_less(case):
+    policy = write_policy(case, "seldom", """  kprobes:
+  - call: sys_openat
+    syscall: true
+    args: [{index: 1, type: string}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Postfix, values: [/often]}]
+      matchActions: [{action: Post, rateLimit: 1m}]
+""")
+    ran = Ran(case, [policy], ["sh", "-c", "for i in 1 2 3 4 5; do : > %s; done" % case.path("often")])
+    ran.one("seldom")
+    equal([(count["matched"], count["told"]) for count in ran.counts], [(5, 1)], "matched and told")
+
+
+def test_values_from_elsewhere(case):
+    policy = write_policy(case, "around", """  kprobes:
+  - call: sys_openat
+    syscall: true
+    args: [{index: 1, type: string}]
+    data:
+    - {index: 0, type: string, source: current_task, resolve: real_parent.comm}
+    - {index: 0, type: uint32, source: current_task, resolve: cred.uid.val}
+    selectors:
+    - matchArgs: [{index: 1, operator: Postfix, values: [/around]}]
+      matchBinaries: [{operator: In, values: [%s], followChildren: true}]
+""" % case.path("bash"))
+    subprocess.run(["cp", "/bin/bash", case.path("bash")], check=True)
+    ran = Ran(case, [policy], [case.path("bash"), "-c", "dash -c ': > %s; true'; true" % case.path("around")])
+    event = ran.one("around")
+    equal([each["value"] for each in field(event, "policy.data")], ["bash", os.getuid()], "the parent's name, the user")
+    ran = Ran(case, [policy], ["dash", "-c", ": > %s" % case.path("around")])
+    equal(ran.events("around"), [], "of others")
+
+
+def test_changed_namespaces(case):
+    policy = write_policy(case, "moved", """  kprobes:
+  - call: sys_openat
+    syscall: true
+    args: [{index: 1, type: string}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Postfix, values: [/before, /after]}]
+      matchNamespaceChanges: [{operator: In, values: [Mnt]}]
+""")
+    ran = Ran(case, [policy], python(
+        "import ctypes, sys\nopen(sys.argv[1] + '/before', 'w')\nctypes.CDLL(None).unshare(0x20000)\n"
+        "open(sys.argv[1] + '/after', 'w')", case.tmp))
+    equal(arguments(ran.one("moved"))[0]["value"], case.path("after"), "the file")
+
+
+def test_pinned_policies_stay(case):
+    if not os.path.isdir("/sys/fs/bpf"):
+        raise Skip("there is no bpf file system")
+    directory = "/sys/fs/bpf/sonde-test-policies"
+    policy = write_policy(case, "standing", """  kprobes:
+  - call: sys_openat
+    syscall: true
+    args: [{index: 1, type: string}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Postfix, values: [/standing]}]
+      matchActions: [{action: Sigkill}]
+""")
+    open(case.path("standing"), "w").close()
+
+    def remove():
+        if os.path.isdir(directory):
+            for name in os.listdir(directory):
+                os.unlink(os.path.join(directory, name))
+            os.rmdir(directory)
+    case.defer(remove)
+    for _ in range(2):  # the second time it takes the place of the first
+        ran = Ran(case, [policy], ["true"], "--enforce", "--pin", directory)
+        equal(ran.status, 0, ran.stderr)
+        links = [name for name in os.listdir(directory) if "_link" in name]
+        equal(len(links), 1, "links: %s" % links)
+        equal(subprocess.run(["cat", case.path("standing")], check=False).returncode, -9, "without an agent")
+    remove()
+    equal(subprocess.run(["cat", case.path("standing")], check=False).returncode, 0, "after it was removed")
