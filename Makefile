@@ -180,6 +180,7 @@ bench: $(O)/sonde $(B)/tests/synthetic $(B)/bench/loads $(B)/bench/nothing ## wh
 	@tests/deps bench
 	@bench/run --sonde $(O)/sonde --build $(B)/bench $(BENCH)
 	@bench/recording --sonde $(O)/sonde --build $(B)/bench $(filter --quick --no-peers,$(BENCH))
+	@bench/network --sonde $(O)/sonde --build $(B)/bench $(filter --quick --no-peers,$(BENCH))
 	@bench/page --sonde $(O)/sonde $(filter --quick --json,$(BENCH))
 
 include bench/rules.mk

@@ -241,6 +241,7 @@ out:
 	return done;
 }
 
+/* 0 in the first namespace, which all are in. */
 static __always_inline u32 namespace_pid_of(struct task_struct *task, u32 *inum)
 {
 	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
@@ -253,7 +254,7 @@ static __always_inline u32 namespace_pid_of(struct task_struct *task, u32 *inum)
 	bpf_probe_read_kernel(&namespace, sizeof(namespace), upid + bpf_core_field_offset(struct upid, ns));
 	if (inum)
 		*inum = BPF_CORE_READ(namespace, ns.inum);
-	return number;
+	return level ? number : 0;
 }
 
 /* Namespaces, ancestors and capabilities of the current process. */
