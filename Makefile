@@ -215,11 +215,14 @@ install: $(O)/sonde ## DESTDIR, PREFIX
 	$(O)/sonde --man > $(O)/gen/sonde.8
 	$(O)/sonde --completion bash > $(O)/gen/sonde.bash
 	$(O)/sonde --completion zsh > $(O)/gen/_sonde
+	install -d $(DESTDIR)$(PREFIX)/share/sonde/policies
+	install -m 644 policies/*.yaml $(DESTDIR)$(PREFIX)/share/sonde/policies
 	install -D -m 644 $(O)/gen/sonde.8 $(DESTDIR)$(PREFIX)/share/man/man8/sonde.8
 	install -D -m 644 $(O)/gen/sonde.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sonde
 	install -D -m 644 $(O)/gen/_sonde $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sonde
 
 uninstall: ## undo install
+	rm -rf $(DESTDIR)$(PREFIX)/share/sonde
 	rm -f $(DESTDIR)$(PREFIX)/bin/sonde $(DESTDIR)$(PREFIX)/share/man/man8/sonde.8 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sonde \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sonde

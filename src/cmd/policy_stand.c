@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/message.h"
 #include "cmd/policy.h"
+#include "policy/point.h"
 #include "policy/stand.h"
 
 #define DAY_NS (24 * 3600 * 1000000000ULL)
@@ -49,6 +50,16 @@ out:
 	return status;
 }
 
+static void say_observed(const struct policy *policy)
+{
+	struct policy_error error;
+
+	if (policy_lower(policy, &error))
+		message_note("%s is observed: it tells what it matches and does nothing", policy->name);
+	else
+		message_note("%s is observed while `sonde policy watch` runs: %s", policy->name, error.text);
+}
+
 int policy_observe(const struct policy_settings *settings, char *const *files)
 {
 	struct life *life = life_open(true, NULL);
@@ -61,7 +72,7 @@ int policy_observe(const struct policy_settings *settings, char *const *files)
 
 		status = policies_load(&policies, *files, &source) || life_observe(life, &policies, &source, *files);
 		for (size_t i = 0; i < policies.count && !status; i++)
-			message_note("%s is observed: it tells what it matches and does nothing", policies.list[i]->name);
+			say_observed(policies.list[i]);
 		policies_free(&policies);
 		text_free(&source);
 	}
