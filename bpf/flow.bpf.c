@@ -287,11 +287,17 @@ static __always_inline u32 read_addresses(struct datagram *datagram, const u8 *a
 	return datagram->key.transport ? 40 : 0;
 }
 
-/* A multicast that is also for this machine comes twice; its copy is nobody's to pay for. */
+/*
+ * IPv4 that is for many comes twice if it is also for this machine; the copy belongs to no socket. Addresses for many
+ * begin with 1110, or end with at least two ones.
+ */
 static __always_inline bool is_copy(const struct datagram *datagram, struct sk_buff *packet)
 {
-	return (datagram->key.peer[1] >> 32 & 0xf0) == 0xe0 && !datagram->key.peer[0] &&
-	       !BPF_CORE_READ(packet, destructor);
+	u64 address = datagram->key.peer[1] >> 32;
+
+	if (datagram->key.peer[0] || ((address & 0xf0) != 0xe0 && (address >> 24 & 3) != 3))
+		return false;
+	return !BPF_CORE_READ(packet, destructor);
 }
 
 /* Always allowed: sonde watches. */

@@ -5,6 +5,7 @@
  * the record together as far as the condition needs it, decides, acts, and completes it only if something is to be told.
  */
 #include "lib/policy.h"
+#include "lib/policy_call.h"
 #include "lib/policy_known.h"
 #include "lib/policy_stand_in.h"
 #include "lib/decide.h"
@@ -244,53 +245,6 @@ static __always_inline void clear(struct policy_scratch *scratch)
 	scratch->function = 0;
 }
 
-/* Plain loads at places that do not vary: nothing else may be done with a program's context. */
-#define PARAMETERS(to, ctx)                                                                     \
-	do {                                                                                    \
-		if (policy.parameters > 0)                                                      \
-			(to)[0] = *(volatile u64 *)&(ctx)[0];                                   \
-		if (policy.parameters > 1)                                                      \
-			(to)[1] = *(volatile u64 *)&(ctx)[1];                                   \
-		if (policy.parameters > 2)                                                      \
-			(to)[2] = *(volatile u64 *)&(ctx)[2];                                   \
-		if (policy.parameters > 3)                                                      \
-			(to)[3] = *(volatile u64 *)&(ctx)[3];                                   \
-		if (policy.parameters > 4)                                                      \
-			(to)[4] = *(volatile u64 *)&(ctx)[4];                                   \
-		if (policy.parameters > 5)                                                      \
-			(to)[5] = *(volatile u64 *)&(ctx)[5];                                   \
-	} while (0)
-
-#define RESULT_BEHIND(n)                                                                        \
-	if (policy.parameters == (n)) {                                                         \
-		s64 result_ = *(volatile u64 *)&ctx[n];                                         \
-		asm volatile("" : "+r"(result_) : "i"(n));                                      \
-		return result_;                                                                 \
-	}
-
-/* It lies behind the parameters. */
-static __always_inline s64 result_of(u64 *ctx)
-{
-	RESULT_BEHIND(0)
-	RESULT_BEHIND(1)
-	RESULT_BEHIND(2)
-	RESULT_BEHIND(3)
-	RESULT_BEHIND(4)
-	RESULT_BEHIND(5)
-	RESULT_BEHIND(6)
-	return 0;
-}
-
-static __always_inline void of_call(u64 *to, const struct user_registers *regs)
-{
-	to[0] = regs->di;
-	to[1] = regs->si;
-	to[2] = regs->dx;
-	to[3] = regs->r10;
-	to[4] = regs->r8;
-	to[5] = regs->r9;
-}
-
 /* The function of a system call has one parameter: where its registers are. */
 static __always_inline void spread(struct policy_scratch *scratch)
 {
@@ -388,17 +342,6 @@ s64 policy_modify(u64 *ctx)
 static __always_inline u64 entry_key(void)
 {
 	return (u32)BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), pid);
-}
-
-/* The architecture's order of parameters in registers. */
-static __always_inline void of_registers(u64 *to, const struct user_registers *regs)
-{
-	to[0] = regs->di;
-	to[1] = regs->si;
-	to[2] = regs->dx;
-	to[3] = regs->cx;
-	to[4] = regs->r8;
-	to[5] = regs->r9;
 }
 
 static __always_inline void copy_registers(struct policy_scratch *scratch, const struct user_registers *regs)

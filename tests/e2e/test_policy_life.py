@@ -18,6 +18,8 @@ def environment(case):
     """A state of the test's own. What is in the kernel is the machine's: it goes when the test ends."""
     if not hasattr(case, "has_policies"):
         case.has_policies = True
+        if not os.path.ismount("/sys/fs/bpf"):
+            case.mount("-t", "bpf", "bpf", "/sys/fs/bpf")
         if os.path.exists(PINS):
             raise Skip("policies stand on this machine")
         case.defer(clean, case)
