@@ -31,6 +31,10 @@
 #define INNER_NS 500000ULL
 #define ROUNDS_MAX 65536
 #define ECHO_SIZE 1024
+#define BULK_SIZE (1 << 20)
+#define DATAGRAM_SIZE 64
+#define DATAGRAM_WINDOW 64
+#define HOLD_EACH 9000		/* by one process, which may have 20,000 files open as a rule */
 #define WORKERS_MAX 256
 
 struct request {
@@ -223,6 +227,149 @@ static void tcp_step(const struct request *request)
 	close(fd);
 }
 
+/* The two ends of a connection or of a conversation in datagrams: this one's, and the partner's. */
+static void pair_up(int type, int *near, int *far)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	*near = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	if (listener < 0 || *near < 0 || bind(listener, (struct sockaddr *)&address, length) ||
+	    getsockname(listener, (struct sockaddr *)&address, &length) ||
+	    (type == SOCK_STREAM && listen(listener, 1)) || connect(*near, (struct sockaddr *)&address, length))
+		fail("loopback");
+	if (type == SOCK_STREAM) {
+		*far = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		close(listener);
+		return;
+	}
+	*far = listener;
+	if (getsockname(*near, (struct sockaddr *)&address, &length) ||
+	    connect(*far, (struct sockaddr *)&address, length))
+		fail("loopback");
+}
+
+static int talk_fd;
+static char bulk_data[BULK_SIZE];
+
+static void bulk_prepare(const struct request *request)
+{
+	int far;
+
+	(void)request;
+	pair_up(SOCK_STREAM, &talk_fd, &far);
+	partner = fork_partner();
+	if (partner == 0) {
+		while (read(far, bulk_data, sizeof(bulk_data)) > 0)
+			;
+		_exit(0);
+	}
+	close(far);
+}
+
+static void bulk_step(const struct request *request)
+{
+	(void)request;
+	if (!transfer(talk_fd, true, bulk_data, sizeof(bulk_data)))
+		fail("transfer");
+}
+
+/* The partner answers each window, so that none is dropped. */
+static void udp_prepare(const struct request *request)
+{
+	char data[DATAGRAM_SIZE];
+	int far;
+
+	(void)request;
+	pair_up(SOCK_DGRAM, &talk_fd, &far);
+	partner = fork_partner();
+	if (partner == 0) {
+		for (int got = 1; read(far, data, sizeof(data)) > 0; got++)
+			if (got % DATAGRAM_WINDOW == 0 && write(far, data, 1) != 1)
+				break;
+		_exit(0);
+	}
+	close(far);
+}
+
+static void udp_step(const struct request *request)
+{
+	char data[DATAGRAM_SIZE] = {0};
+
+	(void)request;
+	for (int i = 0; i < DATAGRAM_WINDOW; i++)
+		if (write(talk_fd, data, sizeof(data)) != (ssize_t)sizeof(data))
+			fail("send");
+	if (read(talk_fd, data, sizeof(data)) < 0)
+		fail("answer");
+}
+
+/* Nobody reads: the kernel drops what does not fit, and all soon does not. */
+static void storm_drop_step(const struct request *request)
+{
+	static int near = -1, far;
+	char data[DATAGRAM_SIZE] = {0};
+
+	(void)request;
+	if (near < 0)
+		pair_up(SOCK_DGRAM, &near, &far);
+	if (write(near, data, sizeof(data)) != (ssize_t)sizeof(data))
+		fail("send");
+}
+
+/* Some connections, all of this process to itself, until the pipe from its parent ends. */
+static void hold_some(unsigned int count, int until)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	char byte;
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, length) || listen(listener, 16) ||
+	    getsockname(listener, (struct sockaddr *)&address, &length))
+		fail("listen");
+	for (unsigned int i = 0; i < count; i++) {
+		int near = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (near < 0 || connect(near, (struct sockaddr *)&address, length) || accept(listener, NULL, NULL) < 0)
+			fail("connect");
+	}
+	if (write(until, "", 1) != 1 || read(until, &byte, 1) < 0)
+		fail("pipe");
+	_exit(0);
+}
+
+/* Many connections at once. Told when they stand; they end with standard input. */
+static void hold(unsigned int count)
+{
+	unsigned int workers = (count + HOLD_EACH - 1) / HOLD_EACH;
+	int (*pipes)[2] = calloc(workers, sizeof(*pipes)), status;
+	char byte;
+
+	for (unsigned int i = 0; i < workers; i++) {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipes[i]))
+			fail("pipe");
+		if (fork_partner() == 0) {
+			for (unsigned int k = 0; k <= i; k++)
+				close(pipes[k][0]);
+			hold_some(i + 1 < workers ? HOLD_EACH : count - i * HOLD_EACH, pipes[i][1]);
+		}
+		close(pipes[i][1]);
+		if (read(pipes[i][0], &byte, 1) != 1)
+			fail("a worker");
+	}
+	printf("hold %u 0\n", count);
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	for (unsigned int i = 0; i < workers; i++)
+		close(pipes[i][0]);
+	while (wait(&status) > 0)
+		;
+	free(pipes);
+}
+
 static void storm_exec_step(const struct request *request)
 {
 	char *arguments[] = {(char *)request->program, NULL}, *environment[] = {NULL};
@@ -245,11 +392,14 @@ static const struct load loads[] = {
 	 partner_finish},
 	{"spawn", "posix_spawn and wait", NULL, spawn_step, NULL},
 	{"tcp", "loopback connect, 1 KB echoed, close", tcp_prepare, tcp_step, partner_finish},
+	{"bulk", "1 MB over a loopback connection", bulk_prepare, bulk_step, partner_finish},
+	{"udp", "64 small datagrams over loopback, answered", udp_prepare, udp_step, partner_finish},
 };
 
 static const struct load storms[] = {
 	{"storm-exec", "vfork, execve and wait, on every processor", NULL, storm_exec_step, NULL},
 	{"storm-open", "open and close, on every processor", NULL, open_step, NULL},
+	{"storm-drop", "datagrams to a socket that nobody reads", NULL, storm_drop_step, NULL},
 };
 
 static const struct load *load_find(const struct load *list, size_t count, const char *name)
@@ -345,6 +495,7 @@ static void usage(FILE *out)
 		fprintf(out, "  %-11s %s\n", loads[i].name, loads[i].help);
 	for (size_t i = 0; i < sizeof(storms) / sizeof(storms[0]); i++)
 		fprintf(out, "  %-11s %s\n", storms[i].name, storms[i].help);
+	fprintf(out, "  hold        COUNT connections at once, until standard input ends\n");
 }
 
 int main(int argc, char **argv)
@@ -364,6 +515,10 @@ int main(int argc, char **argv)
 		case 'h': usage(stdout); return 0;
 		default: usage(stderr); return 2;
 		}
+	}
+	if (optind < argc && !strcmp(argv[optind], "hold") && request.count && request.count <= 1000000) {
+		hold((unsigned int)request.count);
+		return 0;
 	}
 	load = optind < argc ? load_find(loads, sizeof(loads) / sizeof(loads[0]), argv[optind]) : NULL;
 	storm = optind < argc ? load_find(storms, sizeof(storms) / sizeof(storms[0]), argv[optind]) : NULL;

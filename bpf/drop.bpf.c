@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Packets that the kernel drops, at the one tracepoint behind kfree_skb(). A flood of drops must cost little, so they are
- * folded here by reason, place and flow; user space takes the sums down about every second. Reasons that are part of
- * normal work are left out by their number, which user space looks up by name (settings.benign_drops). Packets that only
- * move between sockets of one machine (Unix, netlink) are none.
+ * Packets that the kernel drops, at the one tracepoint behind kfree_skb(). A flood of drops must cost little, so they
+ * are folded here by reason, place and flow; user space takes the sums down about every second. Reasons that are part
+ * of normal work are left out by their number, which user space looks up by name (settings.benign_drops). Packets
+ * that only move between sockets of one machine (Unix, netlink) are none.
  */
 #include "lib/net.h"
 #include "lib/regs.h"
@@ -29,7 +29,10 @@ struct {
 	__type(value, u32);
 } drop_epoch SEC(".maps");
 
-/* Sockets that nobody followed from their beginning, as only those of TCP are: user space asks for their owners, see drop_owners. */
+/*
+ * Sockets that nobody followed from their beginning, as only those of TCP are: user space asks for their owners, see
+ * drop_owners.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);	/* set by user space */
@@ -111,7 +114,8 @@ static __always_inline void copy_owner(struct drop_sum *sum, const struct owner 
 }
 
 /* The socket that sent it or should have had it, else the one that listens where it goes to. */
-static __always_inline void find_owner(struct drop_sum *sum, const struct drop_key *key, struct sk_buff *packet, u64 sock)
+static __always_inline void find_owner(struct drop_sum *sum, const struct drop_key *key, struct sk_buff *packet,
+				       u64 sock)
 {
 	u64 net = (u64)BPF_CORE_READ(packet, dev, nd_net.net), any;
 	struct connection *connection = sock ? bpf_map_lookup_elem(&connections, &sock) : NULL;
@@ -124,7 +128,8 @@ static __always_inline void find_owner(struct drop_sum *sum, const struct drop_k
 	}
 	if (sock && key->protocol != IPPROTO_TCP)
 		sum->sock = sock;
-	if (sock && key->protocol == IPPROTO_TCP && BPF_CORE_READ((struct sock *)sock, __sk_common.skc_state) == TCP_LISTEN) {
+	if (sock && key->protocol == IPPROTO_TCP &&
+	    BPF_CORE_READ((struct sock *)sock, __sk_common.skc_state) == TCP_LISTEN) {
 		owner = listener_find((void *)sock, (void *)sock, false);
 		if (owner)
 			copy_owner(sum, owner);
@@ -267,7 +272,10 @@ _Static_assert(sizeof(struct drop_owner) == sizeof(struct owner), "an owner is t
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
-/* Whose the sockets of drop_sockets are, found through the files of all processes; of several the first, as a rule the oldest. */
+/*
+ * Whose the sockets of drop_sockets are, found through the files of all processes; of several the first, as a rule
+ * the oldest.
+ */
 SEC("iter/task_file")
 int drop_owners(struct bpf_iter__task_file *ctx)
 {
@@ -288,8 +296,9 @@ int drop_owners(struct bpf_iter__task_file *ctx)
 }
 
 /*
- * A request for a connection that finds the backlog full is not dropped as the kernel counts packets: it is consumed. So listeners are
- * looked at as a request comes. (The last packet of a handshake that finds it full is dropped, with a reason since 6.15.)
+ * A request for a connection that finds the backlog full is not dropped as the kernel counts packets: it is consumed.
+ * So listeners are looked at as a request comes. (The last packet of a handshake that finds it full is dropped, with
+ * a reason since 6.15.)
  */
 static __always_inline int on_request(struct sock *listener, struct sk_buff *packet)
 {

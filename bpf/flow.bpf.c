@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Datagrams: UDP and ICMP, added up by socket, process and peer; user space takes the sums down about every second. What a process
- * sent is seen where IP sends it out, in the process that sends, with what it is on the wire: one datagram of several calls or
- * several of one. What it received is seen as it reads, so that it is what the program knows of, not what waited in its socket
- * until nobody wanted it any more.
+ * Datagrams: UDP and ICMP, added up by socket, process and peer; user space takes the sums down about every second.
+ * What a process sent is seen where IP sends it out, in the process that sends, with what it is on the wire: one
+ * datagram of several calls or several of one. What it received is seen as it reads, so that it is what the program
+ * knows of, not what waited in its socket until nobody wanted it any more.
  *
- * UDP at full speed takes less than a microsecond for a datagram, and a look into a hash table is a tenth of that. So sums lie in
- * an array of slots, and a table of places, found by a mixture of ports and address, tells in which slot to look first; the
- * slot itself says whether it is the right one. Only if it is not, a hash table knows, or a slot is taken.
+ * UDP at full speed takes less than a microsecond for a datagram, and a look into a hash table is a tenth of that. So
+ * sums lie in an array of slots, and a table of places, found by a mixture of ports and address, tells in which slot
+ * to look first; the slot itself says whether it is the right one. Only if it is not, a hash table knows, or a slot
+ * is taken.
  */
 #include "lib/net.h"
 #include "lib/regs.h"
@@ -133,8 +134,8 @@ static __always_inline struct flow_slot *slot_at(u64 reference)
 }
 
 /*
- * A slot of this turn's half. There is no instruction in all kernels that adds and tells what was there, so two CPUs can see the
- * same number; who claims a slot first has it, and if nobody can tell who was, nobody has.
+ * A slot of this turn's half. There is no instruction in all kernels that adds and tells what was there, so two CPUs
+ * can see the same number; who claims a slot first has it, and if nobody can tell who was, nobody has.
  */
 static __always_inline u64 take_slot(struct flow_books *books, u64 turn)
 {
@@ -201,7 +202,8 @@ struct find {
 };
 
 /* The slot, if it is where it should be. `sock` may be a pointer that the verifier allows nothing but comparison. */
-static __always_inline struct flow_slot *find_quick(struct find *find, const struct datagram *datagram, const void *sock)
+static __always_inline struct flow_slot *find_quick(struct find *find, const struct datagram *datagram,
+						    const void *sock)
 {
 	u32 zero = 0, index = place_of(datagram);
 	struct flow_slot *slot;
@@ -285,10 +287,17 @@ static __always_inline u32 read_addresses(struct datagram *datagram, const u8 *a
 	return datagram->key.transport ? 40 : 0;
 }
 
-/* A multicast that is also for this machine comes twice; its copy is nobody's to pay for. */
+/*
+ * IPv4 that is for many comes twice if it is also for this machine; the copy belongs to no socket. Addresses for many
+ * begin with 1110, or end with at least two ones.
+ */
 static __always_inline bool is_copy(const struct datagram *datagram, struct sk_buff *packet)
 {
-	return (datagram->key.peer[1] >> 32 & 0xf0) == 0xe0 && !datagram->key.peer[0] && !BPF_CORE_READ(packet, destructor);
+	u64 address = datagram->key.peer[1] >> 32;
+
+	if (datagram->key.peer[0] || ((address & 0xf0) != 0xe0 && (address >> 24 & 3) != 3))
+		return false;
+	return !BPF_CORE_READ(packet, destructor);
 }
 
 /* Always allowed: sonde watches. */
@@ -356,7 +365,10 @@ static __always_inline void note_reading(const struct flow_reading *reading)
 		bpf_map_update_elem(&flow_readings, &task, reading, BPF_ANY);
 }
 
-/* The address of the sender as the program will have it. Only of sockets that have no peer, and if the program asks for it. */
+/*
+ * The address of the sender as the program will have it. Only of sockets that have no peer, and if the program asks
+ * for it.
+ */
 SEC("cgroup/recvmsg4")
 int flow_from4(struct bpf_sock_addr *ctx)
 {
@@ -390,8 +402,8 @@ static __always_inline void connected_to(struct datagram *datagram, struct sock 
 }
 
 /*
- * What is read of a raw or a ping socket is copied by a function that has a tracepoint, with the packet; UDP mostly has a quicker
- * one without. A raw IPv4 socket gives the IP header too. False: it is of no such socket.
+ * What is read of a raw or a ping socket is copied by a function that has a tracepoint, with the packet; UDP mostly
+ * has a quicker one without. A raw IPv4 socket gives the IP header too. False: it is of no such socket.
  */
 static __always_inline bool read_icmp(struct flow_reading *reading, struct sk_buff *packet)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How well TCP connections go: their round trip time as segments arrive, and for how long nothing had been acknowledged when a
- * segment is sent again. Both happen in soft interrupts; whose the connection is was noted as its state changed (tcp.bpf.c).
+ * How well TCP connections go: their round trip time as segments arrive, and for how long nothing had been
+ * acknowledged when a segment is sent again. Both happen in soft interrupts; whose the connection is was noted as its
+ * state changed (tcp.bpf.c).
  */
 #include "lib/histogram.h"
 #include "lib/net.h"
@@ -64,8 +65,8 @@ int rtt_probe(u64 *ctx)
 }
 
 /*
- * Since something was last acknowledged, or since there was something to send, whichever is later; of a connection that has yet to
- * stand, since it was asked for. The second is known to a tick.
+ * Since something was last acknowledged, or since there was something to send, whichever is later; of a connection
+ * that has yet to stand, since it was asked for. The second is known to a tick.
  */
 static __always_inline u64 waited(struct sock *sock, struct tcp_sock *tcp, const struct connection *connection)
 {

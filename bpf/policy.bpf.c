@@ -5,6 +5,7 @@
  * the record together as far as the condition needs it, decides, acts, and completes it only if something is to be told.
  */
 #include "lib/policy.h"
+#include "lib/policy_call.h"
 #include "lib/policy_known.h"
 #include "lib/policy_stand_in.h"
 #include "lib/decide.h"
@@ -244,53 +245,6 @@ static __always_inline void clear(struct policy_scratch *scratch)
 	scratch->function = 0;
 }
 
-/* Plain loads at places that do not vary: nothing else may be done with a program's context. */
-#define PARAMETERS(to, ctx)                                                                     \
-	do {                                                                                    \
-		if (policy.parameters > 0)                                                      \
-			(to)[0] = *(volatile u64 *)&(ctx)[0];                                   \
-		if (policy.parameters > 1)                                                      \
-			(to)[1] = *(volatile u64 *)&(ctx)[1];                                   \
-		if (policy.parameters > 2)                                                      \
-			(to)[2] = *(volatile u64 *)&(ctx)[2];                                   \
-		if (policy.parameters > 3)                                                      \
-			(to)[3] = *(volatile u64 *)&(ctx)[3];                                   \
-		if (policy.parameters > 4)                                                      \
-			(to)[4] = *(volatile u64 *)&(ctx)[4];                                   \
-		if (policy.parameters > 5)                                                      \
-			(to)[5] = *(volatile u64 *)&(ctx)[5];                                   \
-	} while (0)
-
-#define RESULT_BEHIND(n)                                                                        \
-	if (policy.parameters == (n)) {                                                         \
-		s64 result_ = *(volatile u64 *)&ctx[n];                                         \
-		asm volatile("" : "+r"(result_) : "i"(n));                                      \
-		return result_;                                                                 \
-	}
-
-/* It lies behind the parameters. */
-static __always_inline s64 result_of(u64 *ctx)
-{
-	RESULT_BEHIND(0)
-	RESULT_BEHIND(1)
-	RESULT_BEHIND(2)
-	RESULT_BEHIND(3)
-	RESULT_BEHIND(4)
-	RESULT_BEHIND(5)
-	RESULT_BEHIND(6)
-	return 0;
-}
-
-static __always_inline void of_call(u64 *to, const struct user_registers *regs)
-{
-	to[0] = regs->di;
-	to[1] = regs->si;
-	to[2] = regs->dx;
-	to[3] = regs->r10;
-	to[4] = regs->r8;
-	to[5] = regs->r9;
-}
-
 /* The function of a system call has one parameter: where its registers are. */
 static __always_inline void spread(struct policy_scratch *scratch)
 {
@@ -302,34 +256,47 @@ static __always_inline void spread(struct policy_scratch *scratch)
 	of_call(scratch->parameter, regs);
 }
 
+/*
+ * Is this a file for which nothing holds? A function of its own, so that its stack is given back before the rest needs it.
+ * 0: it is. Else the generation at which it was asked; known_keep may keep the answer if it is still that.
+ */
+static __noinline u64 known_ask(u64 *ctx, u64 keep)
+{
+	u64 parameters[POLICY_PARAMETERS] = {};
+	struct policy_known file = {}, *place;
+
+	PARAMETERS(parameters, ctx);
+	if (!(policy.direct ? known_fill_direct(&file, (void *)ctx[0]) : known_fill(&file, known_path(parameters))))
+		return 1;
+	/* other parameters may be pointers whose type the verifier knows */
+	bpf_probe_read_kernel(parameters, sizeof(parameters), parameters);
+	place = known_place(&file, parameters, policy.at_return ? result_of(ctx) : 0);
+	if (keep && place && file.generation == keep)
+		*place = file;
+	return known_holds(place, &file) ? 0 : file.generation | 1;
+}
+
 /* fentry, fexit, LSM, fmod_ret: parameters, and behind them what was returned. */
 static __always_inline s32 on_function(u64 *ctx, bool may_deny)
 {
-	u64 parameters[POLICY_PARAMETERS] = {};
-	s64 result = policy.at_return ? result_of(ctx) : 0;
-	struct policy_known file = {}, *place = NULL;
+	u64 generation = policy.cached ? known_ask(ctx, 0) : 1;
 	struct policy_scratch *scratch;
 	s32 error;
 	u32 slot;
 
-	PARAMETERS(parameters, ctx);
-	if (policy.cached &&
-	    (policy.direct ? known_fill_direct(&file, (void *)ctx[0]) : known_fill(&file, known_path(parameters)))) {
-		place = known_place(&file, parameters, result);
-		if (known_holds(place, &file))
-			return 0;
-	}
+	if (!generation)
+		return 0;
 	slot = take();
 	scratch = slot ? policy_scratch(slot) : NULL;
 	if (!scratch)
 		return 0;
 	clear(scratch);
-	__builtin_memcpy(scratch->parameter, parameters, sizeof(parameters));
-	scratch->result = result;
+	PARAMETERS(scratch->parameter, ctx);
+	scratch->result = policy.at_return ? result_of(ctx) : 0;
 	spread(scratch);
 	error = judge_and_release(ctx, slot, may_deny);
-	if (place && error == NOTHING_HOLDS)
-		*place = file;
+	if (policy.cached && error == NOTHING_HOLDS)
+		known_ask(ctx, generation & ~1ULL);
 	return error;
 }
 
@@ -375,17 +342,6 @@ s64 policy_modify(u64 *ctx)
 static __always_inline u64 entry_key(void)
 {
 	return (u32)BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), pid);
-}
-
-/* The architecture's order of parameters in registers. */
-static __always_inline void of_registers(u64 *to, const struct user_registers *regs)
-{
-	to[0] = regs->di;
-	to[1] = regs->si;
-	to[2] = regs->dx;
-	to[3] = regs->cx;
-	to[4] = regs->r8;
-	to[5] = regs->r9;
 }
 
 static __always_inline void copy_registers(struct policy_scratch *scratch, const struct user_registers *regs)
@@ -511,17 +467,36 @@ int policy_call_exit(u64 *ctx)
 	return call_wanted(number) ? on_call(ctx, registers, number, ctx[1]) : 0;
 }
 
+/* As known_ask, for a call that reads or writes by a descriptor. */
+static __noinline u64 known_ask_descriptor(u64 descriptor, u64 mask, u64 keep)
+{
+	u64 parameters[POLICY_PARAMETERS] = { file_at(descriptor), mask };
+	struct policy_known file = {}, *place;
+
+	if (!known_fill(&file, known_path(parameters)))
+		return 1;
+	place = known_place(&file, parameters, 0);
+	if (keep && place && file.generation == keep)
+		*place = file;
+	return known_holds(place, &file) ? 0 : file.generation | 1;
+}
+
 SEC("tp_btf/sys_exit")
 int policy_stand_in_exit(u64 *ctx)
 {
 	struct pt_regs *registers = (void *)ctx[0];
-	struct policy_known file = {}, *place = NULL;
+	u64 number = registers->orig_ax, descriptor = registers->di, generation = 1;
+	const bool cached = policy.cached && policy.stand_in == STAND_FOR_file_permission && !permission_refused(ctx[1]);
 	struct policy_scratch *scratch;
 	struct user_registers *regs;
 	s32 error = 0;
 	u32 slot;
 
-	if (!stand_in_wants(registers->orig_ax) || call_is_compat((void *)bpf_get_current_task()))
+	if (!stand_in_wants(number) || call_is_compat((void *)bpf_get_current_task()))
+		return 0;
+	if (cached)
+		generation = known_ask_descriptor(descriptor, permission_asked(number), 0);
+	if (!generation)
 		return 0;
 	slot = take();
 	scratch = slot ? policy_scratch(slot) : NULL;
@@ -530,18 +505,11 @@ int policy_stand_in_exit(u64 *ctx)
 	clear(scratch);
 	regs = (void *)scratch->registers;
 	bpf_probe_read_kernel(regs, sizeof(*regs), registers);
-	if (!stand_in_at_exit(scratch, regs, ctx[1]))
-		goto out;
-	if (policy.cached && known_fill(&file, known_path(scratch->parameter))) {
-		place = known_place(&file, scratch->parameter, scratch->result);
-		if (known_holds(place, &file))
-			goto out;
-	}
-	error = judge(ctx, slot, false);
-	if (place && error == NOTHING_HOLDS)
-		*place = file;
-out:
+	if (stand_in_at_exit(scratch, regs, ctx[1]))
+		error = judge(ctx, slot, false);
 	scratch_release(slot);
+	if (cached && error == NOTHING_HOLDS)
+		known_ask_descriptor(descriptor, permission_asked(number), generation & ~1ULL);
 	return 0;
 }
 

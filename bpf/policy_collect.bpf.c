@@ -130,7 +130,7 @@ __noinline u32 policy_read_value(u32 slot, u32 which)
 	struct policy_record *record;
 	struct policy_value *value;
 	u64 address, set = 0;
-	u32 type, word = 0, done = 0;
+	u32 type, done = 0;
 
 	if (!scratch || which >= POLICY_VALUES)
 		return 0;
@@ -161,10 +161,10 @@ __noinline u32 policy_read_value(u32 slot, u32 which)
 		done = policy_read_text(slot, address + bpf_core_field_offset(struct net_device, name));
 		break;
 	case READ_data_loc:
-		word = address;
+		set = address;
 		if (!source->width)
-			policy_copy(&word, sizeof(word), address);
-		done = policy_read_text(slot, scratch->context + (word & 0xffff));
+			policy_copy(&set, sizeof(u32), address);
+		done = policy_read_text(slot, scratch->context + (set & 0xffff));
 		break;
 	case READ_char_buf:
 	case READ_const_buf:
@@ -241,6 +241,7 @@ out:
 	return done;
 }
 
+/* 0 in the first namespace, which all are in. */
 static __always_inline u32 namespace_pid_of(struct task_struct *task, u32 *inum)
 {
 	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
@@ -253,7 +254,7 @@ static __always_inline u32 namespace_pid_of(struct task_struct *task, u32 *inum)
 	bpf_probe_read_kernel(&namespace, sizeof(namespace), upid + bpf_core_field_offset(struct upid, ns));
 	if (inum)
 		*inum = BPF_CORE_READ(namespace, ns.inum);
-	return number;
+	return level ? number : 0;
 }
 
 /* Namespaces, ancestors and capabilities of the current process. */

@@ -68,15 +68,13 @@ __noinline u32 policy_add_empty(u32 slot)
 	return scratch ? end(scratch, 0, 0) : 0;
 }
 
-__noinline u32 policy_add_path(u32 slot, u64 dentry, u64 mount)
+/* Inlined: on 5.10 the calls from a program down to a step of a path are as many as may be, and so is their stack. */
+static __always_inline u32 add_path(struct policy_scratch *scratch, u32 slot, u64 dentry, u64 mount)
 {
-	struct policy_scratch *scratch = policy_scratch(slot);
 	struct path_view view;
 	u64 length;
 	u8 *to;
 
-	if (!scratch)
-		return 0;
 	path_view_of(&view, (void *)dentry, (void *)mount, slot);
 	to = room(scratch);
 	length = view.length;
@@ -85,6 +83,13 @@ __noinline u32 policy_add_path(u32 slot, u64 dentry, u64 mount)
 		return end(scratch, 0, 0) & 0;
 	bpf_probe_read_kernel(to, length, view.bytes);
 	return end(scratch, length, length + view.cut);
+}
+
+__noinline u32 policy_add_path(u32 slot, u64 dentry, u64 mount)
+{
+	struct policy_scratch *scratch = policy_scratch(slot);
+
+	return scratch ? add_path(scratch, slot, dentry, mount) : 0;
 }
 
 /*
@@ -254,7 +259,7 @@ __noinline u32 policy_read_dentry(u32 slot, u32 which, u64 address, u64 mount)
 	}
 	describe_inode(value, BPF_CORE_READ(dentry, d_inode));
 	value->file.flags = 0;
-	read = policy_add_path(slot, address, mount);
+	read = add_path(scratch, slot, address, mount);
 	return read;
 }
 
@@ -273,7 +278,7 @@ __noinline u32 policy_read_file(u32 slot, u32 which, u64 address)
 		return end(scratch, 0, 0) & 0;
 	describe_inode(value, inode);
 	value->file.flags = BPF_CORE_READ(file, f_flags);
-	policy_add_path(slot, (u64)BPF_CORE_READ(file, f_path.dentry), (u64)BPF_CORE_READ(file, f_path.mnt));
+	add_path(scratch, slot, (u64)BPF_CORE_READ(file, f_path.dentry), (u64)BPF_CORE_READ(file, f_path.mnt));
 	return 1;
 }
 

@@ -345,10 +345,10 @@ static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32
 
 /*
  * Packets also come while a process is in the middle of its own change: an interrupt is enough, and the kernel (since 6.1)
- * skips a program that is running on that CPU already. So there are two of each. The first leaves word of what it has
- * seen to; the second, which runs after it, takes the word away, or finds none and does the work. A process and the
- * interrupt leave words apart. The process begins by taking away what the interrupt has left: its second may have been
- * skipped, too, where the process was in the second itself.
+ * skips a program that is running on that CPU already. So there are two of each; the second is attached once the kernel has
+ * skipped something. The first leaves word of what it has seen to; the second, which runs after it, takes the word away, or
+ * finds none and does the work. A process and the interrupt leave words apart. The process begins by taking away what the
+ * interrupt has left: its second may have been skipped, too, where the process was in the second itself.
  */
 struct seen_to {
 	struct {

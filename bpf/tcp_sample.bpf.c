@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What went over the connections that are open, for those that want to know before they end: a walk over the map of connections, which
- * knows their owners and all network namespaces. Told of are those over which something went, or would have, since the last time, as a close would.
+ * What went over the connections that are open, for those that want to know before they end: a walk over the map of
+ * connections, which knows their owners and all network namespaces. Told of are those over which something went, or
+ * would have, since the last time, as a close would.
  */
 #include "lib/net.h"
 

@@ -10,7 +10,7 @@ enum drop_string {
 };
 
 #define DROP_NO_REASON (~0U)	/* this kernel does not say; the function must do */
-#define DROP_LISTEN_OVERFLOW (~1U)	/* a request for a connection found the listener's backlog full; the kernel says nothing */
+#define DROP_LISTEN_OVERFLOW (~1U)	/* the kernel is silent: a request found the backlog full */
 
 struct drop_key {
 	u64 location;

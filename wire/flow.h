@@ -5,8 +5,9 @@
 #include "net.h"
 
 /*
- * As of a connection, but since the record before: sent and received are payload, of ICMP its messages; segments are datagrams;
- * duration_ns is from the first of them to the last, which was at record.time. No peer: where it came from is not known.
+ * As of a connection, but since the record before: sent and received are payload, of ICMP its messages; segments are
+ * datagrams; duration_ns is from the first of them to the last, which was at record.time. No peer: where it came from
+ * is not known.
  */
 #define flow_record connection_record
 

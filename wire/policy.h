@@ -63,7 +63,7 @@ struct policy_record {
 	u32 changed_namespaces;	/* bit per namespace: other than as the program was started */
 	u32 parent;
 	u64 changed_capabilities[3];	/* bits other than as the program was started */
-	u32 namespace_pid;	/* as the process sees itself */
+	u32 namespace_pid;	/* as the process sees itself; 0: in the first namespace */
 	u32 kernel_frames, user_frames;	/* depth of the stacks, which are the last strings */
 	u32 padding;
 	u32 ancestors[POLICY_ANCESTORS];		/* parent first; 0: no more */

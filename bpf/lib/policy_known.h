@@ -52,15 +52,20 @@ static __always_inline bool known_fill_direct(struct policy_known *known, struct
 {
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
 	struct dentry *dentry;
+	struct {
+		void *dentry, *mount, *root, *inode, *parent;
+	} found;
 
 	if (!file)
 		return false;
 	dentry = file->f_path.dentry;
-	known->dentry = (u64)dentry;
-	known->mount = (u64)file->f_path.mnt;
-	known->root = (u64)task->fs->root.dentry;
-	known->inode = (u64)dentry->d_inode;
-	known->parent = (u64)dentry->d_parent;
+	found.dentry = dentry;
+	found.mount = file->f_path.mnt;
+	found.root = task->fs->root.dentry;
+	found.inode = dentry->d_inode;
+	found.parent = dentry->d_parent;
+	/* as numbers: pointers that the verifier knows may not be compared with what a map holds */
+	bpf_probe_read_kernel(known, sizeof(found), &found);
 	known->name = dentry->d_name.hash;
 	return true;
 }
@@ -90,8 +95,8 @@ static __always_inline u64 known_generation(void)
 	if (!&rename_lock || !&mount_lock)
 		return 0;
 	if (policy.direct == POLICY_DIRECT_ALL) {
-		renames = DIRECT(seqlock_t, &rename_lock)->seqcount.seqcount.sequence;
-		mounts = DIRECT(seqlock_t, &mount_lock)->seqcount.seqcount.sequence;
+		renames = DIRECT(struct seqcount, &rename_lock)->sequence;
+		mounts = DIRECT(struct seqcount, &mount_lock)->sequence;
 	} else {
 		bpf_probe_read_kernel(&renames, sizeof(renames), &rename_lock);
 		bpf_probe_read_kernel(&mounts, sizeof(mounts), &mount_lock);
@@ -112,8 +117,7 @@ static __always_inline struct policy_known *known_place(struct policy_known *kno
 	known->until = bpf_jiffies64();
 	if (!known->generation)
 		return NULL;
-	place = (u32)(known->dentry >> 6) ^ (u32)(known->dentry >> 16) ^ (u32)parameters[1] * 7;
-	place &= KNOWN_FILES - 1;
+	place = (u32)known->name & (KNOWN_FILES - 1);
 	return bpf_map_lookup_elem(&policy_knowns, &place);
 }
 

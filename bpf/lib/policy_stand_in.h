@@ -154,6 +154,19 @@ static __always_inline bool is_opening(u64 number)
 	return number == CALL_open || number == CALL_openat || number == CALL_openat2 || number == CALL_creat;
 }
 
+/* What a call asks of its file. */
+static __always_inline u64 permission_asked(u64 number)
+{
+	return number == CALL_write || number == CALL_pwrite64 || number == CALL_writev || number == CALL_pwritev ||
+			       number == CALL_pwritev2 ? MAY_WRITE : MAY_READ;
+}
+
+/* Was the call refused what it asked? Other errors come later. */
+static __always_inline bool permission_refused(s64 result)
+{
+	return result == -1 || result == -13;
+}
+
 /* At the end of a system call; false: not what the function would have seen. */
 static __always_inline bool stand_in_at_exit(struct policy_scratch *scratch, const struct user_registers *regs, s64 result)
 {
@@ -179,9 +192,8 @@ static __always_inline bool stand_in_at_exit(struct policy_scratch *scratch, con
 		return scratch->result;
 	case STAND_FOR_file_permission:
 		to[0] = file_at(regs->di);
-		to[1] = number == CALL_write || number == CALL_pwrite64 || number == CALL_writev ||
-					number == CALL_pwritev || number == CALL_pwritev2 ? MAY_WRITE : MAY_READ;
-		if (result != -1 && result != -13)
+		to[1] = permission_asked(number);
+		if (!permission_refused(result))
 			scratch->result = 0;
 		return to[0];
 	case STAND_FOR_mmap_file:

@@ -6,7 +6,7 @@
 #include "cmd/policy.h"
 #include "cmd/stop.h"
 
-static const char *const words[] = { "check", "observe", "watch", "report", "list", "remove", NULL };
+static const char *const words[] = { "check", "observe", "watch", "report", "enforce", "list", "remove", "load", NULL };
 
 static int one_name(const struct command *command, const struct policy_settings *settings, const struct option_rest *rest,
 		    int (*act)(const struct policy_settings *settings, const char *name))
@@ -29,7 +29,7 @@ static int act(const struct command *command, const struct policy_settings *sett
 	const char *word = rest->count ? rest->words[0] : NULL, *nearest;
 
 	if (!word)
-		return option_mistake(command, "what about policies? check, observe, watch, report, list or remove");
+		return option_mistake(command, "what about policies? check, observe, watch, report, enforce, list, remove or load");
 	if (rest->after)
 		return option_mistake(command, "it takes no command");
 	if (!strcmp(word, "check"))
@@ -40,13 +40,17 @@ static int act(const struct command *command, const struct policy_settings *sett
 		return policy_watch(command, settings, rest->words + 1);
 	if (!strcmp(word, "report"))
 		return one_name(command, settings, rest, policy_report);
+	if (!strcmp(word, "enforce"))
+		return one_name(command, settings, rest, policy_enforce);
+	if (!strcmp(word, "load"))
+		return rest->count == 1 ? policy_restore(settings) : option_mistake(command, "load takes nothing");
 	if (!strcmp(word, "remove"))
 		return one_name(command, settings, rest, policy_remove);
 	if (!strcmp(word, "list"))
 		return rest->count == 1 ? policy_list(settings) : option_mistake(command, "list takes nothing");
 	nearest = nearest_word(word, words);
 	return nearest ? option_mistake(command, "there is no \"%s\", did you mean %s?", word, nearest) :
-			 option_mistake(command, "there is no \"%s\"; it is check, observe, watch, report, list or remove", word);
+			 option_mistake(command, "there is no \"%s\"; it is check, observe, watch, report, enforce, list, remove or load", word);
 }
 
 static int run_policy(const struct command *command, int argc, char **argv)
@@ -74,7 +78,13 @@ static const struct option options[] = {
 	{ .name = "for", .type = OPTION_DURATION, .offset = AT(duration), .min = 1, .max = INT64_MAX, .argument = "DURATION",
 	  .help = "watch: end after this long: 10s, 5m, 1h30m" },
 	{ .name = "acknowledge", .type = OPTION_FLAG, .offset = AT(acknowledge),
-	  .help = "report: what is shown is as it should be; later matches count as new" },
+	  .help = "report, enforce: what is shown was looked at; later matches count as new" },
+	{ .name = "observed-for", .type = OPTION_DURATION, .offset = AT(observed_for), .min = 1, .max = INT64_MAX,
+	  .argument = "DURATION", .help = "enforce: so long an observation is enough (default 24h)" },
+	{ .name = "force", .type = OPTION_FLAG, .offset = AT(force),
+	  .help = "enforce: whatever was observed; the log says who forced it" },
+	{ .name = "allow-late", .type = OPTION_FLAG, .offset = AT(allow_late),
+	  .help = "enforce: also where it is seen only when it is done" },
 	SCOPE_OPTIONS(struct policy_settings),
 	{ .name = "ring-size", .type = OPTION_SIZE, .offset = AT(ring_size), .min = 65536, .max = 1 << 30, .argument = "SIZE",
 	  .help = "watch: memory of each lane, a power of two (default 2M for life, 4M for bulk)" },
@@ -88,29 +98,32 @@ static const struct option options[] = {
 
 static const struct positional positionals[] = {
 	{ .name = "check FILE...", .help = "say whether files are right, and what their policies would be on this kernel", .words = words },
-	{ .name = "observe FILE...", .help = "let policies stand, so that `watch` tells and counts what they match" },
+	{ .name = "observe FILE...", .help = "let policies stand: what they match is counted, also without an agent" },
 	{ .name = "watch [FILE...]", .help = "show matches as they happen, of what stands or of files" },
 	{ .name = "report NAME", .help = "what a policy matched, by tool, user and object" },
+	{ .name = "enforce NAME", .help = "show the report, and let it deny and kill from now on, if it has earned that" },
 	{ .name = "list", .help = "what stands" },
 	{ .name = "remove NAME", .help = "end a policy, and forget what it matched" },
+	{ .name = "load", .help = "put what stands into the kernel again, after the machine was started" },
 	{ 0 }
 };
 
 static const struct example examples[] = {
 	{ "sudo sonde policy check mine.yaml", "mistakes with their line and column; how this kernel sees each hook, and what is lost" },
 	{ "sudo sonde policy watch mine.yaml", "what it matches, as it happens" },
-	{ "sudo sonde policy observe mine.yaml", "let it stand; `sonde policy watch` counts what it matches" },
+	{ "sudo sonde policy observe mine.yaml", "let it stand: what it matches is counted from now on" },
 	{ "sudo sonde policy report no-metadata", "what it matched so far, and what it would have done" },
-	{ "sudo sonde policy report no-metadata --acknowledge", "and that all of it is as it should be" },
+	{ "sudo sonde policy enforce no-metadata --acknowledge", "stop what it matches, if it was observed for a day" },
 	{ 0 }
 };
 
 const struct command policy_command = {
 	.name = "policy",
-	.summary = "say what should not happen, and see what would have been stopped",
-	.usage = "check FILE... | observe FILE... | watch [FILE...] | report NAME | list | remove NAME [OPTION]...",
+	.summary = "say what should not happen, see what would be stopped, and stop it",
+	.usage = "check FILE... | observe FILE... | watch [FILE...] | report NAME | enforce NAME | list | remove NAME | load",
 	.description = "A policy is a condition at a point: when a file is opened, when a program starts (docs/policies.md). It is "
-		       "written in a short form that fits in memory. An observed policy does nothing but tell.",
+		       "written in a short form that fits in memory, or as a TracingPolicy. An observed policy does nothing but tell; an "
+		       "enforced one acts in the kernel, and goes on when sonde is gone.",
 	.examples = examples,
 	.options = options,
 	.positionals = positionals,

@@ -10,16 +10,19 @@
 
 struct policy_settings {
 	struct scope_settings scope;
-	bool json, strict, unmasked, acknowledge, force, log;
+	bool json, strict, unmasked, acknowledge, force, allow_late;
 	uint64_t duration, observed_for, ring_size;
-	const char *mask_file, *run, *store, *kernel;
+	const char *mask_file, *kernel;
 };
 
-/* policy_life.c; all return an exit status. */
+/* policy_stand.c; all return an exit status. */
 int policy_observe(const struct policy_settings *settings, char *const *files);
+int policy_enforce(const struct policy_settings *settings, const char *name);
+int policy_restore(const struct policy_settings *settings);
+int policy_remove(const struct policy_settings *settings, const char *name);
+/* policy_life.c */
 int policy_list(const struct policy_settings *settings);
 int policy_report(const struct policy_settings *settings, const char *name);
-int policy_remove(const struct policy_settings *settings, const char *name);
 
 int policy_check(const struct policy_settings *settings, char *const *files);
 /* No files: what stands. */
@@ -33,7 +36,7 @@ u32 policy_user(const struct event *event);
 struct policy_gather;
 struct policy_gather *policy_gather_new(void);
 void policy_gather_free(struct policy_gather *gather);
-void policy_gather_add(struct policy_gather *gather, s64 id, const struct event *event, s64 time);
+void policy_gather_add(struct policy_gather *gather, s64 id, const struct match *match, s64 time);
 /* Within life_begin and life_commit. 0 or -errno, said; then all of it is kept for the next time. */
 int policy_gather_write(struct policy_gather *gather, struct life *life);
 /* It was committed. */

@@ -11,6 +11,7 @@
 struct gathered {
 	s64 id;
 	u32 user, tool_length;
+	bool held;		/* the kernel told of it, and counted it */
 	u64 count;
 	s64 first, last;
 	struct text text;	/* tool and object */
@@ -101,15 +102,15 @@ static struct gathered *find(struct policy_gather *gather, const struct gathered
 	return list;
 }
 
-void policy_gather_add(struct policy_gather *gather, s64 id, const struct event *event, s64 time)
+void policy_gather_add(struct policy_gather *gather, s64 id, const struct match *match, s64 time)
 {
-	struct gathered like = { .id = id, .user = policy_user(event), .first = time }, *one;
+	struct gathered like = { .id = id, .user = policy_user(match->event), .held = match->held, .first = time }, *one;
 
 	text_reset(&gather->text);
 	if (gather->count < MOST) {
-		policy_tool(event, &gather->text);
+		policy_tool(match->event, &gather->text);
 		like.tool_length = gather->text.length;
-		match_object(event, &gather->text);
+		match_object(match, &gather->text);
 	}
 	one = find(gather, &like, &gather->text);
 	if (!one)
@@ -131,6 +132,8 @@ int policy_gather_write(struct policy_gather *gather, struct life *life)
 			.tool = { text, one->tool_length, one->tool_length }, .object = { text + one->tool_length, rest, rest },
 			.user = one->user, .count = one->count, .first = one->first, .last = one->last,
 		});
+		if (!error && one->held)
+			error = life_told(life, one->id, one->count);
 	}
 	return error;
 }

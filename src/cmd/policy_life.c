@@ -1,4 +1,4 @@
-/* sonde policy observe, list, report, remove: what stands, and what it has seen. */
+/* sonde policy list, report: what stands, and what it has seen. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -9,29 +9,10 @@
 #include "base/wall.h"
 #include "books/grid.h"
 #include "cmd/policy.h"
+#include "policy/stand.h"
 #include "proc/user.h"
 
 static const char *const modes[] = { [LIFE_OBSERVE] = "observe", [LIFE_ENFORCE] = "enforce" };
-
-int policy_observe(const struct policy_settings *settings, char *const *files)
-{
-	struct life *life = life_open(true, NULL);
-	int status = life ? 0 : 1;
-
-	(void)settings;
-	for (; *files && !status; files++) {
-		struct policies policies = { 0 };
-		struct text source = { 0 };
-
-		status = policies_load(&policies, *files, &source) || life_observe(life, &policies, &source, *files);
-		for (size_t i = 0; i < policies.count && !status; i++)
-			message_note("%s is observed: it tells what it matches and does nothing", policies.list[i]->name);
-		policies_free(&policies);
-		text_free(&source);
-	}
-	life_close(life);
-	return status;
-}
 
 /* Seconds are enough for a person. */
 static void add_wall(struct text *out, s64 time)
@@ -66,6 +47,7 @@ static const struct grid_column list_columns[] = {
 	{ .head = "OBSERVED" },
 	{ .head = "MATCHED" },
 	{ .head = "NEW", .drop = 2 },
+	{ .head = "STOPPED" },
 	{ .head = "LAST (UTC)", .left = true, .drop = 4 },
 	{ .head = "FILE", .left = true, .rest = 20 },
 };
@@ -86,6 +68,7 @@ static void jot_entry(struct jot *jot, const struct life_entry *entry)
 	jot_unsigned(jot, "observed_ns", entry->observed);
 	jot_unsigned(jot, "matched", entry->matched);
 	jot_unsigned(jot, "unacknowledged", entry->unacknowledged);
+	jot_unsigned(jot, "stopped", entry->taken);
 	jot_wall(jot, "first", entry->first);
 	jot_wall(jot, "last", entry->last);
 }
@@ -111,6 +94,7 @@ static bool tell_entry(void *context, const struct life_entry *entry)
 	grid_duration(grid, entry->observed);
 	grid_number(grid, entry->matched);
 	grid_number(grid, entry->unacknowledged);
+	grid_number(grid, entry->taken);
 	add_wall(&grid->text, entry->last);
 	grid_end_cell(grid);
 	escape_terminal(&grid->text, entry->file, strlen(entry->file));
@@ -120,11 +104,25 @@ static bool tell_entry(void *context, const struct life_entry *entry)
 
 #define NO_POLICY "no policy stands; `sonde policy observe FILE` begins with one"
 
+/* Whoever may write adds what was counted in the kernel since; others see what was known the last time. */
+static struct life *open_counted(bool *none)
+{
+	struct life *life = life_open(false, none);
+
+	if (!life || !stand_exists() || !life_may_write(life))
+		return life;
+	life_close(life);
+	life = life_open(true, none);
+	if (life)
+		stand_count(life);
+	return life;
+}
+
 int policy_list(const struct policy_settings *settings)
 {
 	struct listing listing = { .json = settings->json };
 	bool none = false;
-	struct life *life = life_open(false, &none);
+	struct life *life = open_counted(&none);
 	int status = 0;
 
 	if (!life && !none)
@@ -162,13 +160,14 @@ static const struct grid_column match_columns[] = {
 static void tell_match(void *context, const struct life_match *match)
 {
 	struct reporting *reporting = context;
-	const char *user = user_name(reporting->users, match->user, 0);
+	const char *user = match->user == LIFE_NOBODY ? "-" : user_name(reporting->users, match->user, 0);
 	struct grid *grid = &reporting->grid;
 
 	if (reporting->json) {
 		jot_open(&reporting->jot, NULL, '{');
 		jot_bytes(&reporting->jot, "tool", match->tool.data, match->tool.length);
-		jot_unsigned(&reporting->jot, "user", match->user);
+		if (match->user != LIFE_NOBODY)
+			jot_unsigned(&reporting->jot, "user", match->user);
 		jot_bytes(&reporting->jot, "object", match->object.data, match->object.length);
 		jot_unsigned(&reporting->jot, "matched", match->count);
 		jot_unsigned(&reporting->jot, "acknowledged", match->acknowledged);
@@ -288,12 +287,22 @@ static int report(struct life *life, const struct life_entry *entry, struct repo
 	return error;
 }
 
+static int acknowledge(const char *name)
+{
+	struct life *life = life_open(true, NULL);
+	struct life_entry entry;
+	int status = life && !life_find(life, name, &entry) && !life_acknowledge(life, &entry) ? 0 : 1;
+
+	life_close(life);
+	return status;
+}
+
 int policy_report(const struct policy_settings *settings, const char *name)
 {
 	struct output output = { 0 };
 	struct reporting reporting = { .output = &output, .json = settings->json, .jot.out = &output.text };
 	bool none = false;
-	struct life *life = life_open(settings->acknowledge, &none);
+	struct life *life = open_counted(&none);
 	struct life_entry entry;
 	int status = 1;
 
@@ -303,29 +312,10 @@ int policy_report(const struct policy_settings *settings, const char *name)
 		return 1;
 	reporting.users = user_table_new(NULL);
 	if (!life_find(life, name, &entry) && !report(life, &entry, &reporting))
-		status = settings->acknowledge && life_acknowledge(life, &entry) ? 1 : 0;
+		status = 0;
+	if (!status && settings->acknowledge)
+		status = acknowledge(name);
 	user_table_free(reporting.users);
 	life_close(life);
 	return output_end(&output) || status;
-}
-
-int policy_remove(const struct policy_settings *settings, const char *name)
-{
-	bool none = false;
-	struct life *life = life_open(false, &none);
-	struct life_entry entry;
-	int status = 1;
-
-	(void)settings;
-	if (none)
-		message_error(NO_POLICY);
-	life_close(life);
-	if (none || !(life = life_open(true, NULL)))
-		return 1;
-	if (!life_find(life, name, &entry) && !life_remove(life, &entry)) {
-		message_note("%s is removed", name);
-		status = 0;
-	}
-	life_close(life);
-	return status;
 }

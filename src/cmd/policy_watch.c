@@ -17,8 +17,9 @@
 #include "cmd/stop.h"
 #include "cmd/watch.h"
 #include "event/plan.h"
-#include "policy/life_set.h"
+#include "policy/stand.h"
 #include "proc/identity.h"
+#include "wire/policy.h"
 
 /* Who is who comes from these. */
 #define IDENTITY_KINDS (KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit))
@@ -36,14 +37,12 @@ struct watching {
 	struct output output;
 	struct balance balance;
 	struct text line;
+	struct stand *stand;		/* what of them the kernel holds */
+	struct policies seen;		/* the others, which only the events of sensors show */
 	u64 wall_checked, written, watched_until, matched;
+	bool counted;
 	int place, trouble;
 };
-
-static const char *due_of(const struct match *match)
-{
-	return strcmp(match_action(match->policy), "log") ? "due" : "observed";
-}
 
 static void add_json(struct watching *watching, const struct match *match)
 {
@@ -58,7 +57,7 @@ static void add_json(struct watching *watching, const struct match *match)
 	jot_string(&jot, "name", policy->name);
 	jot_string(&jot, "point", match->hook->target);
 	jot_string(&jot, "action", match_action(policy));
-	jot_string(&jot, "result", due_of(match));
+	jot_string(&jot, "result", match_result(match));
 	if (policy->severity)
 		jot_string(&jot, "severity", policy->severity);
 	if (match->hook->message)
@@ -83,19 +82,21 @@ static void add_escaped(struct text *out, struct text *text)
 static void add_text(struct watching *watching, const struct match *match)
 {
 	struct text *out = &watching->output.text, *line = &watching->line;
-	const char *action = match_action(match->policy);
+	const char *action = match_action(match->policy), *result = match_result(match);
 
 	text_reset(line);
 	wall_format(&watching->plan.wall, line, match->event->record->time);
 	text_add_format(out, "%.15s  %-8s  %s  ", text_string(line) + 11, match->policy->severity ? match->policy->severity : "-",
 			match->policy->name);
-	if (strcmp(action, "log"))
+	if (!strcmp(result, "due"))
 		text_add_format(out, "(would %s)  ", action);
+	else if (strcmp(action, "log"))
+		text_add_format(out, "(%s)  ", result);
 	text_reset(line);
 	policy_tool(match->event, line);
 	add_escaped(out, line);
 	text_add_format(out, "[%u] uid %u  %s ", match->event->record->pid, policy_user(match->event), match->hook->target);
-	match_object(match->event, line);
+	match_object(match, line);
 	add_escaped(out, line);
 	if (match->hook->message) {
 		text_add(out, "  ");
@@ -111,14 +112,25 @@ static void tell(void *context, const struct match *match)
 
 	watching->matched++;
 	if (watching->gather && id)
-		policy_gather_add(watching->gather, id, match->event, wall_from_boot(&watching->plan.wall, match->event->record->time));
+		policy_gather_add(watching->gather, id, match, wall_from_boot(&watching->plan.wall, match->event->record->time));
 	if (watching->settings->json)
 		add_json(watching, match);
 	else
 		add_text(watching, match);
 }
 
-static int deliver(void *context, const void *bytes, size_t size)
+/* Of a program of policies: which one, and what it is called in the file. */
+static void tell_held(struct watching *watching, const struct event *event)
+{
+	const struct policy_record *record = (const void *)event->record;
+	const struct policy *original, *held = stand_find(watching->stand, record->policy, &original);
+
+	if (held && record->hook < held->hook_count)
+		tell(watching, &(struct match){ .policy = original, .hook = &original->hooks[record->hook], .event = event,
+						.held = &held->hooks[record->hook] });
+}
+
+static int deliver_one(void *context, const void *bytes, size_t size)
 {
 	struct watching *watching = context;
 	u64 before = watching->matched;
@@ -136,12 +148,25 @@ static int deliver(void *context, const void *bytes, size_t size)
 			json_event(&watching->plan, &watching->output.text, &event);
 		return 0;
 	}
-	matcher_event(watching->matcher, &event, tell, watching);
-	if (watching->matched > before)
-		watching->balance.delivered[kind]++;
+	if (kind == KIND_policy)
+		tell_held(watching, &event);
 	else
+		matcher_event(watching->matcher, &event, tell, watching);
+	/* the kernel may have told once of several that matched */
+	if (!watching->counted && watching->matched > before)
+		watching->balance.delivered[kind]++;
+	else if (!watching->counted)
 		watching->balance.filtered[kind]++;
+	watching->counted = true;
 	return output_some(&watching->output) ? 0 : -EPIPE;
+}
+
+static int deliver(void *context, const void *bytes, size_t size)
+{
+	struct watching *watching = context;
+
+	watching->counted = false;
+	return stand_deliver(watching->stand, bytes, size, deliver_one, watching);
 }
 
 /* All of it in one transaction; what could not be written is tried again the next time. */
@@ -203,10 +228,50 @@ static int finish(struct watching *watching, struct kernel *kernel)
 	return status ? status : watching->trouble ? 1 : 0;
 }
 
-static int run(struct watching *watching, struct kernel_options *options, const struct features *features, size_t count)
+/* What the kernel does not hold is looked for in the events of sensors. Returns their kinds. */
+static u32 choose_seen(struct watching *watching)
+{
+	const struct policies *all = &watching->set.policies;
+
+	matcher_free(watching->matcher);
+	watching->seen.count = 0;
+	for (size_t i = 0; i < all->count; i++)
+		if (!stand_held(watching->stand, all->list[i]))
+			watching->seen.list[watching->seen.count++] = all->list[i];
+	watching->matcher = matcher_new(&watching->seen);
+	return matcher_kinds(watching->matcher);
+}
+
+/*
+ * Which sensors are needed shows when the kernel has taken what it can: if it is more than was thought, everything is opened
+ * once more.
+ */
+static struct kernel *open_all(struct watching *watching, struct kernel_options *options, const struct features *features)
+{
+	for (;;) {
+		struct kernel *kernel = kernel_open(options, features);
+		u32 kinds;
+
+		if (!kernel)
+			return NULL;
+		watching->stand = stand_open(watching->life, &watching->set, features, kernel_object(kernel), true);
+		kinds = watching->stand ? choose_seen(watching) : 0;
+		watching->balance.wanted = kinds | KIND_BIT(policy);
+		if (watching->stand && !(kinds & ~options->kinds))
+			return kernel;
+		stand_close(watching->stand);
+		kernel_close(kernel);
+		if (!watching->stand)
+			return NULL;
+		options->kinds |= kinds;
+	}
+}
+
+static int run(struct watching *watching, struct kernel_options *options, const struct features *features)
 {
 	const struct policy_settings *settings = watching->settings;
-	struct kernel *kernel = kernel_open(options, features);
+	struct kernel *kernel = open_all(watching, options, features);
+	size_t count = watching->set.policies.count;
 	int status;
 
 	if (!kernel)
@@ -227,6 +292,7 @@ static int run(struct watching *watching, struct kernel_options *options, const 
 		.context = watching,
 	});
 	status = finish(watching, kernel);
+	stand_close(watching->stand);
 	kernel_close(kernel);
 	return status;
 }
@@ -244,8 +310,10 @@ static int load(struct watching *watching, char *const *files)
 	for (; *files; files++)
 		if (policies_load(&watching->files, *files, NULL))
 			return 1;
-	if (watching->files.count)
+	if (watching->files.count) {
+		life_set_of(&watching->set, &watching->files);
 		return 0;
+	}
 	watching->life = life_open(true, &none);
 	if (!watching->life || life_set_load(&watching->set, watching->life))
 		return 1;
@@ -271,11 +339,14 @@ static int load(struct watching *watching, char *const *files)
 static void leave(struct watching *watching)
 {
 	matcher_free(watching->matcher);
+	free(watching->seen.list);
 	policies_free(&watching->files);
 	life_set_free(&watching->set);
 	policy_gather_free(watching->gather);
-	if (watching->place >= 0)
+	if (watching->place >= 0) {
 		close(watching->place);
+		stand_count(watching->life);
+	}
 	life_close(watching->life);
 	identity_free(watching->identity);
 	plan_free(&watching->plan);
@@ -287,7 +358,6 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	struct watching watching = { .settings = settings, .place = -1 };
 	struct kernel_options options = { .ring_size = settings->ring_size };
 	const char *obstacle, *bad, *why;
-	const struct policies *policies;
 	struct features features;
 	int status = load(&watching, files);
 
@@ -300,8 +370,7 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 		message_error("%s", obstacle);
 		goto out;
 	}
-	policies = watching.files.count ? &watching.files : &watching.set.policies;
-	watching.matcher = matcher_new(policies);
+	watching.seen.list = xcalloc(watching.set.policies.count, sizeof(*watching.seen.list));
 	watching.identity = identity_new(!settings->unmasked, settings->mask_file);
 	if (!watching.identity || plan_make(&watching.plan, NULL, 0, &bad, &why))
 		goto out;
@@ -310,10 +379,9 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	status = scope_resolve(command, &settings->scope, &(struct child){ 0 }, &features, watching.identity, &options);
 	if (status)
 		goto out;
-	watching.balance.wanted = matcher_kinds(watching.matcher);
 	watching.balance.exit_status = -1;
-	options.kinds = watching.balance.wanted | IDENTITY_KINDS;
-	status = run(&watching, &options, &features, policies->count);
+	options.kinds = IDENTITY_KINDS | KIND_BIT(policy);
+	status = run(&watching, &options, &features);
 out:
 	leave(&watching);
 	return status;

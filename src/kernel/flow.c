@@ -111,7 +111,7 @@ out:
 	return told;
 }
 
-#define SENT_BLIND "what is sent past IP, through packet sockets, and what the kernel itself sends"
+#define SENT_BLIND "what is sent past IP, through packet sockets; IPv6 with extension headers; what the kernel itself sends"
 
 static const struct rung sent_rungs[] = {
 	{ .name = "cgroup", .programs = { "flow_sent" }, .attach = root_cgroup_attach, .cost = COST_PACKETS,
@@ -126,7 +126,8 @@ static const struct rung sent_rungs[] = {
 static const struct rung received_rungs[] = {
 	{ .name = "fentry", .programs = { "flow_consumed_fentry", "flow_received_icmp" }, .blind = PEEK_BLIND },
 	{ .name = "kprobe", .programs = { "flow_consumed_kprobe", "flow_received_icmp" }, .blind = PEEK_BLIND },
-	{ .name = "length", .programs = { "flow_received", "flow_from4", "flow_from6", "flow_from_icmp" }, .attach = root_cgroup_attach,
+	{ .name = "length", .programs = { "flow_received", "flow_from4", "flow_from6", "flow_from_icmp" },
+	  .attach = root_cgroup_attach,
 	  .blind = "the sender, where a socket that has no peer is read without asking for the address; the number of "
 		   "datagrams that are read as one (UDP_GRO)" },
 	{ 0 }

@@ -1,7 +1,7 @@
 /*
- * Loading. For every wanted point the best rung that a look at the machine does not rule out is chosen, all are loaded at
- * once, then attached. If a program of a rung is refused after all, the rung is struck with the reason and everything
- * starts again with the next one: rare, and simpler than loading rung by rung.
+ * Loading. For every wanted point the best rung that a look at the machine does not rule out is chosen, all are
+ * loaded at once, then attached. If a program of a rung is refused after all, the rung is struck with the reason and
+ * everything starts again with the next one: rare, and simpler than loading rung by rung.
  */
 #include "kernel/kernel.h"
 
@@ -138,6 +138,8 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 
 static void load_optional(struct kernel *kernel, const struct rung *rung)
 {
+	if (rung->second)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, rung->second), true);
 	for (const char *const *name = rung->optional; *name; name++)
 		if (!choose_objection(kernel->choose, kernel->object, *name))
 			bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, *name), true);
@@ -152,8 +154,8 @@ static void make_room(struct bpf_object *object)
 }
 
 /*
- * Of connections there can be very many, and mostly are few. Where the kernel can allocate in any program the table takes memory for
- * those that are there; elsewhere all that it may ever need is set aside.
+ * Of connections there can be very many, and mostly are few. Where the kernel can allocate in any program the table
+ * takes memory for those that are there; elsewhere all that it may ever need is set aside.
  */
 static void size_connections(const struct kernel *kernel)
 {
@@ -491,10 +493,48 @@ int kernel_existing(struct kernel *kernel, lanes_deliver *deliver, void *context
 	return error;
 }
 
+/* How often the kernel skipped a program because it was already running on that CPU. */
+static u64 skipped(const struct kernel *kernel, const struct rung *rung)
+{
+	u64 sum = 0;
+
+	for (const char *const *name = rung->programs; *name; name++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);
+		struct bpf_prog_info info = { 0 };
+		u32 size = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
+/*
+ * A second program costs as much as the first for nothing where no interrupt comes in the middle of one. So it is at work only
+ * where that happens, from the first time on.
+ */
+static void attach_second(struct kernel *kernel, struct taken *taken)
+{
+	const char *why;
+	u64 missed;
+
+	if (!taken->rung || !taken->rung->second || taken->seconded)
+		return;
+	missed = skipped(kernel, taken->rung);
+	if (!missed)
+		return;
+	taken->seconded = !attach_program(kernel, taken->rung,
+					  bpf_object__find_program_by_name(kernel->object, taken->rung->second), &why);
+	/* What was skipped until it was there. */
+	taken->missed = taken->seconded ? skipped(kernel, taken->rung) : 0;
+}
+
 int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
 {
 	int error = 0;
 
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		attach_second(kernel, &kernel->taken[i]);
 	for (const struct sensor *const *sensor = sensors; *sensor; sensor++) {
 		long told = 0;
 
@@ -510,23 +550,16 @@ int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
 
 /*
  * Runs that the kernel skipped because the program was already running on that CPU: what they would have told is not
- * known, so each counts as one record of the point's first kind, produced and lost.
+ * known, so each counts as one record of the first kind that is wanted of the point, produced and lost.
  */
 static void add_missed(struct kernel *kernel, const struct taken *taken, struct record_counts *sum)
 {
-	bool misses = taken->rung && !taken->rung->makes_up;
-	u32 kind = point_kind(taken->point);
+	u32 wanted = taken->point->kinds & kernel->kinds & ~KIND_BIT(live);
+	u32 kind = wanted ? (u32)__builtin_ctz(wanted) : point_kind(taken->point);
+	u64 missed = taken->seconded ? taken->missed : taken->rung ? skipped(kernel, taken->rung) : 0;
 
-	for (const char *const *name = misses ? taken->rung->programs : NULL; name && *name; name++) {
-		struct bpf_program *program = bpf_object__find_program_by_name(kernel->object, *name);
-		struct bpf_prog_info info = { 0 };
-		u32 size = sizeof(info);
-
-		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-			continue;
-		sum->produced[kind] += info.recursion_misses;
-		sum->lost[kind][LOSS_MISSED] += info.recursion_misses;
-	}
+	sum->produced[kind] += missed;
+	sum->lost[kind][LOSS_MISSED] += missed;
 }
 
 int kernel_counts(struct kernel *kernel, struct record_counts *sum)

@@ -30,6 +30,8 @@ struct taken {
 	const struct rung *rung;	/* NULL: none worked */
 	unsigned int tried;		/* rungs refused before it */
 	char why[8][160];		/* why each of those was */
+	bool seconded;			/* the rung's second program is at work */
+	u64 missed;			/* what the others were skipped for until it was */
 };
 
 struct kernel;

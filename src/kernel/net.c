@@ -16,8 +16,8 @@
 #define TCP_KINDS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | FOLLOWED)
 
 static const struct rung tcp_rungs[] = {
-	{ .name = "btf", .programs = { "tcp_btf", "tcp_btf_second" }, .makes_up = true },
-	{ .name = "raw", .programs = { "tcp_raw", "tcp_raw_second" }, .makes_up = true },
+	{ .name = "btf", .programs = { "tcp_btf" }, .second = "tcp_btf_second" },
+	{ .name = "raw", .programs = { "tcp_raw" }, .second = "tcp_raw_second" },
 	{ 0 }
 };
 

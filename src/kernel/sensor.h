@@ -25,7 +25,7 @@ struct rung {
 	const char *needs;		/* a function of the kernel that must be there; NULL: none */
 	const char *lacks;		/* what a kernel without it cannot do, for a person; NULL: "this kernel has no FUNCTION" */
 	enum rung_cost cost;
-	bool makes_up;			/* one program sees to what the kernel skips of another: nothing is missed */
+	const char *second;		/* sees to what the kernel skips of the others; at work once it has skipped something */
 	const char *blind;		/* what this rung does not see, for a person; NULL: nothing known */
 	bool slow_end;			/* the kernel takes long to take it away */
 	/* NULL: by the program's section name. Returns a link, or NULL with errno set and maybe *why (static). */

@@ -197,6 +197,11 @@ void life_close(struct life *life)
 	free(life);
 }
 
+bool life_may_write(const struct life *life)
+{
+	return !access(text_string(&life->path), W_OK);
+}
+
 s64 life_now(void)
 {
 	struct timespec now;
@@ -255,7 +260,17 @@ static int forget_matches(struct life *life, s64 id)
 	return life_step(life, statement);
 }
 
-static int insert(struct life *life, const struct policy *policy, s64 source, const struct text *meaning)
+static int forget_policy(struct life *life, s64 id)
+{
+	sqlite3_stmt *statement = life_prepare(life, "DELETE FROM policy WHERE id = ?");
+	int error;
+
+	sqlite3_bind_int64(statement, 1, id);
+	error = life_step(life, statement);
+	return error ? error : forget_matches(life, id);
+}
+
+static int insert(struct life *life, const struct policy *policy, s64 source, const struct text *meaning, const char *what)
 {
 	sqlite3_stmt *statement = life_prepare(life, "INSERT INTO policy(name, source, meaning, mode, since) VALUES(?, ?, ?, 0, ?)");
 	int error;
@@ -265,26 +280,23 @@ static int insert(struct life *life, const struct policy *policy, s64 source, co
 	sqlite3_bind_blob(statement, 3, text_string(meaning), meaning->length, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 4, life_now());
 	error = life_step(life, statement);
-	return error ? error : note(life, policy->name, "observe");
+	return error ? error : note(life, policy->name, what);
 }
 
-static int renew(struct life *life, s64 id, const char *name, s64 source, const struct text *meaning, bool same)
+/* What means something else gets a new id: what the kernel still counts for the old one is not its own. */
+static int renew(struct life *life, s64 id, const struct policy *policy, s64 source, const struct text *meaning, bool same)
 {
-	sqlite3_stmt *statement = life_prepare(life, same ? "UPDATE policy SET source = ?2 WHERE id = ?1" :
-			"UPDATE policy SET source = ?2, meaning = ?3, since = ?4, observed = 0, until = 0 WHERE id = ?1");
+	sqlite3_stmt *statement;
 	int error;
 
+	if (!same) {
+		error = forget_policy(life, id);
+		return error ? error : insert(life, policy, source, meaning, "observe: it changed, so its observation begins anew");
+	}
+	statement = life_prepare(life, "UPDATE policy SET source = ?2 WHERE id = ?1");
 	sqlite3_bind_int64(statement, 1, id);
 	sqlite3_bind_int64(statement, 2, source);
-	if (!same) {
-		sqlite3_bind_blob(statement, 3, text_string(meaning), meaning->length, SQLITE_STATIC);
-		sqlite3_bind_int64(statement, 4, life_now());
-	}
-	error = life_step(life, statement);
-	if (error || same)
-		return error;
-	error = forget_matches(life, id);
-	return error ? error : note(life, name, "observe: it changed, so its observation begins anew");
+	return life_step(life, statement);
 }
 
 static int put(struct life *life, const struct policy *policy, s64 source, const struct text *text)
@@ -310,7 +322,7 @@ static int put(struct life *life, const struct policy *policy, s64 source, const
 		message_error("%s is enforced; `sonde policy remove %s` ends that first", policy->name, policy->name);
 		error = -EBUSY;
 	} else {
-		error = found ? renew(life, id, policy->name, source, &meaning, same) : insert(life, policy, source, &meaning);
+		error = found ? renew(life, id, policy, source, &meaning, same) : insert(life, policy, source, &meaning, "observe");
 	}
 	text_free(&meaning);
 	return error;
@@ -402,16 +414,11 @@ int life_acknowledge(struct life *life, const struct life_entry *entry)
 
 int life_remove(struct life *life, const struct life_entry *entry)
 {
-	sqlite3_stmt *statement;
 	int error = life_begin(life);
 
 	if (error)
 		return error;
-	statement = life_prepare(life, "DELETE FROM policy WHERE id = ?");
-	sqlite3_bind_int64(statement, 1, entry->id);
-	error = life_step(life, statement);
-	if (!error)
-		error = forget_matches(life, entry->id);
+	error = forget_policy(life, entry->id);
 	if (!error)
 		error = drop_sources(life);
 	return finish(life, error ? error : note(life, entry->name, "remove"));

@@ -32,6 +32,9 @@ struct life_match {
 	s64 first, last;		/* ns since 1970 */
 };
 
+/* The user of what nobody watched. */
+#define LIFE_NOBODY ~0U
+
 struct life_deed {
 	s64 time;
 	u32 user;
@@ -44,6 +47,7 @@ struct life_deed {
  */
 struct life *life_open(bool write, bool *none);
 void life_close(struct life *life);
+bool life_may_write(const struct life *life);
 
 /* All functions below return 0 or -errno, said. */
 
@@ -72,7 +76,10 @@ int life_take(struct life *life);
 /* What was gathered goes in between these, all of it or none. */
 int life_begin(struct life *life);
 int life_add(struct life *life, s64 id, const struct life_match *match);
-/* It was watched from one instant to another (CLOCK_BOOTTIME); time that another agent counted already is not counted again. */
+/*
+ * It was watched from one instant to another (CLOCK_BOOTTIME); time that was counted already is not counted again. `from` 0: since
+ * that was said the last time.
+ */
 int life_watched(struct life *life, s64 id, u64 from, u64 to);
 /* Its programs in the kernel have counted so many since they were put there; what was not added yet is. */
 int life_counted(struct life *life, s64 id, u64 matched, u64 taken, s64 first, s64 last);

@@ -40,7 +40,7 @@ static bool boot_id(char *out, size_t size)
 int life_watched(struct life *life, s64 id, u64 from, u64 to)
 {
 	sqlite3_stmt *statement = life_prepare(life,
-		"UPDATE policy SET observed = observed + max(0, ?3 - CASE WHEN boot = ?4 THEN max(until, ?2) ELSE ?2 END), "
+		"UPDATE policy SET observed = observed + max(0, ?3 - CASE WHEN boot = ?4 AND until > 0 THEN max(until, ?2) WHEN ?2 > 0 THEN ?2 ELSE ?3 END), "
 		"until = CASE WHEN boot = ?4 THEN max(until, ?3) ELSE ?3 END, boot = ?4 WHERE id = ?1");
 	char boot[64] = "";
 

@@ -10,7 +10,6 @@
 #define LIFE_OTHERS "(others)"
 /* Counted in the kernel while nobody watched. */
 #define LIFE_UNSEEN "(while nobody watched)"
-#define LIFE_NOBODY ~0U
 
 struct life {
 	sqlite3 *db;

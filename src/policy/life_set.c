@@ -30,14 +30,10 @@ static struct policies *read_source(struct life_set *set, const struct life_entr
 	return &source->policies;
 }
 
-static bool add(void *context, const struct life_entry *entry)
+static void add(struct life_set *set, struct policy *policy, s64 id, enum life_mode mode)
 {
-	struct life_set *set = context;
 	struct policies *all = &set->policies;
-	struct policy *policy = policies_find(read_source(set, entry), entry->name);
 
-	if (!policy)
-		return true;
 	if (!(all->count & (all->count - 1))) {
 		size_t room = all->count ? 2 * all->count : 1;
 
@@ -46,16 +42,49 @@ static bool add(void *context, const struct life_entry *entry)
 		set->modes = xrealloc(set->modes, room, sizeof(*set->modes));
 	}
 	all->list[all->count] = policy;
-	set->ids[all->count] = entry->id;
-	set->modes[all->count] = entry->mode;
+	set->ids[all->count] = id;
+	set->modes[all->count] = mode;
 	table_put(&set->places, (uintptr_t)policy, (void *)(uintptr_t)++all->count);
+}
+
+static bool add_entry(void *context, const struct life_entry *entry)
+{
+	struct life_set *set = context;
+	struct policy *policy = policies_find(read_source(set, entry), entry->name);
+
+	if (policy)
+		add(set, policy, entry->id, entry->mode);
 	return true;
+}
+
+void life_set_of(struct life_set *set, const struct policies *policies)
+{
+	*set = (struct life_set){ 0 };
+	for (size_t i = 0; i < policies->count; i++)
+		add(set, policies->list[i], i + 1, LIFE_OBSERVE);
 }
 
 int life_set_load(struct life_set *set, struct life *life)
 {
 	*set = (struct life_set){ 0 };
-	return life_list(life, add, set);
+	return life_list(life, add_entry, set);
+}
+
+void life_set_drop(struct life_set *set, const char *name)
+{
+	struct life_set old = *set;
+
+	set->policies = (struct policies){ 0 };
+	set->places = (struct table){ 0 };
+	set->ids = NULL;
+	set->modes = NULL;
+	for (size_t i = 0; i < old.policies.count; i++)
+		if (strcmp(old.policies.list[i]->name, name))
+			add(set, old.policies.list[i], old.ids[i], old.modes[i]);
+	free(old.policies.list);
+	free(old.ids);
+	free(old.modes);
+	table_free(&old.places);
 }
 
 s64 life_set_id(const struct life_set *set, const struct policy *policy)

@@ -48,10 +48,11 @@ static const struct lang_symbol *find_symbol(const struct lowering *lowering, co
 		return policy_symbol_value(lowering->tree, "file", 0, hooked->type, PART_MODE);
 	if (!strcmp(name, "file.inode") && shape == SHAPE_PATH)
 		return policy_symbol_value(lowering->tree, "file", 0, hooked->type, PART_INODE);
-	if (!strcmp(name, "network.peer.address") && shape == SHAPE_SOCKET)
-		return policy_symbol_value(lowering->tree, "network", 0, hooked->type, PART_PEER);
-	if (!strcmp(name, "network.peer.port") && shape == SHAPE_SOCKET)
-		return policy_symbol_value(lowering->tree, "network", 0, hooked->type, PART_PEER_PORT);
+	/* of a sockaddr there is one address, which stands where a socket has its own */
+	if (!strcmp(name, "network.peer.address") && hooked->type == TYPE_sockaddr)
+		return policy_symbol_value(lowering->tree, "network", 0, hooked->type, PART_LOCAL);
+	if (!strcmp(name, "network.peer.port") && hooked->type == TYPE_sockaddr)
+		return policy_symbol_value(lowering->tree, "network", 0, hooked->type, PART_LOCAL_PORT);
 	if (!strcmp(name, "process.executable.path"))
 		return policy_symbol_program();
 	if (!strcmp(name, "process.parent.executable.path"))

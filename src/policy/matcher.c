@@ -6,7 +6,9 @@
 #include "base/alloc.h"
 #include "lang/eval.h"
 #include "policy/point.h"
+#include "policy/symbol.h"
 #include "wire/net.h"
+#include "wire/policy.h"
 
 struct watched {
 	const struct policy *policy;
@@ -68,7 +70,7 @@ void matcher_event(const struct matcher *matcher, const struct event *event, mat
 		if (list[i].policy == last || (condition && !lang_eval(condition, event)))
 			continue;
 		last = list[i].policy;
-		told(context, &(struct match){ list[i].policy, list[i].hook, event });
+		told(context, &(struct match){ .policy = list[i].policy, .hook = list[i].hook, .event = event });
 	}
 }
 
@@ -94,25 +96,69 @@ static bool add_field(const struct event *event, const char *name, struct text *
 	return true;
 }
 
-/* Addresses are numbers in the table of fields; they are shown as everywhere. */
+static bool add_address(u16 family, const u8 *bytes, u16 port, struct text *out)
+{
+	char address[64];
+
+	if (!inet_ntop(family, bytes, address, sizeof(address)))
+		return false;
+	text_add_format(out, family == AF_INET6 ? "[%s]:%u" : "%s:%u", address, port);
+	return true;
+}
+
 static bool add_peer(const struct event *event, struct text *out)
 {
 	const struct connection_record *connection = (const void *)event->record;
 	bool listens = event->record->kind == KIND_listen;
-	char address[64];
 
-	if (!inet_ntop(connection->family, listens ? connection->local : connection->peer, address, sizeof(address)))
-		return add_field(event, "network.path", out);
-	text_add_format(out, connection->family == AF_INET6 ? "[%s]:%u" : "%s:%u", address,
-			listens ? connection->local_port : connection->peer_port);
-	return true;
+	return add_address(connection->family, listens ? connection->local : connection->peer,
+			   listens ? connection->local_port : connection->peer_port, out) ||
+	       add_field(event, "network.path", out);
 }
 
-void match_object(const struct event *event, struct text *out)
+const char *match_result(const struct match *match)
 {
+	const struct policy_record *record = (const void *)match->event->record;
+	const char *action = match_action(match->policy);
+
+	if (!strcmp(action, "log"))
+		return "observed";
+	if (!match->held || !record->taken)
+		return "due";
+	return strcmp(action, "deny") ? "killed" : "denied";
+}
+
+/* The first value that says something: a path or a text, or an address. */
+static void add_value(const struct match *match, struct text *out)
+{
+	const struct policy_record *record = (const void *)match->event->record;
+
+	for (u32 i = 0; i < record->values && i < match->held->argument_count; i++) {
+		const struct bytes *string = &match->event->strings[POLICY_STRING_VALUE + i];
+		const struct policy_value *value = &record->value[i];
+		enum policy_type type = match->held->arguments[i].type;
+
+		if (string->length) {
+			text_add_bytes(out, string->data, string->length);
+			return;
+		}
+		if (type == TYPE_sockaddr && add_address(value->socket.family, value->socket.local, value->socket.local_port, out))
+			return;
+		if (policy_type_shape(type) == SHAPE_SOCKET && type != TYPE_sockaddr &&
+		    add_address(value->socket.family, value->socket.peer, value->socket.peer_port, out))
+			return;
+	}
+}
+
+void match_object(const struct match *match, struct text *out)
+{
+	const struct event *event = match->event;
 	size_t before = out->length;
 
 	switch (event->record->kind) {
+	case KIND_policy:
+		add_value(match, out);
+		break;
 	case KIND_connect:
 	case KIND_accept:
 	case KIND_listen:

@@ -11,6 +11,7 @@ struct match {
 	const struct policy *policy;
 	const struct policy_hook *hook;
 	const struct event *event;
+	const struct policy_hook *held;	/* of an event of the kind `policy`: the hook as it is in the kernel; else NULL */
 };
 
 struct matcher;
@@ -28,6 +29,8 @@ void matcher_event(const struct matcher *matcher, const struct event *event, mat
 /* What was to be done: "log", "kill", "deny". */
 const char *match_action(const struct policy *policy);
 /* What it was about, for a person: a path, an address and port, a program. Any bytes may be in it. */
-void match_object(const struct event *event, struct text *out);
+void match_object(const struct match *match, struct text *out);
+/* "observed", "due", "denied", "killed" */
+const char *match_result(const struct match *match);
 
 #endif

@@ -104,6 +104,8 @@ static void test_lowering(void **state)
 		{ "{name: x, when: write}", "security_file_open" },
 		{ "{name: x, when: exec, if: 'executable.path == \"/bin/a\"'}", "security_bprm_check" },
 		{ "{name: x, when: connect, if: 'peer.address in 10.0.0.0/8 and peer.port == 1'}", "security_socket_connect" },
+		{ "{name: x, when: module, if: 'path == \"/a.ko\"'}", "security_kernel_read_file" },
+		{ "{name: x, when: ptrace}", "ptrace" },
 		{ "{name: x, when: accept}", NULL },
 		{ "{name: x, when: open, if: 'container.id == \"a\"'}", NULL },
 	};

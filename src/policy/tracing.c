@@ -9,6 +9,7 @@
 
 #define VISITS_MOST 1000000	/* items and keys; a file has fewer, unless aliases multiply them */
 #define NAME_MOST 253
+#define CALLS_MOST 1000	/* of enforcers */
 
 void *tracing_get(struct tracing *tracing, size_t size)
 {
@@ -171,15 +172,91 @@ static int read_options(struct tracing *tracing, const yaml_node_t *node)
 	return items ? 0 : -1;
 }
 
+/* What an element of an enforcer's calls stands for: a list, or NULL and one call in *name. False after a mistake. */
+static bool read_call(struct tracing *tracing, const yaml_node_t *node, const struct tracing_list **list, const char **name,
+		      bool *is_call)
+{
+	const char *text = tracing_text(tracing, node, "a call"), *nearest;
+
+	*list = NULL;
+	if (!text)
+		return false;
+	if (!strncmp(text, "list:", 5)) {
+		*list = tracing_find_list(tracing, node, text + 5);
+		if (*list && (*list)->pattern) {
+			wrong(tracing, node, "an enforcer takes no list of a pattern");
+			mend(tracing, "name its calls");
+			return false;
+		}
+		*is_call = *list && (*list)->calls;
+		return *list;
+	}
+	*name = tracing_call_name(tracing, text);
+	*is_call = *name;
+	if (*name && tracing_call_number(*name) < 0) {
+		wrong(tracing, node, "there is no system call %s", text);
+		nearest = tracing_nearest_call(*name);
+		if (nearest)
+			mend(tracing, "did you mean %s?", nearest);
+		return false;
+	}
+	if (!*name && strncmp(text, "security_", 9)) {
+		wrong(tracing, node, "nothing can be denied in %s", text);
+		mend(tracing, "an enforcer's calls are sys_NAME or security_NAME");
+		return false;
+	}
+	*name = *name ? *name : text;
+	return true;
+}
+
+static int read_calls(struct tracing *tracing, const yaml_node_t *node, struct policy_hook *hook)
+{
+	u32 count, used = 0;
+	const yaml_node_item_t *items = tracing_items(tracing, node, "calls", "- sys_dup", &count);
+	const char **targets = NULL;
+	bool is_call;
+
+	for (u32 i = 0; items && i < count; i++) {
+		const yaml_node_t *item = document_at(&tracing->document, items[i]);
+		const struct tracing_list *list;
+		const char *name = NULL, **more;
+		u32 added;
+
+		if (!read_call(tracing, item, &list, &name, &is_call))
+			return -1;
+		if (used && is_call != (hook->attach == ATTACH_SYSCALL)) {
+			wrong(tracing, item, "an enforcer has system calls or security functions, not both");
+			return mend(tracing, "write two policies");
+		}
+		hook->attach = is_call ? ATTACH_SYSCALL : ATTACH_FUNCTION;
+		added = list ? list->count : 1;
+		if (used + added > CALLS_MOST)
+			return wrong(tracing, item, "more than %d calls", CALLS_MOST);
+		more = tracing_get(tracing, (used + added + 1) * sizeof(*more));
+		memcpy(more, targets ? targets : more, used * sizeof(*more));
+		memcpy(more + used, list ? list->values : &name, added * sizeof(*more));
+		targets = more;
+		used += added;
+	}
+	if (!items)
+		return -1;
+	if (!used) {
+		wrong(tracing, node, "an enforcer has no calls");
+		return mend(tracing, "calls: [sys_dup]");
+	}
+	hook->targets = targets;
+	hook->target = targets[0];
+	return 0;
+}
+
 /* Calls that a note left by NotifyEnforcer is carried out in. */
 static int read_enforcers(struct tracing *tracing, const yaml_node_t *node)
 {
 	static const char *const keys[] = { "calls", NULL };
 	const yaml_node_t *calls = NULL;
 	struct policy_hook *hook;
-	u32 count, room = 0, used = 0;
+	u32 count;
 	const yaml_node_item_t *items = tracing_items(tracing, node, "enforcers", "- calls: [sys_dup]", &count);
-	const char **targets;
 
 	if (!items)
 		return -1;
@@ -190,61 +267,15 @@ static int read_enforcers(struct tracing *tracing, const yaml_node_t *node)
 	node = document_at(&tracing->document, items[0]);
 	if (tracing_mapping(tracing, node, "an enforcer", "calls: [sys_dup]", keys, &calls))
 		return -1;
-	items = calls ? tracing_items(tracing, calls, "calls", "- sys_dup", &count) : NULL;
-	if (!calls || (items && !count)) {
-		wrong(tracing, calls ? calls : node, "an enforcer has no calls");
+	if (!calls) {
+		wrong(tracing, node, "an enforcer has no calls");
 		return mend(tracing, "calls: [sys_dup]");
 	}
-	for (u32 i = 0; items && i < count; i++) {
-		const yaml_node_t *item = document_at(&tracing->document, items[i]);
-		const char *text = tracing_text(tracing, item, "a call");
-		const struct tracing_list *list = NULL;
-
-		if (!text)
-			return -1;
-		if (!strncmp(text, "list:", 5) && !(list = tracing_find_list(tracing, item, text + 5)))
-			return -1;
-		room += list ? list->count : 1;
-	}
 	hook = tracing_get(tracing, sizeof(*hook));
-	targets = tracing_get(tracing, (room + 1) * sizeof(*targets));
-	for (u32 i = 0; items && i < count; i++) {
-		const yaml_node_t *item = document_at(&tracing->document, items[i]);
-		const char *text = tracing_text(tracing, item, "a call"), *call = tracing_call_name(tracing, text);
-		const struct tracing_list *list =
-			!strncmp(text, "list:", 5) ? tracing_find_list(tracing, item, text + 5) : NULL;
-		bool is_call = list ? list->calls : !!call;
-
-		if (list && list->pattern) {
-			wrong(tracing, item, "an enforcer takes no list of a pattern");
-			return mend(tracing, "name its calls");
-		}
-		if (!is_call && !list && strncmp(text, "security_", 9)) {
-			wrong(tracing, item, "nothing can be denied in %s", text);
-			return mend(tracing, "an enforcer's calls are sys_NAME or security_NAME");
-		}
-		if (call && !list && tracing_call_number(call) < 0) {
-			wrong(tracing, item, "there is no system call %s", text);
-			return tracing_nearest_call(call) ? mend(tracing, "did you mean %s?", tracing_nearest_call(call)) : -1;
-		}
-		if (i && is_call != (hook->attach == ATTACH_SYSCALL)) {
-			wrong(tracing, item, "an enforcer has system calls or security functions, not both");
-			return mend(tracing, "write two policies");
-		}
-		hook->attach = is_call ? ATTACH_SYSCALL : ATTACH_FUNCTION;
-		for (u32 j = 0; list && j < list->count; j++)
-			targets[used++] = list->values[j];
-		if (!list)
-			targets[used++] = call ? call : text;
-	}
-	if (!items)
-		return -1;
-	hook->target = targets[0];
-	hook->targets = targets;
 	hook->line = node->start_mark.line + 1;
 	hook->column = node->start_mark.column + 1;
 	tracing->policy->enforcer = hook;
-	return 0;
+	return read_calls(tracing, calls, hook);
 }
 
 enum { SPEC_SECTIONS = TRACING_SECTIONS, SPEC_LOADER = SPEC_SECTIONS, SPEC_LISTS, SPEC_ENFORCERS, SPEC_OPTIONS, SPEC_MACROS,

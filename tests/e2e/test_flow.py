@@ -173,6 +173,38 @@ def test_mapped_addresses_and_namespaces(case):
     equal([(field(e, "network.io.sent"), field(e, "network.io.received")) for e in there], [(33, 33)], "the flow there")
 
 
+def test_what_is_for_many_is_sent_once(case):
+    """Multicast and broadcast that come back to this machine too."""
+    name = "sonde-many-%d" % os.getpid()
+    if subprocess.run(["ip", "netns", "add", name], stderr=subprocess.DEVNULL).returncode:
+        raise Skip("network namespaces cannot be made here")
+    case.defer(subprocess.run, ["ip", "netns", "del", name])
+    for words in ("link add v0 type veth peer name v1", "link set v0 up", "link set v1 up", "link set lo up",
+                  "addr add 10.213.9.1/24 brd + dev v0"):
+        if subprocess.run(["ip", "-n", name, *words.split()], stderr=subprocess.DEVNULL).returncode:
+            raise Skip("ip %s" % words)
+    code = """import socket
+r = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+r.bind(("", 5454))
+r.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton("10.213.9.1"))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.213.9.1", 5455))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.213.9.1"))
+for address in ("239.1.2.3", "10.213.9.255", "255.255.255.255"):
+    for _ in range(5):
+        s.sendto(bytes(10), (address, 5454))
+        r.recvfrom(100)
+"""
+    sonde = case.sonde("flow")
+    subprocess.run(["ip", "netns", "exec", name, "python3", "-c", code], check=True, timeout=20)
+    sonde.stop()
+    sent = {field(e, "network.peer.address"): field(e, "network.packets.sent") for e in sonde.events("flow")
+            if field(e, "network.local.port") == 5455}
+    equal(sent, {"239.1.2.3": 5, "10.213.9.255": 5, "255.255.255.255": 5}, "datagrams sent by address")
+    equal(total(sonde, 5454, "network.packets.received"), 15, "datagrams read")
+
+
 def test_echo_through_raw_and_ping_sockets(case):
     """ICMP messages without the IP header that a raw socket is given too."""
     sonde = case.sonde("flow")

@@ -1,17 +1,46 @@
 """Policies of the short form: what they match, what is kept of it, and who may change them."""
 
+import errno
 import json
 import os
-import signal
 import socket
 import subprocess
 import time
 
-from harness import SONDE, equal, expect, field, until
+from harness import SONDE, Skip, equal, expect, field, until
+
+
+PINS = "/sys/fs/bpf/sonde/policies"
+PYTHON = os.path.realpath("/proc/self/exe")
 
 
 def environment(case):
+    """A state of the test's own. What is in the kernel is the machine's: it goes when the test ends."""
+    if not hasattr(case, "has_policies"):
+        case.has_policies = True
+        if not os.path.ismount("/sys/fs/bpf"):
+            case.mount("-t", "bpf", "bpf", "/sys/fs/bpf")
+        if os.path.exists(PINS):
+            raise Skip("policies stand on this machine")
+        case.defer(clean, case)
     return dict(os.environ, SONDE_STORE=case.path("store.db"))
+
+
+def clean(case):
+    for row in lines(policy(case, "list", "--json")):
+        policy(case, "remove", row["name"])
+    expect(not os.path.exists(PINS), "something is left in the kernel")
+
+
+def bpf_ids(what):
+    listed = subprocess.run(["bpftool", what, "list", "--json"], stdout=subprocess.PIPE, check=True).stdout
+    return {row["id"]: row.get("name", "") for row in json.loads(listed)}
+
+
+def connect(port, runner=()):
+    """What connect says, as an errno, in a process of its own."""
+    code = "import socket; print(socket.socket().connect_ex(('127.0.0.1', %d)))" % port
+    return int(subprocess.run([*runner, PYTHON, "-c", code], stdout=subprocess.PIPE, check=True).stdout)
 
 
 def policy(case, *words, status=0):
@@ -73,7 +102,7 @@ def test_watch_files(case):
     os.mkdir(name)
     for port in (1, 3):
         with socket.socket() as client:
-            equal(client.connect_ex(("127.0.0.1", port)), 111, "connect, which nothing denies")
+            equal(client.connect_ex(("127.0.0.1", port)), errno.ECONNREFUSED, "connect, which nothing denies")
     child = subprocess.Popen(["true"])
     child.wait()
     sonde.stop()
@@ -140,8 +169,10 @@ def test_changed(case):
     equal(row()["matched"], 1, "matched")
     policy(case, "observe", write(case, "p.yaml", "# a comment\n" + text.replace("message: a", "message: b")))
     equal(row()["matched"], 1, "matched, with another message")
+    since = row()["since"]
     policy(case, "observe", write(case, "p.yaml", text.replace("open", "write")))
-    equal((row()["matched"], row()["observed_ns"]), (0, 0), "matched and observed, at another point")
+    equal(row()["matched"], 0, "matched, at another point")
+    expect(row()["since"] > since, "its observation goes on")
 
 
 def test_refused(case):
@@ -168,10 +199,84 @@ def test_refused(case):
 
 def test_only_the_owner(case):
     """Who does not own the state cannot change it."""
-    policy(case, "observe", write(case, "p.yaml", "{name: mine, when: open}"))
+    policy(case, "observe", write(case, "p.yaml", "{name: mine, when: oom}"))
     os.chmod(case.tmp, 0o755)
     done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SONDE, "policy", "remove", "mine"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(case))
     equal(done.returncode, 1, "exit status (%s)" % done.stderr)
     expect("may change policies" in done.stderr, done.stderr)
     equal([row["name"] for row in lines(policy(case, "list", "--json"))], ["mine"], "what stands")
+
+
+DENY = """
+name: no-port
+when: connect
+if: peer.address == 127.0.0.1 and peer.port == 47 and user.id == 4711
+then: deny
+"""
+AS_4711 = ("setpriv", "--reuid=4711", "--clear-groups")
+
+
+def test_deny(case):
+    """Observe, then enforce: it is refused before it was observed and looked at; then it denies, for whom it is meant."""
+    if connect(47, AS_4711) != errno.ECONNREFUSED:
+        raise Skip("no other user may run Python here")
+    file = write(case, "deny.yaml", DENY)
+    policy(case, "observe", file)
+    equal(connect(47, AS_4711), errno.ECONNREFUSED, "connect, while it is observed")
+
+    def row():
+        return lines(policy(case, "list", "--json"))[0]
+    equal(row()["matched"], 1, "matched, without an agent")
+    expect("was observed for" in policy(case, "enforce", "no-port", status=1).stderr, "it is enforced at once")
+    done = policy(case, "enforce", "no-port", "--observed-for", "1us", status=1)
+    expect("1 match" in done.stderr and "acknowledge" in done.stderr, done.stderr)
+    expect("(while nobody watched)" in done.stdout, "the report is not shown: %s" % done.stdout)
+    equal(row()["mode"], "observe", "mode")
+    policy(case, "enforce", "no-port", "--observed-for", "1us", "--acknowledge")
+    equal(connect(47, AS_4711), errno.EPERM, "connect, enforced")
+    equal(connect(47), errno.ECONNREFUSED, "connect of another user")
+    equal(connect(48, AS_4711), errno.ECONNREFUSED, "connect to another port")
+    got = row()
+    equal((got["mode"], got["matched"], got["stopped"]), ("enforce", 2, 1), "what stands")
+    expect("is enforced" in policy(case, "observe", file, status=1).stderr, "it can be replaced")
+
+    sonde = watch(case)
+    equal(connect(47, AS_4711), errno.EPERM, "connect, while an agent watches")
+    told = sonde.wait_record(lambda record: field(record, "policy.name") == "no-port", "the match")
+    equal((field(told, "process.user.id"), told["kind"]), (4711, "policy"), "who it was")
+    sonde.process.kill()
+    sonde.process.wait()
+    equal(connect(47, AS_4711), errno.EPERM, "connect, after the agent was killed")
+    equal((row()["matched"], row()["stopped"]), (4, 3), "what was counted")
+
+    before = bpf_ids("prog")
+    expect("policy_connect4" in before.values(), "programs: %s" % before)
+    policy(case, "remove", "no-port")
+    equal(connect(47, AS_4711), errno.ECONNREFUSED, "connect, after it was removed")
+    expect(not os.path.exists(PINS), "pins are left")
+    until(lambda: not [name for name in bpf_ids("prog").values() if name.startswith("policy_connect")], "its programs to end")
+
+
+def test_force(case):
+    """Whoever forces is in the log; what the kernel cannot do is refused all the same."""
+    policy(case, "observe", write(case, "deny.yaml", DENY))
+    policy(case, "enforce", "no-port", "--force")
+    log = lines(policy(case, "report", "no-port", "--json"))[0]["log"]
+    expect([deed for deed in log if deed["what"].startswith("enforce by force")], "log: %s" % log)
+    equal({deed["user"] for deed in log}, {int(os.environ.get("SUDO_UID", 0))}, "who did it")
+    policy(case, "observe", write(case, "accept.yaml", "{name: late, when: accept, if: local.port == 1, then: deny}"))
+    expect("nothing in the kernel decides" in policy(case, "enforce", "late", "--force", status=1).stderr, "it was enforced")
+    modes = {row["name"]: row["mode"] for row in lines(policy(case, "list", "--json"))}
+    equal(modes, {"no-port": "enforce", "late": "observe"}, "modes")
+
+
+def test_lost_state(case):
+    """What is in the kernel can be ended without its state."""
+    policy(case, "observe", write(case, "deny.yaml", DENY))
+    for file in os.listdir(case.tmp):
+        if file.startswith("policies.db"):
+            os.unlink(case.path(file))
+    expect(os.path.exists(PINS), "nothing was pinned")
+    policy(case, "remove", "no-port")
+    expect(not os.path.exists(PINS), "pins are left")

@@ -323,6 +323,86 @@ def closed_by_server(_, server, __, port, local):
             "network.local.port": port}
 
 
+def ended(server_family, client_family, to, bound, finish):
+    """A conversation in which a child talks to this process and ends as `finish` does: (its pid, the two ports)."""
+    with socket.socket(server_family, socket.SOCK_STREAM) as listener:
+        listener.bind((bound, 0))
+        listener.listen(8)
+        port = listener.getsockname()[1]
+        out, into = os.pipe()
+
+        def work():
+            client = socket.socket(client_family, socket.SOCK_STREAM)
+            client.connect((to, port))
+            os.write(into, str(client.getsockname()[1]).encode())
+            client.sendall(bytes(70))
+            client.recv(5, socket.MSG_WAITALL)
+            finish(client)
+
+        pid = os.fork()
+        if pid == 0:
+            try:
+                work()
+            finally:
+                os._exit(0)
+        connection, _ = listener.accept()
+        connection.recv(70, socket.MSG_WAITALL)
+        connection.sendall(bytes(5))
+        try:
+            while connection.recv(10):
+                pass
+            connection.sendall(bytes(1000))
+        except ConnectionResetError:
+            pass
+        connection.close()
+        os.waitpid(pid, 0)
+        local = int(os.read(out, 10))
+        os.close(out)
+        os.close(into)
+    return pid, port, local
+
+
+def half_close(client):
+    client.shutdown(socket.SHUT_WR)
+    client.recv(1000, socket.MSG_WAITALL)
+    client.close()
+
+
+def abort(client):
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@trigger("close")
+def closed_by_halves(_):
+    pid, port, local = ended(socket.AF_INET, socket.AF_INET, "127.0.0.1", "127.0.0.1", half_close)
+    return {"process.pid": pid, "network.local.port": local, "network.peer.port": port, "network.io.sent": 70,
+            "network.io.received": 1005, "network.closed_by": "local"}
+
+
+@trigger("close")
+def closed_of_v4_mapped(_):
+    """Both ends are IPv6 sockets and speak IPv4."""
+    pid, port, local = ended(socket.AF_INET6, socket.AF_INET6, "::ffff:127.0.0.1", "::", half_close)
+    return {"process.pid": pid, "network.local.port": local, "network.peer.port": port, "network.type": "ipv4",
+            "network.peer.address": "127.0.0.1", "network.io.sent": 70, "network.io.received": 1005}
+
+
+@trigger("close")
+def closed_by_reset(_):
+    pid, port, local = ended(socket.AF_INET, socket.AF_INET, "127.0.0.1", "127.0.0.1", abort)
+    return {"process.pid": pid, "network.local.port": local, "network.peer.port": port, "network.io.sent": 70,
+            "network.io.received": 5, "network.closed_by": "abort"}
+
+
+@trigger("close")
+def closed_where_it_was_reset(_):
+    """The other end of the same: what this process, which the reset cuts off, had sent and received."""
+    _, port, local = ended(socket.AF_INET6, socket.AF_INET6, "::1", "::1", abort)
+    return {"process.pid": os.getpid(), "network.local.port": port, "network.peer.port": local, "network.io.sent": 5,
+            "network.io.received": 70, "network.closed_by": "reset", "error.type": "ECONNRESET", "network.type": "ipv6"}
+
+
 @trigger("connect")
 def connected_in_vain(_):
     with socket.socket() as holder:  # a port that is surely free: bound, not listening

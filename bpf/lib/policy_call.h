@@ -1,0 +1,66 @@
+/* Where the parameters and the result of a call are, by how a program is attached. */
+#ifndef SONDE_BPF_POLICY_CALL_H
+#define SONDE_BPF_POLICY_CALL_H
+
+#include "policy.h"
+#include "regs.h"
+
+/* Plain loads at places that do not vary: nothing else may be done with a program's context. */
+#define PARAMETERS(to, ctx)                                                                     \
+	do {                                                                                    \
+		if (policy.parameters > 0)                                                      \
+			(to)[0] = *(volatile u64 *)&(ctx)[0];                                   \
+		if (policy.parameters > 1)                                                      \
+			(to)[1] = *(volatile u64 *)&(ctx)[1];                                   \
+		if (policy.parameters > 2)                                                      \
+			(to)[2] = *(volatile u64 *)&(ctx)[2];                                   \
+		if (policy.parameters > 3)                                                      \
+			(to)[3] = *(volatile u64 *)&(ctx)[3];                                   \
+		if (policy.parameters > 4)                                                      \
+			(to)[4] = *(volatile u64 *)&(ctx)[4];                                   \
+		if (policy.parameters > 5)                                                      \
+			(to)[5] = *(volatile u64 *)&(ctx)[5];                                   \
+	} while (0)
+
+#define RESULT_BEHIND(n)                                                                        \
+	if (policy.parameters == (n)) {                                                         \
+		s64 result_ = *(volatile u64 *)&ctx[n];                                         \
+		asm volatile("" : "+r"(result_) : "i"(n));                                      \
+		return result_;                                                                 \
+	}
+
+/* It lies behind the parameters. */
+static __always_inline s64 result_of(u64 *ctx)
+{
+	RESULT_BEHIND(0)
+	RESULT_BEHIND(1)
+	RESULT_BEHIND(2)
+	RESULT_BEHIND(3)
+	RESULT_BEHIND(4)
+	RESULT_BEHIND(5)
+	RESULT_BEHIND(6)
+	return 0;
+}
+
+static __always_inline void of_call(u64 *to, const struct user_registers *regs)
+{
+	to[0] = regs->di;
+	to[1] = regs->si;
+	to[2] = regs->dx;
+	to[3] = regs->r10;
+	to[4] = regs->r8;
+	to[5] = regs->r9;
+}
+
+/* The architecture's order of parameters in registers. */
+static __always_inline void of_registers(u64 *to, const struct user_registers *regs)
+{
+	to[0] = regs->di;
+	to[1] = regs->si;
+	to[2] = regs->dx;
+	to[3] = regs->cx;
+	to[4] = regs->r8;
+	to[5] = regs->r9;
+}
+
+#endif
