@@ -167,7 +167,7 @@ $(B)/fuzz/%_fuzz: $(B)/san/src/%_fuzz.o $(B)/san/library.a
 unit: $(UNIT_TESTS) ## unit tests, under address and undefined-behaviour sanitizers
 	@tests/unit $(UNIT_TESTS)
 
-e2e: $(O)/sonde $(B)/tests/synthetic $(B)/tests/filtered $(O)/policies ## end-to-end tests on this kernel (root)
+e2e: $(O)/sonde $(B)/tests/synthetic $(B)/tests/filtered $(O)/generated $(O)/policies ## end-to-end tests on this kernel (root)
 	@tests/e2e/run
 
 vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"
