@@ -31,7 +31,7 @@ struct state {
 	u32 count;
 	bool fits;
 	bool fresh;			/* of words: no byte of the next one has come yet */
-	bool done;			/* of words: one fitted, whatever follows */
+	bool done;			/* it fits, whatever follows */
 	u32 same;			/* the next of the same hash */
 };
 
@@ -246,6 +246,14 @@ static u64 hash_of(const struct state *state)
 	return hash;
 }
 
+/* Does whatever follows fit? */
+static bool is_open(const struct automaton *automaton, u32 place)
+{
+	const struct element *element = &automaton->elements[place];
+
+	return element->repeat == ANY && !memcmp(&element->set, &all, sizeof(all)) && element[1].last;
+}
+
 /* The number of the state with the marked places, which is made if it is new; -E2BIG. Marks are taken away. */
 static s64 find_state(struct automaton *automaton, u64 *marks, bool fresh, bool done)
 {
@@ -264,8 +272,11 @@ static s64 find_state(struct automaton *automaton, u64 *marks, bool fresh, bool 
 
 			state.places[state.count++] = place;
 			state.fits |= automaton->elements[place].last;
+			state.done |= is_open(automaton, place);
 		}
 	}
+	if (state.done)
+		state.count = 0;
 	hash = hash_of(&state);
 	found = (uintptr_t)table_get(&automaton->by_hash, hash);
 	state.same = found;
