@@ -166,7 +166,7 @@ e2e: $(O)/sonde $(B)/tests/synthetic $(O)/policies ## end-to-end tests on this k
 	@tests/e2e/run
 
 vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"
-	@$(MAKE) --no-print-directory STATIC=1 all
+	@$(MAKE) --no-print-directory STATIC=1 all $(B)/static/policies
 	@tests/vm/run $(KERNELS)
 
 test: ## install what is missing, then all of unit, e2e, vm; PARTS="unit e2e"
