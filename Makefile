@@ -146,6 +146,11 @@ $(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
 $(O)/generated: $(O)/tests/generated.o $(LIBRARY)
 	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
+# Filters of events against the evaluator, in the kernel.
+$(B)/tests/filtered: $(B)/san/tests/filtered.o $(B)/san/library.a
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LIBS)
+
 # Policies beside a command, and what they saw of it.
 $(O)/policies: $(O)/tests/policies.o $(LIBRARY)
 	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
@@ -162,7 +167,7 @@ $(B)/fuzz/%_fuzz: $(B)/san/src/%_fuzz.o $(B)/san/library.a
 unit: $(UNIT_TESTS) ## unit tests, under address and undefined-behaviour sanitizers
 	@tests/unit $(UNIT_TESTS)
 
-e2e: $(O)/sonde $(B)/tests/synthetic $(O)/policies ## end-to-end tests on this kernel (root)
+e2e: $(O)/sonde $(B)/tests/synthetic $(B)/tests/filtered $(O)/policies ## end-to-end tests on this kernel (root)
 	@tests/e2e/run
 
 vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"
@@ -230,4 +235,4 @@ uninstall: ## undo install
 clean: ## remove build/, keeping downloaded kernels
 	find $(B) -mindepth 1 -maxdepth 1 ! -name vm -exec rm -rf {} +
 
--include $(wildcard $(B)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*.d $(B)/san/src/*/*.d)
+-include $(wildcard $(B)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*.d $(B)/san/src/*/*.d $(B)/san/tests/*.d)

@@ -284,10 +284,10 @@ static bool calculate(const struct lang_node *node, const u8 *record, u64 *numbe
 		return true;
 	case OP_SHIFT_LEFT:
 		*number = left << (right & 63);
-		return right < 64;
+		return true;
 	case OP_SHIFT_RIGHT:
 		*number = node->is_signed ? (u64)((s64)left >> (right & 63)) : left >> (right & 63);
-		return right < 64;
+		return true;
 	default:
 		return divide(node, left, right, number);
 	}

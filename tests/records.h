@@ -6,7 +6,7 @@
 
 #include "wire/sizes.h"
 
-#define RECORD_ROOM 65536
+#define BUFFER_ROOM 65536
 
 static const struct {
 	u16 size, strings;
@@ -19,7 +19,7 @@ static const struct {
 struct record_buffer {
 	union {
 		struct record record;
-		unsigned char bytes[RECORD_ROOM];
+		unsigned char bytes[BUFFER_ROOM];
 	} __attribute__((aligned(8)));
 };
 

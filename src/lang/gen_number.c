@@ -92,7 +92,7 @@ static void operate(struct gen *gen, const struct lang_node *node, int missing)
 		break;
 	case OP_SHIFT_RIGHT:
 	case OP_SHIFT_LEFT:
-		code_jump_if_number(gen->code, BPF_JGT, BPF_REG_1, 63, missing);
+		code_do_number(gen->code, BPF_AND, BPF_REG_1, 63);
 		code_do(gen->code, node->op == OP_SHIFT_LEFT ? BPF_LSH : node->is_signed ? BPF_ARSH : BPF_RSH,
 			BPF_REG_0, BPF_REG_1);
 		break;

@@ -128,7 +128,7 @@ static struct bounds plan_text(const struct planner *planner, const struct lang_
 	if (place->shape == PLACED_WORDS)
 		return exactly(both(planner, place->present, word_holds(planner, node, place)));
 	made = both(planner, place->present, of(planner, node, place->value, node->right));
-	if (!place->uncut || node->op == OP_EXISTS)
+	if (!place->uncut)
 		return exactly(made);
 	return (struct bounds){ either(planner, made, opposite(planner, place->uncut)), both(planner, place->uncut, made), true };
 }
@@ -284,7 +284,7 @@ u32 lang_known_in_kernel(const struct field *field)
 struct gen_layout lang_layout(u32 kind)
 {
 	struct event_shape shape = event_shape(kind);
-	bool in_memory = (KIND_BIT(open) | KIND_BIT(change)) >> kind & 1;	/* others are put together on the stack */
+	bool in_memory = (KIND_BIT(open) | KIND_BIT(change) | KIND_BIT(connect)) >> kind & 1;	/* others are put together on the stack */
 
 	return (struct gen_layout){ .room = in_memory ? RECORD_ROOM : shape.fixed, .fixed = shape.fixed,
 				    .strings = in_memory ? shape.strings : 0 };

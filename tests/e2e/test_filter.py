@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 
-from harness import SONDE, equal, expect, field, in_child, seconds
+from harness import SONDE, Skip, equal, expect, field, in_child, seconds
 
 FILES = ("plain", "two words", "new\nline", "quote\"s'", "<script>", "back\\slash", "esc\x1b[31m", b"bad\xff\xfe", "ünï")
 
@@ -183,6 +183,17 @@ def test_signals(case):
         ("signal.number == SIGCHLD and signal.result == ignored",
          lambda r: field(r, "signal.name") == "SIGCHLD" and field(r, "signal.result") == "ignored"),
     ])
+
+
+def test_both_ends_agree(case):
+    """Random filters on random records: compiled, in the kernel, and evaluated in user space."""
+    compare = os.path.join(os.path.dirname(SONDE), "tests", "filtered")
+    if not os.access(compare, os.X_OK):
+        raise Skip("build/tests/filtered is not built")
+    ended = subprocess.run([compare, "5"], capture_output=True, text=True, timeout=50)
+    if ended.returncode == 77:
+        raise Skip("programs cannot be loaded here")
+    equal(ended.returncode, 0, "exit status (%s%s)" % (ended.stdout, ended.stderr))
 
 
 def test_mistakes(case):
