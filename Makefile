@@ -171,7 +171,7 @@ e2e: $(O)/sonde $(B)/tests/synthetic $(B)/tests/filtered $(O)/generated $(O)/pol
 	@tests/e2e/run
 
 vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"
-	@$(MAKE) --no-print-directory STATIC=1 all
+	@$(MAKE) --no-print-directory STATIC=1 all $(B)/static/policies
 	@tests/vm/run $(KERNELS)
 
 test: ## install what is missing, then all of unit, e2e, vm; PARTS="unit e2e"
