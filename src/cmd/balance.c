@@ -78,6 +78,21 @@ void balance_close(struct balance *balance, struct kernel *kernel, lanes_deliver
 	tell_pending(balance, deliver, context);
 }
 
+/* What was not shown of a kind, and why. */
+static void add_rest(const struct balance *balance, u32 kind, struct text *line)
+{
+	u64 filtered = filtered_of(balance, kind), lost = lost_of(balance, kind);
+
+	if (!filtered && !lost)
+		return;
+	text_add_format(line, " of %llu (", (unsigned long long)balance->kernel.produced[kind]);
+	if (filtered)
+		text_add_format(line, "%llu filtered%s", (unsigned long long)filtered, lost ? ", " : "");
+	if (lost)
+		text_add_format(line, "%llu lost", (unsigned long long)lost);
+	text_add_char(line, ')');
+}
+
 void balance_say(const struct balance *balance)
 {
 	struct text line = { 0 };
@@ -87,10 +102,7 @@ void balance_say(const struct balance *balance)
 			continue;
 		text_add_format(&line, "%s%s %llu", line.length ? ", " : "", kind_name(kind),
 				(unsigned long long)balance->delivered[kind]);
-		if (lost_of(balance, kind))
-			text_add_format(&line, " of %llu (%llu lost)",
-					(unsigned long long)balance->kernel.produced[kind],
-					(unsigned long long)lost_of(balance, kind));
+		add_rest(balance, kind, &line);
 	}
 	message_note("%s in %.1f s; %s", text_string(&line), (balance->ended - balance->started) / 1e9,
 		     balance_lost(balance) ? "some were lost, see above" : "nothing lost");

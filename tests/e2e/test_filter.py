@@ -185,6 +185,29 @@ def test_signals(case):
     ])
 
 
+def test_rejected_in_the_kernel(case):
+    """What the kernel's part rejects takes no room: a reader that stands still loses nothing, and the books balance."""
+    wanted = case.path("wanted")
+    with open(wanted, "w"):
+        pass
+
+    def run():
+        for number in range(20000):
+            os.close(os.open(wanted if number == 10000 else "/etc/passwd", os.O_RDONLY))
+
+    sonde = case.sonde("open", "--pid", str(os.getpid()), "--ring-size", "64K",
+                       "-f", 'file.path == "%s" and process.name like "*"' % wanted)
+    sonde.send(signal.SIGSTOP)
+    in_child(run)
+    sonde.send(signal.SIGCONT)
+    sonde.stop()
+    sonde.one("open", file__path=wanted)
+    row = sonde.summary["events"]["open"]
+    equal((row["delivered"], row["lost"]), (1, 0), "delivered and lost")
+    expect(row["filtered"] >= 19999, "filtered: %s" % row)
+    expect("(%d filtered)" % row["filtered"] in sonde.stderr(), "the balance says so: " + sonde.stderr())
+
+
 def test_both_ends_agree(case):
     """Random filters on random records: compiled, in the kernel, and evaluated in user space."""
     compare = os.path.join(os.path.dirname(SONDE), "tests", "filtered")
