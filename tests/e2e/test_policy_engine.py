@@ -4,6 +4,7 @@ that it must not tell of. What is seen depends on the rungs of this kernel; a po
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -234,15 +235,25 @@ def test_dropped_packets_with_stacks(case):
 
 
 def test_kill_through_an_enforcer(case):
+    """The foreign policy names a shell that others use, too: it is enforced for a copy only."""
+    shell = case.path("shell")
+    shutil.copy("/bin/bash", shell)
+    with open(foreign("killer")[0]) as file:
+        text = file.read()
+    expect('"/usr/bin/bash"' in text, "the policy names another program than it did")
+    policy = case.path("killer.yaml")
+    with open(policy, "w") as file:
+        file.write(text.replace('"/usr/bin/bash"', '"%s"' % shell))
+    os.chmod(policy, 0o600)
     command = python("import os, sys\nos.dup(0)\nsys.exit(3)")
-    bash = ["bash", "-c", "exec 5>&1; exit 3"]
-    ran = Ran(case, foreign("killer"), command, "--enforce", "--allow-late")
+    copied = [shell, "-c", "exec 5>&1; exit 3"]
+    ran = Ran(case, [policy], command, "--enforce", "--allow-late")
     equal(ran.status, 3, "another program goes on")
     equal(ran.events("kill-syscalls"), [], "matches of another program")
-    ran = Ran(case, foreign("killer"), bash, "--enforce", "--allow-late")
-    equal(ran.status, 128 + 9, "bash is killed")
+    ran = Ran(case, [policy], copied, "--enforce", "--allow-late")
+    equal(ran.status, 128 + 9, "the shell is killed")
     check_fields(ran.one("kill-syscalls"), {"policy.action_taken": "notified_enforcer"})
-    ran = Ran(case, foreign("killer"), bash)
+    ran = Ran(case, foreign("killer"), ["bash", "-c", "exec 5>&1; exit 3"])
     equal(ran.status, 3, "observed, it lives")
     check_fields(ran.one("kill-syscalls"), {"policy.action_taken": "observed"})
 
