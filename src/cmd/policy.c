@@ -6,7 +6,7 @@
 #include "cmd/policy.h"
 #include "cmd/stop.h"
 
-static const char *const words[] = { "check", "observe", "watch", "report", "enforce", "list", "remove", "load", NULL };
+static const char *const words[] = { "check", "observe", "watch", "report", "enforce", "list", "remove", "load", "test", NULL };
 
 static int one_name(const struct command *command, const struct policy_settings *settings, const struct option_rest *rest,
 		    int (*act)(const struct policy_settings *settings, const char *name))
@@ -29,11 +29,13 @@ static int act(const struct command *command, const struct policy_settings *sett
 	const char *word = rest->count ? rest->words[0] : NULL, *nearest;
 
 	if (!word)
-		return option_mistake(command, "what about policies? check, observe, watch, report, enforce, list, remove or load");
+		return option_mistake(command, "what about policies? check, observe, watch, report, enforce, list, remove, load or test");
 	if (rest->after)
 		return option_mistake(command, "it takes no command");
 	if (!strcmp(word, "check"))
 		return some_files(command, settings, rest, policy_check);
+	if (!strcmp(word, "test"))
+		return some_files(command, settings, rest, policy_test);
 	if (!strcmp(word, "observe"))
 		return some_files(command, settings, rest, policy_observe);
 	if (!strcmp(word, "watch"))
@@ -50,7 +52,7 @@ static int act(const struct command *command, const struct policy_settings *sett
 		return rest->count == 1 ? policy_list(settings) : option_mistake(command, "list takes nothing");
 	nearest = nearest_word(word, words);
 	return nearest ? option_mistake(command, "there is no \"%s\", did you mean %s?", word, nearest) :
-			 option_mistake(command, "there is no \"%s\"; it is check, observe, watch, report, enforce, list, remove or load", word);
+			 option_mistake(command, "there is no \"%s\"; it is check, observe, watch, report, enforce, list, remove, load or test", word);
 }
 
 static int run_policy(const struct command *command, int argc, char **argv)
@@ -75,6 +77,9 @@ static const struct option options[] = {
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object a line" },
 	{ .name = "kernel", .type = OPTION_STRING, .offset = AT(kernel), .argument = "BTF-FILE",
 	  .help = "check: for the kernel with these types, a copy of its /sys/kernel/btf/vmlinux" },
+	{ .name = "run", .type = OPTION_STRING, .offset = AT(run), .argument = "RUN",
+	  .help = "test: over this run, by number or name (default last)" },
+	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "test: where runs are kept" },
 	{ .name = "for", .type = OPTION_DURATION, .offset = AT(duration), .min = 1, .max = INT64_MAX, .argument = "DURATION",
 	  .help = "watch: end after this long: 10s, 5m, 1h30m" },
 	{ .name = "acknowledge", .type = OPTION_FLAG, .offset = AT(acknowledge),
@@ -98,6 +103,7 @@ static const struct option options[] = {
 
 static const struct positional positionals[] = {
 	{ .name = "check FILE...", .help = "say whether files are right, and what their policies would be on this kernel", .words = words },
+	{ .name = "test FILE...", .help = "what policies would have done in a recorded run" },
 	{ .name = "observe FILE...", .help = "let policies stand: what they match is counted, also without an agent" },
 	{ .name = "watch [FILE...]", .help = "show matches as they happen, of what stands or of files" },
 	{ .name = "report NAME", .help = "what a policy matched, by tool, user and object" },
@@ -111,6 +117,7 @@ static const struct positional positionals[] = {
 static const struct example examples[] = {
 	{ "sudo sonde policy check mine.yaml", "mistakes with their line and column; how this kernel sees each hook, and what is lost" },
 	{ "sudo sonde policy watch mine.yaml", "what it matches, as it happens" },
+	{ "sonde policy test mine.yaml --run nightly", "what it would have done in the latest run of that name" },
 	{ "sudo sonde policy observe mine.yaml", "let it stand: what it matches is counted from now on" },
 	{ "sudo sonde policy report no-metadata", "what it matched so far, and what it would have done" },
 	{ "sudo sonde policy enforce no-metadata --acknowledge", "stop what it matches, if it was observed for a day" },
@@ -120,7 +127,7 @@ static const struct example examples[] = {
 const struct command policy_command = {
 	.name = "policy",
 	.summary = "say what should not happen, see what would be stopped, and stop it",
-	.usage = "check FILE... | observe FILE... | watch [FILE...] | report NAME | enforce NAME | list | remove NAME | load",
+	.usage = "check FILE... | test FILE... | observe FILE... | watch [FILE...] | report NAME | enforce NAME | list | remove NAME | load",
 	.description = "A policy is a condition at a point: when a file is opened, when a program starts (docs/policies.md). It is "
 		       "written in a short form that fits in memory, or as a TracingPolicy. An observed policy does nothing but tell; an "
 		       "enforced one acts in the kernel, and goes on when sonde is gone.",

@@ -12,7 +12,7 @@ struct policy_settings {
 	struct scope_settings scope;
 	bool json, strict, unmasked, acknowledge, force, allow_late;
 	uint64_t duration, observed_for, ring_size;
-	const char *mask_file, *kernel;
+	const char *mask_file, *kernel, *run, *store;
 };
 
 /* policy_stand.c; all return an exit status. */
@@ -25,6 +25,8 @@ int policy_list(const struct policy_settings *settings);
 int policy_report(const struct policy_settings *settings, const char *name);
 
 int policy_check(const struct policy_settings *settings, char *const *files);
+/* Over a recorded run. */
+int policy_test(const struct policy_settings *settings, char *const *files);
 /* No files: what stands. */
 int policy_watch(const struct command *command, const struct policy_settings *settings, char *const *files);
 

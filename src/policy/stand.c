@@ -11,7 +11,8 @@
 #include "base/wall.h"
 #include "policy/point.h"
 
-#define DIRECTORY "/sys/fs/bpf/sonde/policies"
+#define ABOVE "/sys/fs/bpf/sonde"
+#define DIRECTORY ABOVE "/policies"
 
 struct stand {
 	const struct life_set *set;
@@ -168,6 +169,8 @@ bool stand_exists(void)
 int stand_clear(void)
 {
 	int error = engine_unpin(DIRECTORY);
+
+	rmdir(ABOVE);	/* there may be other things of ours in it */
 
 	if (error == -ENOENT)
 		return 0;

@@ -29,7 +29,7 @@ def environment(case):
 def clean(case):
     for row in lines(policy(case, "list", "--json")):
         policy(case, "remove", row["name"])
-    expect(not os.path.exists(PINS), "something is left in the kernel")
+    expect(not os.path.exists(os.path.dirname(PINS)), "something is left in the kernel")
 
 
 def bpf_ids(what):
@@ -280,3 +280,37 @@ def test_lost_state(case):
     expect(os.path.exists(PINS), "nothing was pinned")
     policy(case, "remove", "no-port")
     expect(not os.path.exists(PINS), "pins are left")
+
+
+BACKTEST = """
+- {name: tools, when: exec, if: 'executable.name == "true" and ancestor.name == "%(shell)s"', then: kill}
+- {name: reading, when: open, if: 'path == "%(file)s"', then: deny}
+- {name: talking, when: connect, if: peer.port == %(port)d and peer.address in 127.0.0.0/8, then: deny}
+- {name: never, when: exec, if: 'executable.name == "sonde-no-such-tool"', then: kill}
+- {name: terminal, when: exec, if: 'tty == "pts/0"', then: log}
+- {name: removal, when: remove, then: log}
+"""
+
+
+def test_backtest(case):
+    """Over a recorded run: what would have matched, folded; and what cannot be said is said."""
+    wanted, closed = case.path("wanted"), socket.socket()
+    closed.bind(("127.0.0.1", 0))
+    port = closed.getsockname()[1]
+    write(case, "wanted", "x")
+    code = "import socket; socket.socket().connect_ex(('127.0.0.1', %d))" % port
+    script = "/bin/true; /bin/true; /bin/true; cat %s; %s -c \"%s\"; exit 0" % (wanted, PYTHON, code)
+    subprocess.run([SONDE, "run", "--quiet", "--files", "--name", "tested", "--", "/bin/sh", "-c", script], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(case), timeout=60)
+    shell = os.path.basename(os.path.realpath("/bin/sh"))
+    file = write(case, "p.yaml", BACKTEST % {"shell": shell, "file": wanted, "port": port})
+    rows = lines(policy(case, "test", file, "--run", "tested", "--json"))
+    found = {row["policy"]: (row["action"], row["tool"], row["object"], row["count"]) for row in rows if row["kind"] == "match"}
+    equal(found["tools"], ("kill", "true", os.path.realpath("/bin/true"), 3), "tools")
+    equal(found["reading"], ("deny", "cat", wanted, 1), "files")
+    equal((found["talking"][0], found["talking"][2:]), ("deny", ("127.0.0.1:%d" % port, 1)), "connections")
+    tested = {row["policy"]: (row["tested"], row.get("matched")) for row in rows if row["kind"] == "policy"}
+    equal(tested, {"tools": (True, 3), "reading": (True, 1), "talking": (True, 1), "never": (True, 0),
+                   "terminal": (False, None), "removal": (False, None)}, "policies")
+    expect("process.tty" in policy(case, "test", file).stderr, "it is not said why one was not tested")
+    policy(case, "test", file, "--run", "no-such-run", status=1)

@@ -1,0 +1,293 @@
+#define _GNU_SOURCE
+#include "books/replay.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "wire/net.h"
+#include "wire/open.h"
+#include "wire/process.h"
+
+/* At the same instant a process is created before it does anything, and its end comes last. */
+enum what { BORN, STARTED, DID_FILE, DID_PEER, ENDED };
+
+struct turn {
+	u64 time;
+	u32 index;
+	enum what what;
+};
+
+struct replay {
+	const struct run *run;
+	u32 *first;		/* process of each tool */
+	struct text record;
+	replay_deliver *deliver;
+	void *context;
+};
+
+u32 replay_kinds(const struct run *run)
+{
+	return KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit) | KIND_BIT(connect) | KIND_BIT(accept) |
+	       (run->file_count ? KIND_BIT(open) : 0);
+}
+
+bool replay_keeps(const char *field)
+{
+	static const char *const kept[] = {
+		"kind", "time", "process.pid", "process.name", "process.creation.time", "process.parent_pid",
+		"process.parent.executable.path", "process.ancestors", "process.executable.path", "process.executable.name",
+		"process.command_args", "process.working_directory", "process.user.id", "process.user.name",
+		"process.exit.code", "process.exit.signal", "ancestor.name", "ancestor.pid", "ancestor.executable.path",
+		"file.path", "file.flags", "file.created", "file.size", "network.peer.address", "network.peer.port",
+		"network.transport", "network.type", "network.direction", "network.path", "error.code", "error.type",
+	};
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (!strcmp(kept[i], field))
+			return true;
+	return false;
+}
+
+/* The fixed part, zeroed, is at the front of the text; strings follow. */
+static void *begin(struct replay *replay, u32 kind, size_t size, u32 process, u64 time)
+{
+	const struct run_process *row = &replay->run->processes[process];
+	struct record *record;
+
+	text_reset(&replay->record);
+	text_grow(&replay->record, size);
+	memset(replay->record.data, 0, size);
+	replay->record.length = size;
+	record = (void *)replay->record.data;
+	*record = (struct record){
+		.kind = kind, .time = time, .start = row->start, .pid = row->pid, .tid = row->pid, .uid = row->user,
+	};
+	return record;
+}
+
+static void add_string(struct replay *replay, const void *bytes, size_t length)
+{
+	static const char zeros[8];
+	struct record_string string = { .length = length, .full = length };
+
+	text_add_bytes(&replay->record, &string, sizeof(string));
+	text_add_bytes(&replay->record, bytes, length);
+	text_add_bytes(&replay->record, zeros, -length & 7);
+}
+
+static void add_text(struct replay *replay, u32 text)
+{
+	struct run_bytes bytes = run_text(replay->run, text);
+
+	add_string(replay, bytes.data, bytes.length);
+}
+
+static int tell(struct replay *replay)
+{
+	((struct record *)replay->record.data)->size = replay->record.length;
+	return replay->deliver(replay->context, replay->record.data, replay->record.length);
+}
+
+static const struct run_process *parent_of(const struct run *run, u32 process)
+{
+	u32 parent = run->processes[process].parent;
+
+	return parent < run->process_count ? &run->processes[parent] : NULL;
+}
+
+/* What the kernel would call it: the last part of its path, as far as there is room. */
+static struct run_bytes name_of(const struct run *run, u32 process)
+{
+	struct run_bytes path = run_text(run, run->processes[process].executable);
+	const char *slash = memrchr(path.data, '/', path.length);
+	size_t skipped = slash ? (size_t)(slash + 1 - path.data) : 0, length = path.length - skipped;
+
+	return (struct run_bytes){ path.data + skipped, length < 15 ? length : 15 };
+}
+
+static int tell_fork(struct replay *replay, u32 process)
+{
+	const struct run_process *row = &replay->run->processes[process], *parent = parent_of(replay->run, process);
+	struct fork_record *fork = begin(replay, KIND_fork, sizeof(*fork), process, row->start);
+	struct run_bytes name = name_of(replay->run, parent ? row->parent : process);
+
+	if (parent) {
+		fork->parent_pid = fork->parent_tid = parent->pid;
+		fork->parent_start = parent->start;
+	}
+	memcpy(fork->name, name.data, name.length);
+	return tell(replay);
+}
+
+static int tell_exec(struct replay *replay, u32 process)
+{
+	const struct run_process *row = &replay->run->processes[process], *parent = parent_of(replay->run, process);
+	struct run_bytes arguments = run_arguments(replay->run, process), name = name_of(replay->run, process);
+	struct exec_record *exec = begin(replay, KIND_exec, sizeof(*exec), process, row->exec ? row->exec : row->start);
+
+	if (parent) {
+		exec->parent_pid = parent->pid;
+		exec->parent_start = parent->start;
+	}
+	exec->real_uid = row->user;
+	exec->login_uid = ~0U;
+	exec->group = row->group;
+	if (arguments.length)	/* there is a NUL behind them, which the record has within */
+		arguments.length += arguments.data[arguments.length - 1] != '\0';
+	for (size_t i = 0; i < arguments.length; i++)
+		exec->argument_count += !arguments.data[i];
+	add_text(replay, row->executable);
+	add_text(replay, row->executable);
+	add_text(replay, row->directory);
+	add_string(replay, NULL, 0);
+	add_string(replay, name.data, name.length);
+	add_string(replay, arguments.data, arguments.length);
+	return tell(replay);
+}
+
+static int tell_exit(struct replay *replay, u32 process)
+{
+	const struct run_process *row = &replay->run->processes[process];
+	struct exit_record *exit = begin(replay, KIND_exit, sizeof(*exit), process, row->end);
+
+	exit->code = row->code;
+	exit->signal = row->signal;
+	return tell(replay);
+}
+
+static int tell_peer(struct replay *replay, u32 index)
+{
+	const struct run_peer *peer = &replay->run->peers[index];
+	u32 kind = peer->direction == NET_IN ? KIND_accept : KIND_connect;
+	struct connection_record *record = begin(replay, kind, sizeof(*record), peer->process, peer->first);
+	const char *address = run_text(replay->run, peer->address).data;
+
+	record->transport = peer->transport;
+	record->direction = peer->direction;
+	if (peer->transport != NET_UNIX)
+		record->family = strchr(address, ':') ? AF_INET6 : AF_INET;
+	if (record->family)
+		inet_pton(record->family, address, record->peer);
+	*(peer->direction == NET_IN ? &record->local_port : &record->peer_port) = peer->port;
+	if (peer->failures == peer->connections && peer->error)
+		record->error = -peer->error;
+	if (kind == KIND_connect)
+		add_string(replay, address, peer->transport == NET_UNIX ? strlen(address) : 0);
+	return tell(replay);
+}
+
+static int tell_open(struct replay *replay, const struct run_file *file, u32 process, u64 time, u32 flags)
+{
+	struct open_record *open = begin(replay, KIND_open, sizeof(*open), process, time);
+
+	open->flags = flags;
+	open->mode = S_IFREG;
+	open->size = file->size;
+	open->descriptor = -1;
+	if (file->creates)
+		open->state = OPEN_CREATED;
+	add_text(replay, file->path);
+	add_string(replay, NULL, 0);
+	return tell(replay);
+}
+
+static int tell_file(struct replay *replay, const struct turn *turn)
+{
+	const struct run_file *file = &replay->run->files[turn->index];
+	u32 process = replay->first[file->tool];
+	int error = 0;
+
+	if (file->reads)
+		error = tell_open(replay, file, process, turn->time, O_RDONLY);
+	if (!error && file->writes)
+		error = tell_open(replay, file, process, turn->time, O_WRONLY | (file->creates ? O_CREAT : 0));
+	return error;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct turn *a = left, *b = right;
+
+	if (a->time != b->time)
+		return a->time < b->time ? -1 : 1;
+	if (a->what != b->what)
+		return a->what < b->what ? -1 : 1;
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static u32 *first_of_tools(const struct run *run)
+{
+	u32 *first = xmalloc(((size_t)run->tool_count + 1) * sizeof(*first));
+
+	memset(first, -1, ((size_t)run->tool_count + 1) * sizeof(*first));
+	for (u32 i = run->process_count; i-- > 0;)
+		if (run->processes[i].tool < run->tool_count)
+			first[run->processes[i].tool] = i;
+	return first;
+}
+
+/* In a row's order parents stand first, so that at one instant they are born first. */
+static struct turn *list_turns(const struct run *run, const u32 *first, size_t *count)
+{
+	struct turn *turns = xcalloc((size_t)run->process_count * 3 + run->peer_count + run->file_count + 1, sizeof(*turns));
+
+	*count = 0;
+	for (u32 i = 0; i < run->process_count; i++) {
+		const struct run_process *row = &run->processes[i];
+
+		turns[(*count)++] = (struct turn){ row->start, i, BORN };
+		if (row->executable != RUN_NONE)
+			turns[(*count)++] = (struct turn){ row->exec ? row->exec : row->start, i, STARTED };
+		if (!(row->flags & RUN_PROCESS_LIVING))
+			turns[(*count)++] = (struct turn){ row->end, i, ENDED };
+	}
+	for (u32 i = 0; i < run->peer_count; i++)
+		if (run->peers[i].process < run->process_count)
+			turns[(*count)++] = (struct turn){ run->peers[i].first, i, DID_PEER };
+	for (u32 i = 0; i < run->file_count; i++) {
+		const struct run_process *row;
+
+		if (run->files[i].tool >= run->tool_count || first[run->files[i].tool] == RUN_NONE)
+			continue;
+		row = &run->processes[first[run->files[i].tool]];
+		turns[(*count)++] = (struct turn){ row->exec ? row->exec : row->start, i, DID_FILE };
+	}
+	qsort(turns, *count, sizeof(*turns), compare);
+	return turns;
+}
+
+int replay(const struct run *run, replay_deliver *deliver, void *context)
+{
+	struct replay replay = { .run = run, .first = first_of_tools(run), .deliver = deliver, .context = context };
+	size_t count;
+	struct turn *turns = list_turns(run, replay.first, &count);
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++)
+		switch (turns[i].what) {
+		case BORN:
+			error = tell_fork(&replay, turns[i].index);
+			break;
+		case STARTED:
+			error = tell_exec(&replay, turns[i].index);
+			break;
+		case DID_FILE:
+			error = tell_file(&replay, &turns[i]);
+			break;
+		case DID_PEER:
+			error = tell_peer(&replay, turns[i].index);
+			break;
+		case ENDED:
+			error = tell_exit(&replay, turns[i].index);
+			break;
+		}
+	text_free(&replay.record);
+	free(replay.first);
+	free(turns);
+	return error;
+}

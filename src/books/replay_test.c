@@ -1,0 +1,75 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "books/replay.h"
+#include "event/event.h"
+#include "tests/books.h"
+
+static u64 counts[KIND_MAX], latest;
+
+static int count(void *context, const void *bytes, size_t size)
+{
+	struct event event;
+
+	assert_ptr_equal(context, counts);
+	assert_int_equal(event_decode(&event, bytes, size), 0);
+	assert_true(event.record->time >= latest);
+	latest = event.record->time;
+	counts[event.record->kind]++;
+	return 0;
+}
+
+/* Every row is told once, in the order of time, as records that decode. */
+static void rows_become_events(void **state)
+{
+	struct run *run = books_make(500);
+	u64 execs = 0, exits = 0, opens = 0;
+
+	(void)state;
+	for (u32 i = 0; i < run->process_count; i++) {
+		execs += run->processes[i].executable != RUN_NONE;
+		exits += !(run->processes[i].flags & RUN_PROCESS_LIVING);
+	}
+	for (u32 i = 0; i < run->file_count; i++)
+		opens += !!run->files[i].reads + !!run->files[i].writes;
+	memset(counts, 0, sizeof(counts));
+	latest = 0;
+	assert_int_equal(replay(run, count, counts), 0);
+	assert_int_equal(counts[KIND_fork], run->process_count);
+	assert_int_equal(counts[KIND_exec], execs);
+	assert_int_equal(counts[KIND_exit], exits);
+	assert_int_equal(counts[KIND_open], opens);
+	assert_int_equal(counts[KIND_connect] + counts[KIND_accept], run->peer_count);
+	run_free(run);
+}
+
+static int stop(void *context, const void *bytes, size_t size)
+{
+	(void)bytes, (void)size;
+	return ++*(int *)context < 3 ? 0 : -7;
+}
+
+static void it_ends_when_told(void **state)
+{
+	struct run *run = books_make(10);
+	int told = 0;
+
+	(void)state;
+	assert_int_equal(replay(run, stop, &told), -7);
+	assert_int_equal(told, 3);
+	run_free(run);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_become_events),
+		cmocka_unit_test(it_ends_when_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
