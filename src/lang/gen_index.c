@@ -98,9 +98,17 @@ static u32 count_literals(const struct lang_node *key)
 	return key->right->op == OP_LIST ? key->right->count : 1;
 }
 
+/* Each policy has a tree of its own, with symbols of its own. */
+static bool same_place(const struct lang_symbol *a, const struct lang_symbol *b)
+{
+	return a == b || (a->type == b->type && a->is_signed == b->is_signed && a->place == b->place && a->offset == b->offset &&
+			  a->width == b->width && a->string == b->string && a->present == b->present &&
+			  a->present_mask == b->present_mask);
+}
+
 static bool alike(const struct side *a, const struct side *b)
 {
-	return a->way == b->way && a->key && b->key && a->key->left->symbol == b->key->left->symbol &&
+	return a->way == b->way && a->key && b->key && same_place(a->key->left->symbol, b->key->left->symbol) &&
 	       a->of->layout.fixed == b->of->layout.fixed && a->of->layout.room == b->of->layout.room;
 }
 

@@ -118,6 +118,24 @@ static bool is_literal(const struct lang_node *node)
 	return node->op == OP_NUMBER || node->op == OP_STRING || node->op == OP_ADDRESS || node->op == OP_LIST;
 }
 
+static bool is_from_root(const struct lang_node *literal)
+{
+	return literal->op == OP_STRING && literal->string.length && *literal->string.data == '/';
+}
+
+/* Never true of a path that was cut, for that is shown behind a mark (event_mark_cut). */
+static bool wants_whole(const struct lang_node *node)
+{
+	if (node->op != OP_EQUAL && node->op != OP_IN && node->op != OP_STARTS)
+		return false;
+	if (node->right->op != OP_LIST)
+		return is_from_root(node->right);
+	for (u32 i = 0; i < node->right->count; i++)
+		if (!is_from_root(node->right->items[i]))
+			return false;
+	return true;
+}
+
 /* A comparison of a text, an address or a word. */
 static struct bounds plan_text(const struct planner *planner, const struct lang_node *node, const struct place *place)
 {
@@ -130,7 +148,11 @@ static struct bounds plan_text(const struct planner *planner, const struct lang_
 	made = both(planner, place->present, of(planner, node, place->value, node->right));
 	if (!place->uncut)
 		return exactly(made);
-	return (struct bounds){ either(planner, made, opposite(planner, place->uncut)), both(planner, place->uncut, made), true };
+	return (struct bounds){
+		.over = planner->kind != KIND_change && wants_whole(node) ? made :
+									     either(planner, made, opposite(planner, place->uncut)),
+		.under = both(planner, place->uncut, made), .known = true,
+	};
 }
 
 /* A number's expression over the record's members; what must be there is added to *present. NULL: not known there. */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "lang/eval.h"
+#include "lang/plan.h"
 #include "policy/point.h"
 #include "policy/symbol.h"
 #include "wire/net.h"
@@ -19,6 +20,7 @@ struct matcher {
 	struct watched *of[KIND_MAX];		/* in the order of the policies */
 	size_t counts[KIND_MAX];
 	u32 kinds;
+	struct gen *gen;
 };
 
 static void add(struct matcher *matcher, u32 kind, const struct policy *policy, const struct policy_hook *hook)
@@ -51,7 +53,50 @@ void matcher_free(struct matcher *matcher)
 {
 	for (u32 kind = 0; matcher && kind < KIND_MAX; kind++)
 		free(matcher->of[kind]);
+	if (matcher)
+		gen_free(matcher->gen);
 	free(matcher);
+}
+
+/*
+ * False: of some policy the kernel cannot tell, so it has to let all of the kind pass. What the point narrows its events to is
+ * left to user space where there is a condition besides: policies that then are alike are looked up together.
+ */
+static bool add_cases(struct matcher *matcher, u32 kind)
+{
+	struct gen_layout layout = lang_layout(kind);
+	const char *why;
+
+	for (size_t i = 0; i < matcher->counts[kind]; i++) {
+		const struct policy_hook *hook = matcher->of[kind][i].hook;
+		const struct lang_node *condition = hook->asked ? hook->asked : hook->selectors->condition;
+		struct lang_part part;
+
+		if (!condition)
+			return false;
+		part = lang_plan(matcher->of[kind][i].policy->tree, condition, kind);
+		if (part.nothing_passes)
+			continue;
+		if (!part.kernel || gen_add_case(matcher->gen, 1U << kind, &layout, part.kernel, &why))
+			return false;
+	}
+	return true;
+}
+
+const struct bpf_insn *matcher_code(struct matcher *matcher, u32 *kinds, size_t *length)
+{
+	const struct bpf_insn *code;
+	const char *why;
+
+	*kinds = 0;
+	matcher->gen = gen_new();
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		if (matcher->kinds & LANG_FILTERED & 1U << kind && add_cases(matcher, kind))
+			*kinds |= 1U << kind;
+	code = *kinds ? gen_finish(matcher->gen, length, &why) : NULL;
+	if (!code)
+		*kinds = 0;
+	return code;
 }
 
 u32 matcher_kinds(const struct matcher *matcher)

@@ -22,6 +22,12 @@ void matcher_free(struct matcher *matcher);
 /* KIND_BIT()s of the events that any of them looks at. */
 u32 matcher_kinds(const struct matcher *matcher);
 
+/*
+ * What the kernel can decide of them: code for kernel_options, and the kinds that it decides of. What it lets through is still to be
+ * asked of the matcher. NULL: nothing. It belongs to the matcher.
+ */
+const struct bpf_insn *matcher_code(struct matcher *matcher, u32 *kinds, size_t *length);
+
 typedef void matcher_told(void *context, const struct match *match);
 /* Tells of each policy that matches, once. */
 void matcher_event(const struct matcher *matcher, const struct event *event, matcher_told *told, void *context);
