@@ -267,3 +267,27 @@ void escape_shell(struct text *text, const void *start, size_t count)
 	}
 	text_add_char(text, '\'');
 }
+
+void escape_markup(struct text *out, const void *bytes, size_t count)
+{
+	const char *from = bytes;
+
+	for (size_t i = 0; i < count; i++) {
+		switch (from[i]) {
+		case '<':
+			text_add(out, "&lt;");
+			break;
+		case '>':
+			text_add(out, "&gt;");
+			break;
+		case '&':
+			text_add(out, "&amp;");
+			break;
+		case '"':
+			text_add(out, "&quot;");
+			break;
+		default:
+			text_add_char(out, from[i]);
+		}
+	}
+}

@@ -34,4 +34,7 @@ static inline void escape_json_quoted(struct text *text, const void *bytes, size
 	text_add_char(text, '"');
 }
 
+/* For text and attributes of HTML and XML: what has a meaning there becomes an entity; other bytes stay as they are. */
+void escape_markup(struct text *out, const void *bytes, size_t count);
+
 #endif

@@ -222,9 +222,20 @@ static void text_is_told_from_other_bytes(void **state)
 	assert_false(escape_is_text("overlong \xc0\xaf", 11));
 }
 
+static void markup_is_text(void **state)
+{
+	struct text out = { 0 };
+
+	(void)state;
+	escape_markup(&out, "a<b>\"c\" & \xff\n'", 13);
+	assert_string_equal(text_string(&out), "a&lt;b&gt;&quot;c&quot; &amp; \xff\n'");
+	text_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(markup_is_text),
 		cmocka_unit_test(goldens_hold),
 		cmocka_unit_test(every_byte_at_every_place),
 		cmocka_unit_test(random_bytes_stay_safe),

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "base/embed.h"
+#include "base/escape.h"
 #include "base/message.h"
 #include "books/export.h"
 #include "books/label.h"
@@ -36,28 +37,6 @@ struct page {
 	char nonce[40];
 };
 
-static void add_html(struct text *out, const char *bytes, size_t length)
-{
-	for (size_t i = 0; i < length; i++) {
-		switch (bytes[i]) {
-		case '<':
-			text_add(out, "&lt;");
-			break;
-		case '>':
-			text_add(out, "&gt;");
-			break;
-		case '&':
-			text_add(out, "&amp;");
-			break;
-		case '"':
-			text_add(out, "&quot;");
-			break;
-		default:
-			text_add_char(out, bytes[i]);
-		}
-	}
-}
-
 static void add_title(struct page *page)
 {
 	struct text title = { 0 };
@@ -65,7 +44,7 @@ static void add_title(struct page *page)
 
 	label_title(&title, page->export->run);
 	length = page_cut(text_string(&title), title.length, TITLE_LONGEST);
-	add_html(&page->file.text, text_string(&title), length);
+	escape_markup(&page->file.text, text_string(&title), length);
 	if (length < title.length)
 		text_add(&page->file.text, "\xe2\x80\xa6");
 	text_free(&title);

@@ -46,24 +46,7 @@ static void add_xml(struct text *out, const char *bytes, size_t length)
 	struct text safe = { 0 };
 
 	escape_terminal(&safe, bytes, length);
-	for (size_t i = 0; i < safe.length; i++) {
-		switch (safe.data[i]) {
-		case '&':
-			text_add(out, "&amp;");
-			break;
-		case '<':
-			text_add(out, "&lt;");
-			break;
-		case '>':
-			text_add(out, "&gt;");
-			break;
-		case '"':
-			text_add(out, "&quot;");
-			break;
-		default:
-			text_add_char(out, safe.data[i]);
-		}
-	}
+	escape_markup(out, text_string(&safe), safe.length);
 	text_free(&safe);
 }
 
