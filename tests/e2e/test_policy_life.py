@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -115,6 +116,21 @@ def test_watch_files(case):
     ports = [(field(record, "network.peer.port"), field(record, "policy.result")) for record in matches(sonde, "port")]
     equal(ports, [(1, "due")], "connections")
     equal([field(record, "process.pid") for record in matches(sonde, "ran")], [child.pid], "programs")
+
+
+def test_a_thousand_policies(case):
+    """Looked up together, in the kernel: what none matches never enters a ring, so a reader that stands still loses nothing."""
+    wanted = write(case, "wanted", "x")
+    text = "".join("- {name: p%d, when: open, if: 'path == \"%s\"', then: log}\n" %
+                   (number, wanted if number == 777 else case.path("absent-%d" % number)) for number in range(1000))
+    sonde = watch(case, write(case, "many.yaml", text), "--ring-size", "64K", "--pid", str(os.getpid()))
+    sonde.send(signal.SIGSTOP)
+    for number in range(10000):
+        os.close(os.open(wanted if number == 5000 else "/etc/passwd", os.O_RDONLY))
+    sonde.send(signal.SIGCONT)
+    sonde.stop()
+    equal([field(record, "policy.name") for record in sonde.records if field(record, "policy.name")], ["p777"], "matches")
+    equal(sonde.lost(), 0, "lost")
 
 
 def test_life(case):
