@@ -43,6 +43,7 @@ const char *export_fact(enum run_fact_kind kind)
 	static const char *const names[RUN_FACTS] = {
 		[RUN_FACT_FAILED_EXEC] = "failed_exec", [RUN_FACT_SIGNAL] = "signal", [RUN_FACT_OOM] = "oom",
 		[RUN_FACT_LOST] = "lost", [RUN_FACT_CLOCK_STEP] = "clock_step", [RUN_FACT_GAVE_UP] = "gave_up",
+		[RUN_FACT_POLICY] = "policy",
 	};
 
 	return kind < RUN_FACTS ? names[kind] : "unknown";

@@ -32,6 +32,8 @@ void recorder_host(struct recorder *recorder, const struct run_host_sample *samp
 void recorder_clock(struct recorder *recorder, u64 now, s64 step);
 /* The command could not be started: `error` is its errno. Told unless the kernel did. */
 void recorder_refused(struct recorder *recorder, const char *path, s32 error);
+/* A policy matched: "its name (what it says to do): what about". */
+void recorder_matched(struct recorder *recorder, const struct event *event, const char *what, size_t length);
 /* All that began since the last flush is told to the store, which is flushed. */
 void recorder_flush(struct recorder *recorder, u64 now);
 /* The run ends now: what begins later is not part of it. A command's run ends by itself, when the command does. */

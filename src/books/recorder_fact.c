@@ -77,6 +77,19 @@ void recorder_refused(struct recorder *recorder, const char *path, s32 error)
 	});
 }
 
+void recorder_matched(struct recorder *recorder, const struct event *event, const char *what, size_t length)
+{
+	struct entry *entry = recorder_find(recorder, event->record->pid, event->record->start);
+
+	tell(recorder, &(struct run_fact){
+		.kind = RUN_FACT_POLICY,
+		.time = event->record->time,
+		.process = entry ? entry->index : RUN_NONE,
+		.other = RUN_NONE,
+		.text = recorder_text(recorder, what, length),
+	});
+}
+
 static void tell_signal(struct recorder *recorder, struct entry *target, u64 time)
 {
 	tell(recorder, &(struct run_fact){
@@ -228,6 +241,7 @@ void recorder_facts_flush(struct recorder *recorder, u64 now, bool last)
 	static const char *const kinds[RUN_FACTS] = {
 		[RUN_FACT_FAILED_EXEC] = "failed execs", [RUN_FACT_SIGNAL] = "signals", [RUN_FACT_OOM] = "kills for want of memory",
 		[RUN_FACT_CLOCK_STEP] = "steps of the clock",
+		[RUN_FACT_POLICY] = "matches of policies",
 	};
 	struct recorder_facts *facts = &recorder->facts;
 

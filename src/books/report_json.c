@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "books/export.h"
 #include "books/report_part.h"
 #include "books/run_jot.h"
 #include "event/words.h"
@@ -281,10 +282,6 @@ static void add_failures(struct writer *writer)
 
 static void add_facts(struct writer *writer)
 {
-	static const char *const kinds[] = {
-		[RUN_FACT_FAILED_EXEC] = "failed_exec", [RUN_FACT_SIGNAL] = "signal", [RUN_FACT_OOM] = "oom",
-		[RUN_FACT_LOST] = "lost", [RUN_FACT_CLOCK_STEP] = "clock_step", [RUN_FACT_GAVE_UP] = "gave_up",
-	};
 	const struct run *run = writer->report.run;
 	struct jot *jot = &writer->jot;
 
@@ -295,7 +292,7 @@ static void add_facts(struct writer *writer)
 		if (fact->kind >= RUN_FACTS)
 			continue;
 		jot_open(jot, NULL, '{');
-		jot_string(jot, "kind", kinds[fact->kind]);
+		jot_string(jot, "kind", export_fact(fact->kind));
 		jot_time(writer, "time_ns", fact->time);
 		jot_signed(jot, "number", fact->number);
 		jot_text(writer, "text", fact->text);

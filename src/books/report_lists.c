@@ -131,6 +131,9 @@ static void add_fact(struct grid *grid, const struct run *run, const struct run_
 		text_add_format(&grid->text, "out of memory with %llu MiB; limit of ",
 				(unsigned long long)fact->number >> 20);
 		label_text(&grid->text, run, fact->text, "the machine");
+	} else if (fact->kind == RUN_FACT_POLICY) {
+		text_add(&grid->text, "policy ");
+		label_text(&grid->text, run, fact->text, "?");
 	} else if (fact->kind == RUN_FACT_SIGNAL) {
 		snprintf(size, sizeof(size), "signal %lld", (long long)fact->number);
 		text_add_format(&grid->text, "%s to ", word ? word : size);
@@ -148,7 +151,7 @@ static void add_fact(struct grid *grid, const struct run *run, const struct run_
 	grid_end_cell(grid);
 }
 
-/* Failed execs, signals, kills for want of memory. */
+/* Failed execs, signals, kills for want of memory, matches of policies. */
 static void print_facts(struct report *report)
 {
 	static const struct grid_column columns[] = {
@@ -164,7 +167,8 @@ static void print_facts(struct report *report)
 	for (u32 i = 0; i < run->fact_count; i++) {
 		const struct run_fact *fact = &run->facts[i];
 
-		if (fact->kind != RUN_FACT_FAILED_EXEC && fact->kind != RUN_FACT_SIGNAL && fact->kind != RUN_FACT_OOM)
+		if (fact->kind != RUN_FACT_FAILED_EXEC && fact->kind != RUN_FACT_SIGNAL && fact->kind != RUN_FACT_OOM &&
+		    fact->kind != RUN_FACT_POLICY)
 			continue;
 		if (limit && count++ >= limit)
 			continue;
@@ -173,7 +177,7 @@ static void print_facts(struct report *report)
 		add_fact(&grid, run, fact);
 	}
 	if (grid.cell_count) {
-		report_title(report, "Failed execs, signals, out of memory");
+		report_title(report, "Failed execs, signals, out of memory, policies");
 		grid_print(&grid, report->out, report->style.width, "  ");
 		report_more(report, limit && count > limit ? count - limit : 0);
 	}

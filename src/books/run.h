@@ -116,6 +116,7 @@ enum run_fact_kind {
 	RUN_FACT_LOST,		/* number: how many events; text: "exec: ring_full" */
 	RUN_FACT_CLOCK_STEP,	/* number: ns the time of day moved by */
 	RUN_FACT_GAVE_UP,	/* number: rows; text: what was not written, and why */
+	RUN_FACT_POLICY,	/* a policy matched; text: "its name (what it says to do): what about" */
 	RUN_FACTS,
 };
 

@@ -55,7 +55,7 @@ static bool is_in_the_way(const struct policy *policy, const struct run *run, st
 {
 	for (u32 i = 0; i < policy->hook_count; i++) {
 		const struct policy_hook *hook = &policy->hooks[i];
-		u32 kinds = hook->attach == ATTACH_POINT ? policy_point_find(hook->target)->kinds : 0;
+		u32 kinds = policy_is_seen(hook) ? policy_point_find(hook->target)->kinds : 0;
 		const char *field;
 
 		if (!kinds || kinds & ~replay_kinds(run)) {

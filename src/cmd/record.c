@@ -69,6 +69,8 @@ out:
 static const struct option options[] = {
 	{ .name = "for", .type = OPTION_DURATION, .offset = offsetof(struct record_settings, duration), .min = 1,
 	  .max = INT64_MAX, .argument = "DURATION", .help = "end after this long: 10s, 5m, 1h30m" },
+	{ .name = "policy", .type = OPTION_STRING, .offset = offsetof(struct record_settings, recording.policies), .argument = "FILE",
+	  .help = "keep in the run what these policies match (`sonde report --failures`); nothing is stopped" },
 	SCOPE_OPTIONS(struct record_settings),
 	RECORDING_OPTIONS(struct record_settings),
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = offsetof(struct record_settings, json),
@@ -80,6 +82,7 @@ static const struct example examples[] = {
 	{ "sudo sonde record --for 5m", "the whole machine for five minutes" },
 	{ "sudo sonde record --container web --name web", "one container, until Ctrl-C" },
 	{ "sudo sonde record --pid 4242 --live", "a process and what it starts, with a line of progress" },
+	{ "sudo sonde record --for 1h --policy mine.yaml", "an hour, with what the policies of a file match in it" },
 	{ "sonde report", "what was recorded last" },
 	{ 0 }
 };

@@ -23,6 +23,8 @@
 #include "cmd/summary.h"
 #include "cmd/watch.h"
 #include "kernel/sample.h"
+#include "policy/load.h"
+#include "policy/matcher.h"
 #include "proc/identity.h"
 
 #define FLUSH_NS 500000000ULL
@@ -49,12 +51,32 @@ struct recording {
 	struct host *host;
 	struct store_writer *writer;
 	struct recorder *recorder;
+	struct policies policies;
+	struct matcher *matcher;	/* NULL: no policies */
+	struct text matched;
 	struct balance balance;
 	struct wall wall;
 	struct progress progress;
 	bool json;
 	u64 next_sample, next_flush, next_clock;
 };
+
+static void on_match(void *context, const struct match *match)
+{
+	struct recording *recording = context;
+	struct text *what = &recording->matched;
+
+	text_reset(what);
+	text_add_format(what, "%s (%s): ", match->policy->name, match_action(match->policy));
+	match_object(match, what);
+	recorder_matched(recording->recorder, match->event, text_string(what), what->length);
+}
+
+/* What only policies asked for is no part of the run. */
+static bool is_for_policies(const struct recording *recording, u32 kind)
+{
+	return recording->matcher && !recording->settings->files && FILE_KINDS >> kind & 1;
+}
 
 /* Of all that is recorded, a record or event is delivered once it is in the books. */
 static int deliver(void *context, const void *bytes, size_t size)
@@ -67,7 +89,10 @@ static int deliver(void *context, const void *bytes, size_t size)
 		return 0;
 	}
 	identity_complete(recording->identity, &event);
-	recorder_event(recording->recorder, &event);
+	if (!is_for_policies(recording, event.record->kind))
+		recorder_event(recording->recorder, &event);
+	if (recording->matcher)
+		matcher_event(recording->matcher, &event, on_match, recording);
 	if (event.record->kind != KIND_lost)
 		recording->balance.delivered[event.record->kind]++;
 	return 0;
@@ -175,6 +200,28 @@ int recording_check(const struct command *command, const struct recording_settin
 	return 0;
 }
 
+/* Policies over the events of sensors; nothing is stopped while it is recorded. False: said why. */
+static bool add_policies(struct recording *recording)
+{
+	if (policies_load(&recording->policies, recording->settings->policies, NULL))
+		return false;
+	for (size_t i = 0; i < recording->policies.count; i++)
+		for (u32 j = 0; j < recording->policies.list[i]->hook_count; j++)
+			if (!policy_is_seen(&recording->policies.list[i]->hooks[j])) {
+				message_error("%s: the policy %s hangs on what only its own program in the kernel sees; watch it with "
+					      "`sonde policy watch`", recording->settings->policies, recording->policies.list[i]->name);
+				return false;
+			}
+	recording->matcher = matcher_new(&recording->policies);
+	recording->options.kinds |= matcher_kinds(recording->matcher);
+	if (!recording->settings->files) {
+		recording->options.filter = matcher_code(recording->matcher, &recording->options.filtered,
+							 &recording->options.filter_length);
+		recording->options.filtered &= FILE_KINDS;
+	}
+	return true;
+}
+
 struct recording *recording_open(const struct recording_settings *settings, struct child *child, char *const *command)
 {
 	struct recording *recording = xcalloc(1, sizeof(*recording));
@@ -204,6 +251,8 @@ struct recording *recording_open(const struct recording_settings *settings, stru
 	recording->run = run_new();
 	describe_run(recording);
 	recording->options.kinds = RUN_KINDS | SAMPLE_BIT | (settings->files ? FILE_KINDS : 0);
+	if (settings->policies && !add_policies(recording))
+		goto failed;
 	recording->options.ring_size = settings->ring_size;
 	text_free(&error);
 	return recording;
@@ -219,6 +268,9 @@ void recording_close(struct recording *recording)
 		return;
 	store_close(recording->store);
 	rules_free(recording->rules);
+	matcher_free(recording->matcher);
+	policies_free(&recording->policies);
+	text_free(&recording->matched);
 	identity_free(recording->identity);
 	run_free(recording->run);
 	free(recording);

@@ -9,6 +9,7 @@
 
 struct recording_settings {
 	const char *name, *store, *rules, *mask_file;
+	const char *policies;		/* a file; NULL: none */
 	uint64_t interval, ring_size, max_age, max_size;
 	bool files, live, strict, quiet, unmasked;
 };

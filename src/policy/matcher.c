@@ -32,6 +32,11 @@ static void add(struct matcher *matcher, u32 kind, const struct policy *policy, 
 	matcher->of[kind][matcher->counts[kind]++] = (struct watched){ policy, hook };
 }
 
+bool policy_is_seen(const struct policy_hook *hook)
+{
+	return hook->attach == ATTACH_POINT && policy_point_find(hook->target)->kinds;
+}
+
 struct matcher *matcher_new(const struct policies *policies)
 {
 	struct matcher *matcher = xcalloc(1, sizeof(*matcher));

@@ -16,6 +16,9 @@ struct match {
 
 struct matcher;
 
+/* Is what it hangs on told of by the sensors? */
+bool policy_is_seen(const struct policy_hook *hook);
+
 /* Of the policies those that hang on points; they must live as long as the matcher. */
 struct matcher *matcher_new(const struct policies *policies);
 void matcher_free(struct matcher *matcher);

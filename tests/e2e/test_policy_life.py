@@ -330,3 +330,35 @@ def test_backtest(case):
                    "terminal": (False, None), "removal": (False, None)}, "policies")
     expect("process.tty" in policy(case, "test", file).stderr, "it is not said why one was not tested")
     policy(case, "test", file, "--run", "no-such-run", status=1)
+
+
+def test_record(case):
+    """What policies match is a fact of the run; opens that only they asked for are not kept as files."""
+    wanted = write(case, "wanted", "x")
+    file = write(case, "p.yaml", "- {name: reading, when: open, if: 'path == \"%s\"', then: deny}\n"
+                                 "- {name: tools, when: exec, if: 'executable.name == \"true\"', then: log}\n" % wanted)
+    child = subprocess.Popen(["/bin/sh", "-c", "read go; cat %s; /bin/true; read go" % wanted], stdin=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL)
+    with subprocess.Popen([SONDE, "record", "--policy", file, "--pid", str(child.pid), "--name", "watched"],
+                          stderr=subprocess.PIPE, text=True, env=environment(case)) as recording:
+        expect("recording" in recording.stderr.readline(), "it does not record")
+        child.stdin.write(b"1\n")
+        child.stdin.flush()
+        time.sleep(0.5)
+        child.communicate(b"1\n")
+        time.sleep(0.3)
+        recording.send_signal(signal.SIGINT)
+        recording.communicate(timeout=30)
+    equal(recording.returncode, 0, "exit status")
+    told = subprocess.run([SONDE, "report", "watched", "--json", "--failures", "--files"], stdout=subprocess.PIPE,
+                          env=environment(case), check=True)
+    report = json.loads(told.stdout)
+    found = {fact["text"] for fact in report["facts"] if fact["kind"] == "policy"}
+    equal(found, {"reading (deny): %s" % wanted, "tools (log): %s" % os.path.realpath("/bin/true")}, "facts")
+    expect(all("pid" in fact for fact in report["facts"] if fact["kind"] == "policy"), "whose it was")
+    equal(report.get("files"), [], "files")
+    wrong = write(case, "wrong.yaml", "{name: m, when: mount, then: log}")
+    done = subprocess.run([SONDE, "record", "--for", "1s", "--policy", wrong], stderr=subprocess.PIPE, text=True,
+                          env=environment(case), timeout=30)
+    equal(done.returncode, 1, "a policy that sensors do not see")
+    expect("policy watch" in done.stderr, "it is not said what to do: " + done.stderr)
