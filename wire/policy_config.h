@@ -10,7 +10,7 @@
 enum policy_read {
 	READ_none,
 #define TYPE(name, spelled, shape, help) READ_##name,
-#include "../src/policy/types.def"
+#include "policy_types.def"
 #undef TYPE
 };
 

@@ -11,14 +11,14 @@
 
 enum shape { SHAPE_NUMBER, SHAPE_TEXT, SHAPE_PATH, SHAPE_SOCKET, SHAPE_CREDENTIALS, SHAPE_OBJECT };
 
-/* The list of types is the policies' (src/policy/types.def). */
+/* The list of types is the policies' (wire/policy_types.def). */
 static const struct {
 	const char *name;
 	enum shape shape;
 } types[] = {
 	[READ_none] = { "none", SHAPE_NUMBER },
 #define TYPE(name, spelled, shape, help) [READ_##name] = { spelled, SHAPE_##shape },
-#include "policy/types.def"
+#include "wire/policy_types.def"
 #undef TYPE
 };
 

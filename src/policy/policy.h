@@ -35,7 +35,7 @@ enum policy_action {
 enum policy_type {
 	TYPE_NONE,
 #define TYPE(name, spelled, shape, help) TYPE_##name,
-#include "policy/types.def"
+#include "wire/policy_types.def"
 #undef TYPE
 };
 

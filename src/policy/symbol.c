@@ -109,7 +109,7 @@ static const struct {
 } types[] = {
 	[TYPE_NONE] = { "none", SHAPE_NUMBER },
 #define TYPE(name, spelled, shape, help) [TYPE_##name] = { spelled, SHAPE_##shape },
-#include "policy/types.def"
+#include "wire/policy_types.def"
 #undef TYPE
 };
 

@@ -16,7 +16,7 @@ static const struct {
 	enum policy_type type;
 } types[] = {
 #define TYPE(name, spelled, shape, help) { spelled, TYPE_##name },
-#include "policy/types.def"
+#include "wire/policy_types.def"
 #undef TYPE
 	{ "int", TYPE_int32 }, { "sint8", TYPE_int8 }, { "sint16", TYPE_int16 }, { "sint32", TYPE_int32 }, { "sint64", TYPE_int64 },
 	{ "long", TYPE_int64 }, { "ulong", TYPE_uint64 }, { "size_t", TYPE_uint64 },
