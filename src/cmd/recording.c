@@ -254,6 +254,7 @@ struct recording *recording_open(const struct recording_settings *settings, stru
 	if (settings->policies && !add_policies(recording))
 		goto failed;
 	recording->options.ring_size = settings->ring_size;
+	recording->options.lingers = true;
 	text_free(&error);
 	return recording;
 failed:

@@ -394,7 +394,7 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 /* What lingers is switched off first, when our own descriptor is closed; only its memory is still there for a while. */
 void kernel_detach(struct kernel *kernel)
 {
-	int held = kernel->slow_count ? linger_for(kernel->slow, kernel->slow_count) : -1;
+	int held = kernel->options->lingers && kernel->slow_count ? linger_for(kernel->slow, kernel->slow_count) : -1;
 
 	while (kernel->link_count)
 		bpf_link__destroy(kernel->links[--kernel->link_count]);
