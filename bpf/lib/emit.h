@@ -1,8 +1,8 @@
 /*
  * The one way out of the kernel: reserve, fill, submit. Each attempt is counted as produced; one that a filter does not want
- * is counted as filtered and takes no room; one that finds no room is counted as lost with its cause, and the next record of its kind that gets through is preceded by a lost record, so
- * that a reader sees where the gap is. A lane's reader is woken only when much has gathered; otherwise it comes by
- * itself after some milliseconds.
+ * is counted as filtered and takes no room; one that finds no room is counted as lost with its cause, and the next record
+ * of its kind that gets through is preceded by a lost record, so that a reader sees where the gap is. A lane's reader is
+ * woken only when much has gathered; otherwise it comes by itself after some milliseconds.
  */
 #ifndef SONDE_BPF_EMIT_H
 #define SONDE_BPF_EMIT_H
@@ -131,7 +131,7 @@ static __always_inline bool emit_rejects(u32 kind, void *record, u64 size)
 		return false;
 	books = emit_counts();
 	if (books && kind < KIND_MAX)
-		books->filtered[kind]++;
+		emit_count(&books->filtered[kind], kind);
 	return true;
 }
 

@@ -259,11 +259,6 @@ bool screen_show(void)
 	return true;
 }
 
-int screen_input(void)
-{
-	return screen.input;
-}
-
 static bool more_keys(int milliseconds)
 {
 	struct pollfd input = { .fd = screen.input, .events = POLLIN };

@@ -45,8 +45,6 @@ struct text *screen_line(unsigned int row);
 /* False: the terminal is gone. A terminal that takes nothing at the moment gets the next picture. */
 bool screen_show(void);
 
-/* To be polled for keys. */
-int screen_input(void);
 /* The next key, SCREEN_KEY_NONE if there is none. */
 int screen_key(void);
 /* A signal asked for the end, or the terminal is gone. A second such signal ends the program at once. */

@@ -59,11 +59,3 @@ void costs_jot(const struct costs *costs, struct jot *jot)
 		jot_close(jot, '}');
 	}
 }
-
-const struct cost *cost_find(const char *name)
-{
-	for (size_t i = 0; i < cost_count; i++)
-		if (!strcmp(cost_list[i].name, name) || !strcmp(cost_list[i].key, name))
-			return &cost_list[i];
-	return NULL;
-}

@@ -31,8 +31,6 @@ extern const size_t cost_count;
 void costs_add(struct costs *sum, const struct costs *more);
 /* All of them as members of the object that is open: "cpu":{"time_ns":...,...},"disk":{...},... */
 void costs_jot(const struct costs *costs, struct jot *jot);
-/* By its name or its key; NULL: there is none. */
-const struct cost *cost_find(const char *name);
 
 static inline u64 cost_value(const struct costs *costs, const struct cost *cost)
 {

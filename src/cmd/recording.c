@@ -292,11 +292,6 @@ struct identity *recording_identity(struct recording *recording)
 	return recording->identity;
 }
 
-u64 recording_id(const struct recording *recording)
-{
-	return recording->run->id;
-}
-
 void recording_say_json(struct recording *recording, bool json)
 {
 	recording->json = json;

@@ -69,7 +69,4 @@ void recording_say_json(struct recording *recording, bool json);
 int recording_run(struct recording *recording, const char *scope, u32 tree, u64 duration);
 void recording_close(struct recording *recording);
 
-/* The id in its store of the run that was recorded. */
-u64 recording_id(const struct recording *recording);
-
 #endif

@@ -142,8 +142,6 @@ struct policy_error {
 
 /* Reads whichever form the file is in. Refuses files that others may write, and incomplete ones. NULL: *error says why. */
 struct policy *policy_read(const char *file, struct policy_error *error);
-/* To look at only: what policy_read would refuse is noted. */
-struct policy *policy_look(const char *file, struct policy_error *error);
 /* The same from memory; `file` is for messages. */
 struct policy *policy_parse(const char *bytes, size_t length, const char *file, struct policy_error *error);
 /* A file's text, whichever form it is in; *doubt: who else could write it. 0, or -1 with *error. */

@@ -127,32 +127,15 @@ int policy_distrust(const char *doubt, struct policy_error *error)
 	return fail(error, "chown root FILE; chmod go-w FILE", "who may write a policy may kill with it, and %s", doubt);
 }
 
-static struct policy *look(const char *file, const char **doubt, struct policy_error *error)
+struct policy *policy_read(const char *file, struct policy_error *error)
 {
 	struct policy *policy = NULL;
 	struct text text = { 0 };
+	const char *doubt = NULL;
 
-	if (!policy_source(file, &text, doubt, error))
+	if (!policy_source(file, &text, &doubt, error))
 		policy = policy_parse(text_string(&text), text.length, file, error);
 	text_free(&text);
-	return policy;
-}
-
-struct policy *policy_look(const char *file, struct policy_error *error)
-{
-	const char *doubt = NULL;
-	struct policy *policy = look(file, &doubt, error);
-
-	if (policy && doubt)
-		policy_note(policy, 0, 0, "%s: it would not be run (chown root, chmod go-w)", doubt);
-	return policy;
-}
-
-struct policy *policy_read(const char *file, struct policy_error *error)
-{
-	const char *doubt = NULL;
-	struct policy *policy = look(file, &doubt, error);
-
 	if (policy && doubt)
 		policy_distrust(doubt, error);
 	else if (policy && policy->incomplete)

@@ -53,11 +53,6 @@ static const struct lang_symbol symbols[] = {
 };
 _Static_assert(sizeof(symbols) / sizeof(*symbols) == AT_END + 1, "a symbol is missing");
 
-const struct lang_symbol *policy_symbols(void)
-{
-	return symbols;
-}
-
 const struct lang_symbol *policy_symbol_program(void)
 {
 	return &symbols[AT_PROGRAM];

@@ -21,9 +21,6 @@ const struct lang_symbol *policy_symbol_capabilities(enum policy_set set, bool c
 const struct lang_symbol *policy_symbol_namespace(enum policy_namespace which);
 const struct lang_symbol *policy_symbol_changed_namespaces(void);
 
-/* All of the above, for whoever looks one up by name; the last has no name. */
-const struct lang_symbol *policy_symbols(void);
-
 /* What there is of a value, by the shape of its type (wire/policy_types.def). */
 enum policy_part {
 	PART_NUMBER,

@@ -43,7 +43,8 @@ def expected(told, **more):
         "process.user.id": told["euid"], "process.real_user.id": told["uid"],
         "process.group.id": told["egid"], "process.real_group.id": told["gid"],
         "process.login.id": None if told.get("login", UNSET) == UNSET else told["login"],
-        "process.session_leader.pid": told["session"], "process.group_leader.pid": told["group"],
+        # What the first process starts without a setsid is in session 0, which nobody leads.
+        "process.session_leader.pid": told["session"] or None, "process.group_leader.pid": told["group"] or None,
         "process.namespace.mount": names["mnt"], "process.namespace.pid": names["pid"],
         "process.namespace.network": names["net"], "process.namespace.user": names["user"],
         "process.namespace.uts": names["uts"], "process.namespace.ipc": names["ipc"],
