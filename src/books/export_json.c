@@ -386,6 +386,7 @@ int export_json(const struct export *export, const char *path)
 	jot_close(&writer.jot, '}');
 	add_totals(&writer);
 	add_findings(&writer);
+	run_jot_size(export->run, &writer.jot, export->prices);
 	add_critical(&writer);
 	add_tools(&writer);
 	add_tasks(&writer);
