@@ -5,7 +5,6 @@
 #include "base/jot.h"
 #include "books/critical.h"
 #include "books/run.h"
-#include "books/size.h"
 #include "books/sum.h"
 
 void run_jot_text(const struct run *run, struct jot *jot, const char *key, u32 text);	/* RUN_NONE: nothing */
@@ -17,8 +16,6 @@ void run_jot_host(const struct run *run, struct jot *jot);
 void run_jot_sum(const struct run *run, struct jot *jot, const struct sum_row *row);	/* NULL: nothing ran in it */
 void run_jot_task(const struct run *run, struct jot *jot, const struct run_task *task);
 void run_jot_container(const struct run *run, struct jot *jot, const struct run_container *container);
-/* The member `right_size`; nothing without processes or prices. */
-void run_jot_size(const struct run *run, struct jot *jot, const struct size_prices *prices);
 void run_jot_link(const struct run *run, struct jot *jot, const struct critical_link *link);
 /* All but whose they are. */
 void run_jot_file(const struct run *run, struct jot *jot, const struct run_file *file);

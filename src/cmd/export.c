@@ -2,10 +2,10 @@
 #include <stdio.h>
 
 #include "base/message.h"
-#include "books/export.h"
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/stop.h"
+#include "report/export.h"
 
 enum format { FORMAT_PERFETTO, FORMAT_JSON, FORMAT_CSV, FORMAT_OTLP };
 
