@@ -217,8 +217,36 @@ struct cgroup_namespace {
 	struct ns_common ns;
 };
 
+struct hlist_nulls_node {
+	struct hlist_nulls_node *next;
+};
+
+struct hlist_nulls_head {
+	struct hlist_nulls_node *first;
+};
+
+struct inet_listen_hashbucket {
+	struct hlist_nulls_head nulls_head;
+};
+
+struct inet_hashinfo {
+	unsigned int lhash2_mask;
+	struct inet_listen_hashbucket *lhash2;
+};
+
+struct inet_timewait_death_row {
+	struct inet_hashinfo *hashinfo;
+};
+
+struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row;
+};
+
 struct net {
 	struct ns_common ns;
+	struct hlist_head *dev_index_head;
+	u32 hash_mix;
+	struct netns_ipv4 ipv4;
 };
 
 struct time_namespace {
@@ -470,6 +498,9 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
 	unsigned long skc_flags;
+	unsigned char skc_ipv6only : 1;
+	int skc_bound_dev_if;
+	struct hlist_nulls_node skc_nulls_node;
 };
 
 enum sock_flags {
@@ -490,6 +521,8 @@ struct sock {
 	int sk_err, sk_err_soft;
 	u16 sk_protocol;
 	u32 sk_ack_backlog, sk_max_ack_backlog;
+	atomic_t sk_drops;
+	struct sock_reuseport *sk_reuseport_cb;
 };
 
 struct inet_sock {
@@ -533,11 +566,18 @@ struct net_device {
 	possible_net_t nd_net;
 	int ifindex;
 	char name[16];
+	struct hlist_node index_hlist;
+};
+
+struct dst_entry {
+	struct net_device *dev;
 };
 
 struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
+	unsigned long _skb_refdst;
+	int skb_iif;
 	u16 protocol;
 	unsigned int len;
 	u32 hash;
