@@ -199,14 +199,18 @@ four, six = socket.AF_INET, socket.AF_INET6
 listeners = [listen(four, "0.0.0.0", 7301), listen(six, "::", 7302), listen(four, "127.0.0.1", 7303), listen(six, "::", 7304),
              listen(four, "0.0.0.0", 7304), listen(six, "::ffff:127.0.0.1", 7305), listen(four, "0.0.0.0", 7306, True),
              listen(four, "0.0.0.0", 7306, True)]
-callers = [socket.socket(four, socket.SOCK_STREAM) for _ in range(8 * 6)]
-for i, caller in enumerate(callers):
-    caller.setblocking(False)
-    caller.connect_ex(("127.0.0.1", 7301 + i % 6))
-    time.sleep(0.005)
-time.sleep(1.2)
-for socket in callers + listeners:
-    socket.close()
+def call(ports, patience):
+    callers = [(socket.socket(four, socket.SOCK_STREAM), port) for _ in range(8) for port in ports]
+    for caller, port in callers:
+        caller.setblocking(False)
+        caller.connect_ex(("127.0.0.1", port))
+    time.sleep(patience)
+    for caller, _ in callers:
+        caller.close()
+call(range(7301, 7306), 1.2)
+call([7306, 7306], 0)  # before they ask again, on any processor
+for listener in listeners:
+    listener.close()
 lines = [line.split() for line in open("/proc/net/netstat") if line.startswith("TcpExt:")]
 print(dict(zip(*lines))["ListenOverflows"])
 """)
