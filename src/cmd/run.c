@@ -68,7 +68,7 @@ static const struct example examples[] = {
 	{ "sudo sonde run -- bash", "record what you do in a shell" },
 	{ "sudo sonde run --live -- make -s -j8", "with a line of progress, for what says little itself" },
 	{ "sudo sonde run --interval 100ms --files -- ./pipeline.sh", "look closer, and at files too" },
-	{ "sonde report", "what the last run did" },
+	{ "sudo sonde report", "what the last run did" },
 	{ 0 }
 };
 
