@@ -6,6 +6,7 @@
 
 #include "report/export.h"
 #include "report/report_part.h"
+#include "report/size_jot.h"
 #include "books/run_jot.h"
 #include "event/words.h"
 
@@ -266,18 +267,18 @@ static void add_failures(struct writer *writer)
 {
 	const struct run *run = writer->report.run;
 	struct jot *jot = &writer->jot;
+	u32 count, *failed = report_failed(run, &count);
 
 	jot_open(jot, "failures", '[');
-	for (u32 i = 0; i < run->process_count; i++) {
-		if (!sum_failed(&run->processes[i]))
-			continue;
+	for (u32 i = 0; i < count; i++) {
 		jot_open(jot, NULL, '{');
-		jot_time(writer, "time_ns", run->processes[i].end);
-		add_process(writer, i);
+		jot_time(writer, "time_ns", run->processes[failed[i]].end);
+		add_process(writer, failed[i]);
 		jot_close(jot, '}');
 		report_some(&writer->report);
 	}
 	jot_close(jot, ']');
+	free(failed);
 }
 
 static void add_facts(struct writer *writer)
@@ -370,7 +371,7 @@ void report_json(const struct report_sink *sink, const struct run *run, const st
 	run_jot_sum(run, &writer.jot, &writer.report.total);
 	jot_close(&writer.jot, '}');
 	add_findings(&writer);
-	report_size_jot(&writer.report, &writer.jot);
+	size_jot(run, &writer.jot, prices);
 	add_rows(&writer);
 	if (request->tree)
 		add_tree(&writer);
