@@ -91,6 +91,7 @@ struct policy_selector {
 struct policy_hook {
 	enum policy_attach attach;
 	const char *target;		/* function, system call, tracepoint's event, hook, path of a program, point */
+	const char *point;		/* that `target` was found for; NULL: the file names the target itself */
 	const char *subsystem;		/* of a tracepoint */
 	struct lang_node *asked;	/* of a point: the file's own part of its condition, over fields; NULL: none */
 	const char *const *symbols;	/* of an uprobe: names, "name+0xOFFSET", "0xOFFSET" in the file, "@0xADDRESS"; NULL-terminated */
