@@ -34,6 +34,7 @@ bool get_peer_port(const struct event *event, struct value *value);
 bool get_network_direction(const struct event *event, struct value *value);
 bool get_network_cookie(const struct event *event, struct value *value);
 bool get_network_latency(const struct event *event, struct value *value);
+bool get_network_reason(const struct event *event, struct value *value);
 bool get_network_duration(const struct event *event, struct value *value);
 bool get_closed_by(const struct event *event, struct value *value);
 

@@ -135,7 +135,7 @@ static void add_amounts(struct jot *jot, const struct show *show, const struct f
 
 static void add_error(struct jot *jot, const struct flow *flow)
 {
-	const char *word = word_errno(flow->error), *reason = flow_reason(flow->error);
+	const char *word = word_errno(flow->error), *reason = word_attempt(flow->error);
 
 	if (!flow->error)
 		return;

@@ -4,6 +4,7 @@
 
 #include "base/duration.h"
 #include "base/escape.h"
+#include "event/words.h"
 #include "net/show.h"
 
 void show_who(struct text *out, const struct show *show, const struct flow_end *end)
@@ -65,7 +66,7 @@ void show_server(struct text *out, const struct show *show, const struct flow *f
 
 void show_outcome(struct text *out, const struct flow *flow)
 {
-	const char *reason = flow_reason(flow->error), *close = flow_close_name(flow->close);
+	const char *reason = word_attempt(flow->error), *close = flow_close_name(flow->close);
 
 	if (flow->kind == FLOW_DROP) {
 		text_add(out, flow->reason ? flow->reason : flow->function ? flow->function : "dropped");
