@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/table.h"
 #include "findings/finding_scene.h"
 #include "books/order.h"
@@ -79,13 +80,19 @@ static const struct run_fact *missing_of(const struct run *run, u32 process)
 	return NULL;
 }
 
-static void say_missing(struct finding *finding, const struct run *run, const struct run_fact *fact)
+static void say_program(struct text *out, const struct run *run, const struct run_fact *fact)
 {
 	struct run_bytes path = run_text(run, fact->text);
+
+	text_add_bytes(out, path.length ? path.data : "''", path.length ? path.length : 2);
+}
+
+static void say_missing(struct finding *finding, const struct run *run, const struct run_fact *fact)
+{
 	const char *error = word_errno(fact->number < 0 ? -fact->number : fact->number);
 
 	text_add(&finding->evidence, "; it could not start ");
-	text_add_bytes(&finding->evidence, path.data, path.length);
+	say_program(&finding->evidence, run, fact);
 	if (error)
 		text_add_format(&finding->evidence, " (%s)", error);
 }
@@ -102,9 +109,7 @@ static void say_failed(struct finding *finding, const struct run *run)
 
 	text_add(&finding->title, "The run failed: ");
 	if (missing && (status == NOT_FOUND || status == NOT_EXECUTABLE)) {
-		struct run_bytes path = run_text(run, missing->text);
-
-		text_add_bytes(&finding->title, path.data, path.length);
+		say_program(&finding->title, run, missing);
 		text_add(&finding->title, " could not be started");
 	} else {
 		say_tool(&finding->title, run, finding->tool);
@@ -121,6 +126,12 @@ static void say_failed(struct finding *finding, const struct run *run)
 	say_time(&finding->evidence, life_of(run, finding->process));
 	text_add(&finding->evidence, ": ");
 	say_command(&finding->evidence, run, finding->process);
+	if (process->directory != RUN_NONE && process->directory != run->directory) {
+		struct run_bytes directory = run_text(run, process->directory);
+
+		text_add(&finding->evidence, ", in ");
+		escape_shell(&finding->evidence, directory.data, directory.length);
+	}
 	if (missing)
 		say_missing(finding, run, missing);
 }

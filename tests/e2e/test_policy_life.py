@@ -222,6 +222,7 @@ def test_refused(case):
     equal(policy(case, "list", "--json").stdout, "", "what stands")
     policy(case, "observe", status=2)
     policy(case, "nonsense", status=2)
+    expect("--force is for enforce" in policy(case, "observe", "--force", case.path("others"), status=2).stderr, "an option of others")
 
 
 def test_only_the_owner(case):
@@ -232,6 +233,11 @@ def test_only_the_owner(case):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(case))
     equal(done.returncode, 1, "exit status (%s)" % done.stderr)
     expect("may change policies" in done.stderr, done.stderr)
+    for change, undo in (((os.chmod, 0o620), (os.chmod, 0o600)), ((os.chown, 65534, -1), (os.chown, os.geteuid(), -1))):
+        change[0](case.path("policies.db"), *change[1:])
+        done = policy(case, "load", status=1)
+        expect("could change what is enforced" in done.stderr, "a state that others may write is taken: %s" % done.stderr)
+        undo[0](case.path("policies.db"), *undo[1:])
     equal([row["name"] for row in lines(policy(case, "list", "--json"))], ["mine"], "what stands")
 
 
