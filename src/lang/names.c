@@ -108,6 +108,9 @@ struct lang_node *parser_unknown(struct parser *parser, const struct lang_node *
 		return parser_fail_at(parser, word, "more than one field ends in %s: %s", name, list);
 	}
 	found = ending_find(name, names->count, any_name_at, names);
+	if (found >= 0 && names->about)
+		return parser_fail_at(parser, word, "%s is a field of events, and this is a condition on %s",
+				      names->symbols[found].name, names->about);
 	if (found >= 0) {
 		list_kinds(names->symbols[found].kinds, list, sizeof(list));
 		return parser_fail_at(parser, word, "%s is a field of %s, which %s not asked for here",
