@@ -90,24 +90,41 @@ static void explain_kind(const struct event_filter *filter, u32 kind, struct tex
 		text_add_format(out, "  because     %s\n", part.why);
 }
 
+static void add_code(struct event_filter *filter, struct text *out)
+{
+	const char *why = NULL;
+	size_t count;
+	const struct bpf_insn *code = gen_preview(filter->gen, &count, &why);
+
+	if (!code) {
+		text_add_format(out, "\nthe kernel takes no part in it after all: %s\n", why);
+		return;
+	}
+	text_add_format(out, "\n%zu instructions\n", count);
+	code_print(code, count, out);
+}
+
 int event_filter_explain(struct event_filter *filter, u32 kinds)
 {
 	struct output output = { 0 };
-	const struct bpf_insn *code;
-	const char *why;
-	size_t count;
 
 	for (u32 kind = 0; kind < KIND_MAX; kind++)
 		if (kinds >> kind & 1)
 			explain_kind(filter, kind, &output.text);
 	add_cases(filter, kinds);
-	code = filter->kinds ? gen_preview(filter->gen, &count, &why) : NULL;
-	if (filter->kinds && !code) {
-		text_add_format(&output.text, "\nuser space decides all of it after all: %s\n", why);
-	} else if (code) {
-		text_add_format(&output.text, "\n%zu instructions\n", count);
-		code_print(code, count, &output.text);
-	}
+	if (filter->kinds)
+		add_code(filter, &output.text);
+	return output_end(&output);
+}
+
+int event_filter_explain_kernel(struct event_filter *filter, const char *what)
+{
+	struct output output = { 0 };
+
+	text_add_format(&output.text, "%s\n  kernel      ", what);
+	lang_print(filter->condition, &output.text);
+	text_add(&output.text, "\n  user space  nothing is left to decide\n");
+	add_code(filter, &output.text);
 	return output_end(&output);
 }
 

@@ -37,6 +37,8 @@ void event_filter_compile(struct event_filter *filter, u32 kinds);
 int event_filter_explain(struct event_filter *filter, u32 kinds);
 /* The same where user space decides all; `why` the kernel does not. */
 int event_filter_explain_user(const struct event_filter *filter, const char *what, const char *why);
+/* The same where the kernel decides all, by the filter's one case. */
+int event_filter_explain_kernel(struct event_filter *filter, const char *what);
 void event_filter_close(struct event_filter *filter);
 
 #endif

@@ -109,8 +109,8 @@ struct lang_node *parser_unknown(struct parser *parser, const struct lang_node *
 	}
 	found = ending_find(name, names->count, any_name_at, names);
 	if (found >= 0 && names->about)
-		return parser_fail_at(parser, word, "%s is a field of events, and this is a condition on %s",
-				      names->symbols[found].name, names->about);
+		return parser_fail_at(parser, word, "%s is not known of %s; %s", names->symbols[found].name, names->about,
+				      names->where);
 	if (found >= 0) {
 		list_kinds(names->symbols[found].kinds, list, sizeof(list));
 		return parser_fail_at(parser, word, "%s is a field of %s, which %s not asked for here",

@@ -13,7 +13,7 @@ struct lang_names {
 	size_t count;
 	u32 kinds;		/* only what these events have can be meant; ~0: all */
 	const char *where;	/* what lists them: "`sonde fields` lists all" */
-	const char *about;	/* what all of them are of, where that are not events: "processes"; NULL: events */
+	const char *about;	/* what they are of, where that are no events: a symbol without kinds is not known of it; NULL: events */
 };
 
 /* The names of fields (event/field.h), for expressions over events of these kinds. */

@@ -131,7 +131,8 @@ struct lang_names lang_names_of_processes(void)
 			symbols[i].kinds = is_of_process(&symbols[i]) ? KIND_BIT(fork) : 0;
 	}
 	names.symbols = symbols;
-	names.about = "processes";
+	names.about = "processes by themselves";
+	names.where = "what they belong to is: process., container., systemd., slurm., k8s. and ancestor.";
 	return names;
 }
 
