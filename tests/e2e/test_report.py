@@ -85,6 +85,8 @@ def test_tree_and_failures(case):
     root = report["tree"][0]
     equal(root["together"]["cpu"]["time_ns"], report["totals"]["cpu"]["time_ns"], "CPU of all below the root")
     equal(sorted(field(row, "process.exit.code") for row in report["failures"]), [3, 4], "codes of what failed")
+    times = [row["time_ns"] for row in report["failures"]]
+    equal(times, sorted(times), "failures by time")
     equal((report["run"]["exit_status"], report["run"]["state"]), (4, "finished"), "end of the run")
     said = text(case, "--tree")
     expect(re.search(r"\[exit 3\] \d+ /bin/sh -c '", said), "the tree as text: " + said)
