@@ -161,7 +161,7 @@ static struct lang_names names_of_policies(u32 kinds)
 		for (size_t j = 0; j < FUZZ_COUNT(known); j++)
 			if (!strcmp(names.symbols[i].name, known[j]))
 				symbols[count++] = names.symbols[i];
-	return (struct lang_names){ symbols, count, kinds, "" };
+	return (struct lang_names){ .symbols = symbols, .count = count, .kinds = kinds, .where = "" };
 }
 
 static void draw(struct language *language)

@@ -36,6 +36,10 @@ static int run_run(const struct command *command, int argc, char **argv)
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		goto out;
 	status = recording_check(command, &settings.recording);
+	if (!status && settings.recording.filter.explain) {
+		status = recording_explain(command, &settings.recording);
+		goto out;
+	}
 	if (!status && rest.count)
 		status = option_mistake(command, "put -- before the command: sonde run -- %s", rest.words[0]);
 	if (!status && !rest.after_count)
@@ -67,6 +71,7 @@ static const struct example examples[] = {
 	{ "sudo sonde run --name nightly -- snakemake -c4", "under a name, to compare with last night's" },
 	{ "sudo sonde run --live -- bash", "record what you do in a shell, with a line of progress" },
 	{ "sudo sonde run --interval 100ms --files -- ./pipeline.sh", "look closer, and at files too" },
+	{ "sudo sonde run --files -f 'path not like [\"/usr/**\", \"/proc/**\"]' -- make", "of files not those of the system" },
 	{ "sonde report", "what the last run did" },
 	{ 0 }
 };
