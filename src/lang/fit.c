@@ -178,6 +178,8 @@ static struct lang_node *fit_unit(struct parser *parser, struct lang_node *liter
 {
 	if (other->unit == UNIT_OCTAL && is_mode_in_decimal(parser, literal))
 		return parser_fail_at(parser, literal, "a mode is octal, and that begins with 0: 0%.*s", SAID(parser, literal));
+	if (other->unit == UNIT_OCTAL && literal->unit == UNIT_NONE)
+		literal->unit = UNIT_OCTAL;
 	if (literal->unit == UNIT_NONE || other->unit == literal->unit)
 		return literal;
 	if (literal->unit == UNIT_NANOSECONDS && other->unit == UNIT_MICROSECONDS) {

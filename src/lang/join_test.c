@@ -34,7 +34,7 @@ static void test_alternatives(void **state)
 		{ "path == \"a\" or path != \"b\"", "file.path == \"a\" or file.path != \"b\"" },
 		{ "path == \"a\" or asked == \"b\"", "file.path == \"a\" or file.asked == \"b\"" },
 		{ "path == \"a\" and path == \"b\"", "file.path == \"a\" and file.path == \"b\"" },
-		{ "pid + 1 == 2 or pid + 1 == 3", "process.pid + 1 == 2 or process.pid + 1 == 3" },
+		{ "pid + 1 == 2 or pid + 1 == 3", "(process.pid + 1) == 2 or (process.pid + 1) == 3" },
 		{ "file.created == true or file.created == false", "file.created == true or file.created == false" },
 	};
 
