@@ -88,7 +88,7 @@ static const struct example examples[] = {
 	{ "sudo sonde record --pid 4242 --live", "a process and what it starts, with a line of progress" },
 	{ "sudo sonde record --for 1h --policy mine.yaml", "an hour, with what the policies of a file match in it" },
 	{ "sudo sonde record --files -f 'path startswith \"/data\"'", "of files only those below /data" },
-	{ "sonde report", "what was recorded last" },
+	{ "sudo sonde report", "what was recorded last" },
 	{ 0 }
 };
 

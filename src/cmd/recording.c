@@ -68,7 +68,7 @@ static void on_match(void *context, const struct match *match)
 	struct text *what = &recording->matched;
 
 	text_reset(what);
-	text_add_format(what, "%s (%s): ", match->policy->name, match_action(match->policy));
+	text_add_format(what, "%s (%s): ", match->policy->name, match_asked(match));
 	match_object(match, what);
 	recorder_matched(recording->recorder, match->event, text_string(what), what->length);
 }

@@ -95,8 +95,10 @@ static struct lang_node *no_such_word(struct parser *parser, const struct lang_n
 	}
 	if (nearest)
 		return parser_fail_at(parser, node, "%s is never %s; did you mean %s?", field->symbol->name, name, nearest);
-	if (used >= sizeof(list) && strrchr(list, ','))
-		memcpy(strrchr(list, ','), "...", 4);
+	if (used >= sizeof(list)) {
+		list[sizeof(list) - 4] = '\0';
+		strcpy(strrchr(list, ',') ? strrchr(list, ',') : list + strlen(list), "...");
+	}
 	return parser_fail_at(parser, node, "%s is never %s: it is one of %s", field->symbol->name, name, list);
 }
 

@@ -351,6 +351,7 @@ void report_json(const struct report_sink *sink, const struct run *run, const st
 		 const struct size_prices *prices, const struct report_request *request)
 {
 	struct writer writer = { .jot = { .out = sink->out } };
+	struct sum_names names = sum_names(run);
 
 	report_begin(&writer.report, sink, run, request);
 	writer.report.findings = findings;
@@ -365,9 +366,9 @@ void report_json(const struct report_sink *sink, const struct run *run, const st
 	jot_close(&writer.jot, '}');
 	add_coverage(&writer);
 	jot_open(&writer.jot, "totals", '{');
-	jot_unsigned(&writer.jot, "tools", run->tool_count);
-	jot_unsigned(&writer.jot, "tasks", run->task_count);
-	jot_unsigned(&writer.jot, "containers", run->container_count);
+	jot_unsigned(&writer.jot, "tools", names.tools);
+	jot_unsigned(&writer.jot, "tasks", names.tasks);
+	jot_unsigned(&writer.jot, "containers", names.containers);
 	run_jot_sum(run, &writer.jot, &writer.report.total);
 	jot_close(&writer.jot, '}');
 	add_findings(&writer);

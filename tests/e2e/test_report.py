@@ -63,6 +63,8 @@ def test_rows_add_up(case):
             if name.startswith(COSTS) or name in ("memory.minor_faults", "processes", "failures", "lifetime_ns"):
                 equal(sum(dict(flat(row))[name] for row in report["rows"]), total, "%s of rows by %s" % (name, by))
         equal(report["row_count"], len(report["rows"]), "row_count by " + by)
+        if by == "tool":
+            equal(report["totals"]["tools"], report["row_count"], "tools in the totals")
         equal(totals["processes"], len(run.processes), "processes")
         for name, column in (("cpu.time_ns", "cpu"), ("io.read", "read"), ("io.write", "write"),
                              ("disk.write", "disk_write")):
