@@ -85,7 +85,7 @@ static const struct {
 	{ "pid in []", 8, "empty" },
 	{ "file.mode == 755", 14, "a mode is octal, and that begins with 0: 0755" },
 	{ "file.mode & 111 != 0", 13, "0111" },
-	{ "path is 'a'", 6, "no operator is: == " },
+	{ "path is 'a'", 6, "no operator is, did you mean" },
 	{ "pid 5", 5, "expected a comparison" },
 	{ "file.size > 4 KiB", 15, "a unit stands right behind its number" },
 	{ "file.size > 1h 30m", 13, "1h is a time" },

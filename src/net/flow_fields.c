@@ -126,7 +126,7 @@ GETTER(get_error)
 
 GETTER(get_error_reason)
 {
-	return value_text(value, flow_reason(flow_of(event)->error));
+	return value_text(value, word_attempt(flow_of(event)->error));
 }
 
 #define NUMBER(getter, expression)                                              \
