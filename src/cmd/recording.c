@@ -314,6 +314,9 @@ struct recording *recording_open(const struct recording_settings *settings, stru
 	if (open_filter(NULL, settings, &recording->filter))
 		goto failed;
 	filter_files(recording);
+	/* a policy may hang on any signal */
+	if (!recording->matcher || !(matcher_kinds(recording->matcher) & KIND_BIT(signal)))
+		recording->options.idle_signals = RECORDER_IDLE_SIGNALS;
 	recording->options.ring_size = settings->ring_size;
 	recording->options.lingers = true;
 	text_free(&error);
