@@ -8,6 +8,7 @@
  * The ledger is tcp_sock's own, read as the connection dies. That includes connections that go to TIME_WAIT: a small
  * stand-in takes over, and the socket itself closes.
  */
+#include "lib/direct.h"
 #include "lib/net.h"
 
 struct connections_map connections SEC(".maps");
@@ -54,10 +55,12 @@ __noinline u32 tcp_current(u32 unused)
 	return describe_current((void *)bpf_get_current_task(), false);
 }
 
+/* To follow a pointer from a task that it trusts, the verifier looks through all types of the kernel, each time. */
 __noinline u32 tcp_current_direct(u32 unused)
 {
 	barrier_var(unused);
-	return describe_current(bpf_get_current_task_btf(), true);
+	return describe_current(settings.casts ? DIRECT(struct task_struct, bpf_get_current_task()) :
+						 bpf_get_current_task_btf(), true);
 }
 
 /* A connection of the current process's; NULL: out of scope. */
@@ -104,7 +107,7 @@ static __always_inline u64 tell_connect(struct sock *sock, struct tcp_sock *tcp,
 
 	if (!told)
 		return bpf_ktime_get_boot_ns();
-	net_begin(&told->record, KIND_connect, &connection->owner, sock, NET_TCP, direct);
+	net_begin(&told->record, KIND_connect, &connection->owner, tcp, NET_TCP, direct);
 	net_addresses(&told->record, sock, tcp, direct);
 	told->record.record.size = sizeof(*told);
 	told->record.direction = NET_OUT;
@@ -208,7 +211,7 @@ static __always_inline void on_listen(struct sock *sock, struct tcp_sock *tcp, c
 	record = draft_begin(bulk, KIND_listen, struct connection_record, &slot);
 	if (!record)
 		return;
-	net_begin(record, KIND_listen, &connection->owner, sock, NET_TCP, direct);
+	net_begin(record, KIND_listen, &connection->owner, tcp, NET_TCP, direct);
 	net_addresses(record, sock, tcp, direct);
 	record->backlog = get(direct, sock, sk_max_ack_backlog);
 	draft_end(bulk, KIND_listen, record, slot);
@@ -281,7 +284,7 @@ static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, 
 	if (!record)
 		return;
 	error = get(direct, sock, sk_err);
-	net_begin(record, KIND_close, &connection->owner, sock, NET_TCP, direct);
+	net_begin(record, KIND_close, &connection->owner, tcp, NET_TCP, direct);
 	net_addresses(record, sock, tcp, direct);
 	record->record.flags = connection->sure ? 0 : RECORD_OWNER_UNKNOWN;
 	record->direction = connection->direction;

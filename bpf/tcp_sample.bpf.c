@@ -34,7 +34,7 @@ int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
 	state = BPF_CORE_READ(sock, __sk_common.skc_state);
 	if (state == TCP_SYN_SENT || state == TCP_CLOSE || state == TCP_LISTEN)
 		return 0;
-	net_begin(&record, KIND_close, &connection->owner, sock, NET_TCP, false);
+	net_begin(&record, KIND_close, &connection->owner, tcp, NET_TCP, false);
 	net_ledger(&record, sock, tcp, false);
 	record.stalled_ns += stalling(tcp);
 	changes = record.sent + record.received + record.retransmits + record.stalled_ns;

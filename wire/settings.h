@@ -32,7 +32,7 @@ struct settings {
 	u32 disk_waits;		/* the sums of wait.bpf.c are kept */
 	u32 tick_ns;		/* the kernel's jiffy */
 	u32 filtered;		/* bit per kind: generated code decides whether it is told (bpf/lib/decide.h) */
-	u32 padding;
+	u32 casts;		/* the kernel has bpf_rdonly_cast (bpf/lib/direct.h) */
 };
 RECORD_SIZE(struct settings, 120);
 

@@ -141,8 +141,10 @@ static __always_inline void net_addresses(struct connection_record *record, stru
 
 /* All but the addresses. */
 static __always_inline void net_begin(struct connection_record *record, u32 kind, const struct owner *owner,
-				      struct sock *sock, u32 transport, const bool direct)
+				      struct tcp_sock *inet, u32 transport, const bool direct)
 {
+	struct sock *sock = &inet->inet_conn.icsk_inet.sk;
+
 	__builtin_memset(record, 0, sizeof(*record));
 	record->record.kind = kind;
 	record->record.size = sizeof(*record);
@@ -256,7 +258,7 @@ static __always_inline void net_tell_accept(struct sock *sock, struct tcp_sock *
 	record = draft_begin(bulk, KIND_accept, struct connection_record, &slot);
 	if (!record)
 		return;
-	net_begin(record, KIND_accept, owner, sock, NET_TCP, direct);
+	net_begin(record, KIND_accept, owner, inet, NET_TCP, direct);
 	net_addresses(record, sock, inet, direct);
 	record->record.flags = flags;
 	record->direction = NET_IN;

@@ -132,6 +132,7 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 	settings->kinds = options->kinds;
 	settings->stack_size = features->stack_size;
 	settings->tick_ns = wall_tick();
+	settings->casts = choose_has(kernel->choose, CHOOSE_CASTS);
 	settings->filtered = filters(kernel) ? options->filtered : 0;
 	memcpy(settings->controllers, features->controllers, sizeof(settings->controllers));
 }
