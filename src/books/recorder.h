@@ -5,7 +5,7 @@
 #ifndef BOOKS_RECORDER_H
 #define BOOKS_RECORDER_H
 
-#include "books/rules.h"
+#include "rules/rules.h"
 #include "books/store.h"
 #include "event/event.h"
 #include "wire/net.h"

@@ -1,7 +1,7 @@
 /* sonde export: a recorded run in the formats that others read. */
 #include <stdio.h>
 
-#include "books/export.h"
+#include "report/export.h"
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/stop.h"
