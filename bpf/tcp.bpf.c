@@ -348,10 +348,10 @@ static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32
 
 /*
  * Packets also come while a process is in the middle of its own change: an interrupt is enough, and the kernel (since 6.1)
- * skips a program that is running on that CPU already. So there are two of each; the second is attached once the kernel has
- * skipped something. The first leaves word of what it has seen to; the second, which runs after it, takes the word away, or
- * finds none and does the work. A process and the interrupt leave words apart. The process begins by taking away what the
- * interrupt has left: its second may have been skipped, too, where the process was in the second itself.
+ * skips a program that is running on that CPU already. Once that has happened the program is attached again (rung.again). The
+ * first then leaves word of what it has seen to; the second, which runs after it, takes the word away, or finds none and does
+ * the work. A process and the interrupt leave words apart. The process begins by taking away what the interrupt has left: its
+ * second may have been skipped, too, where the process was in the second itself.
  */
 struct seen_to {
 	struct {
@@ -367,6 +367,22 @@ struct {
 	__type(key, u32);
 	__type(value, struct seen_to);
 } tcp_seen_to SEC(".maps");
+
+/* 1: there is a second. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} tcp_twice SEC(".maps");
+
+static __always_inline bool is_second(void)
+{
+	u64 which;
+
+	asm volatile("%0 = %1" : "=r"(which) : "i"(PROGRAM_FIRST));
+	return which == PROGRAM_AGAIN;
+}
 
 static __always_inline void leave_word(struct sock *sock, u32 after, const bool direct)
 {
@@ -404,6 +420,18 @@ static __always_inline bool take_word(struct sock *sock, u32 after, const bool d
 	return true;
 }
 
+static __always_inline bool was_seen_to(struct sock *sock, u32 after, const bool direct)
+{
+	u32 zero = 0, *twice;
+
+	if (is_second())
+		return take_word(sock, after, direct);
+	twice = bpf_map_lookup_elem(&tcp_twice, &zero);
+	if (twice && *twice)
+		leave_word(sock, after, direct);
+	return false;
+}
+
 /* Loads without calls; from 5.11 on, for want of the two helpers before. */
 SEC("tp_btf/inet_sock_set_state")
 int tcp_btf(u64 *ctx)
@@ -411,22 +439,9 @@ int tcp_btf(u64 *ctx)
 	struct sock *sock = (void *)ctx[0];
 	struct tcp_sock *tcp;
 
-	if (!is_needed(ctx[1], ctx[2]))
+	if (!is_needed(ctx[1], ctx[2]) || sock->sk_protocol != IPPROTO_TCP || was_seen_to(sock, ctx[2], true))
 		return 0;
-	leave_word(sock, ctx[2], true);
-	tcp = bpf_skc_to_tcp_sock(sock);
-	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int tcp_btf_second(u64 *ctx)
-{
-	struct sock *sock = (void *)ctx[0];
-	struct tcp_sock *tcp;
-
-	if (!is_needed(ctx[1], ctx[2]) || take_word(sock, ctx[2], true))
-		return 0;
-	tcp = bpf_skc_to_tcp_sock(sock);
+	tcp = settings.casts ? DIRECT(struct tcp_sock, sock) : bpf_skc_to_tcp_sock(sock);
 	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
 }
 
@@ -435,19 +450,8 @@ int tcp_raw(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sock = (void *)ctx->args[0];
 
-	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP)
-		return 0;
-	leave_word(sock, ctx->args[2], false);
-	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
-}
-
-SEC("raw_tp/inet_sock_set_state")
-int tcp_raw_second(struct bpf_raw_tracepoint_args *ctx)
-{
-	struct sock *sock = (void *)ctx->args[0];
-
 	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP ||
-	    take_word(sock, ctx->args[2], false))
+	    was_seen_to(sock, ctx->args[2], false))
 		return 0;
 	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
 }

@@ -15,6 +15,10 @@
 /* Reasons of drops are told apart up to 64 times this. */
 #define DROP_WORDS 4
 
+/* A number in programs that the kernel may be given twice (src/kernel/again.h): which of the two it is. */
+#define PROGRAM_FIRST 0x5f1257
+#define PROGRAM_AGAIN 0x5a6a14
+
 struct settings {
 	u32 scope;
 	u32 scope_uid;

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/message.h"
 #include "base/wall.h"
+#include "kernel/again.h"
 #include "kernel/choose.h"
 #include "kernel/linger.h"
 #include "kernel/object.h"
@@ -139,8 +140,6 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 
 static void load_optional(struct kernel *kernel, const struct rung *rung)
 {
-	if (rung->second)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, rung->second), true);
 	for (const char *const *name = rung->optional; *name; name++)
 		if (!choose_objection(kernel->choose, kernel->object, *name))
 			bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, *name), true);
@@ -280,6 +279,13 @@ static void drop(struct kernel *kernel)
 	kernel->object = NULL;
 }
 
+static void keep_again(const struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		if (kernel->taken[i].rung && kernel->taken[i].rung->again)
+			again_begin(kernel->taken[i].rung->programs[0]);
+}
+
 static int load(struct kernel *kernel)
 {
 	const struct kernel_options *options = kernel->options;
@@ -288,7 +294,9 @@ static int load(struct kernel *kernel)
 	object_said_clear();
 	if (filters(kernel))
 		splice_begin(bpf_object__btf(kernel->object), "decide", options->filter, options->filter_length);
+	keep_again(kernel);
 	error = bpf_object__load(kernel->object);
+	again_end();
 	splice_end();
 	return error;
 }
@@ -392,11 +400,21 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 	return NULL;
 }
 
+static void detach_again(struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		if (kernel->taken[i].again > 0) {
+			close(kernel->taken[i].again);
+			kernel->taken[i].again = 0;
+		}
+}
+
 /* What lingers is switched off first, when our own descriptor is closed; only its memory is still there for a while. */
 void kernel_detach(struct kernel *kernel)
 {
 	int held = kernel->options->lingers && kernel->slow_count ? linger_for(kernel->slow, kernel->slow_count) : -1;
 
+	detach_again(kernel);
 	while (kernel->link_count)
 		bpf_link__destroy(kernel->links[--kernel->link_count]);
 	kernel->slow_count = 0;
@@ -511,23 +529,26 @@ static u64 skipped(const struct kernel *kernel, const struct rung *rung)
 }
 
 /*
- * A second program costs as much as the first for nothing where no interrupt comes in the middle of one. So it is at work only
- * where that happens, from the first time on.
+ * Twice the same program costs twice as much, for nothing where no interrupt comes in the middle of it. So there is a second
+ * only where that happens, from the first time on.
  */
-static void attach_second(struct kernel *kernel, struct taken *taken)
+static void attach_again(struct kernel *kernel, struct taken *taken)
 {
-	const char *why;
-	u64 missed;
+	u32 zero = 0, one = 1;
+	int fd;
 
-	if (!taken->rung || !taken->rung->second || taken->seconded)
+	if (!taken->rung || !taken->rung->again || taken->twice || !skipped(kernel, taken->rung))
 		return;
-	missed = skipped(kernel, taken->rung);
-	if (!missed)
+	/* Before it is attached: what the first saw to after that must not be done again. */
+	fd = bpf_object__find_map_fd_by_name(kernel->object, taken->rung->again);
+	if (bpf_map_update_elem(fd, &zero, &one, BPF_ANY))
 		return;
-	taken->seconded = !attach_program(kernel, taken->rung,
-					  bpf_object__find_program_by_name(kernel->object, taken->rung->second), &why);
-	/* What was skipped until it was there. */
-	taken->missed = taken->seconded ? skipped(kernel, taken->rung) : 0;
+	fd = again_attach(kernel->object, taken->rung->programs[0]);
+	if (fd < 0)
+		return;
+	taken->twice = true;
+	taken->again = fd;
+	taken->missed = skipped(kernel, taken->rung);
 }
 
 int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
@@ -535,7 +556,7 @@ int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
 	int error = 0;
 
 	for (size_t i = 0; i < kernel->taken_count; i++)
-		attach_second(kernel, &kernel->taken[i]);
+		attach_again(kernel, &kernel->taken[i]);
 	for (const struct sensor *const *sensor = sensors; *sensor; sensor++) {
 		long told = 0;
 
@@ -557,7 +578,7 @@ static void add_missed(struct kernel *kernel, const struct taken *taken, struct 
 {
 	u32 wanted = taken->point->kinds & kernel->kinds & ~KIND_BIT(live);
 	u32 kind = wanted ? (u32)__builtin_ctz(wanted) : point_kind(taken->point);
-	u64 missed = taken->seconded ? taken->missed : taken->rung ? skipped(kernel, taken->rung) : 0;
+	u64 missed = taken->twice ? taken->missed : taken->rung ? skipped(kernel, taken->rung) : 0;
 
 	sum->produced[kind] += missed;
 	sum->lost[kind][LOSS_MISSED] += missed;

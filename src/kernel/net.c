@@ -16,8 +16,8 @@
 #define TCP_KINDS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | FOLLOWED)
 
 static const struct rung tcp_rungs[] = {
-	{ .name = "btf", .programs = { "tcp_btf" }, .second = "tcp_btf_second" },
-	{ .name = "raw", .programs = { "tcp_raw" }, .second = "tcp_raw_second" },
+	{ .name = "btf", .programs = { "tcp_btf" }, .again = "tcp_twice" },
+	{ .name = "raw", .programs = { "tcp_raw" }, .again = "tcp_twice" },
 	{ 0 }
 };
 
