@@ -11,6 +11,7 @@
 #include "lib/direct.h"
 #include "lib/net.h"
 
+struct connection_places_map connection_places SEC(".maps");
 struct connections_map connections SEC(".maps");
 struct listeners_map listeners SEC(".maps");
 
@@ -24,24 +25,34 @@ struct listeners_map listeners SEC(".maps");
  * Where the current process is described; only programs that act in its name use it, and those do not nest. The second is
  * nobody's, for ever blank.
  */
+struct current {
+	struct connection connection;
+	u64 cgroup;		/* the last control group that was known and in scope: it need not be looked up again */
+};
+
 #define NOBODY 1
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, u32);
-	__type(value, struct connection);
+	__type(value, struct current);
 } current_owner SEC(".maps");
 
 static __always_inline u32 describe_current(struct task_struct *task, const bool direct)
 {
 	u32 zero = 0;
-	struct connection *connection = bpf_map_lookup_elem(&current_owner, &zero);
-	u64 cgroup;
+	struct current *current = bpf_map_lookup_elem(&current_owner, &zero);
+	struct cgroup_place place;
 
-	if (!connection ||
-	    !scope_decide(task, bpf_get_current_pid_tgid() >> 32, &cgroup, SLOT_ATOMIC, direct))
+	if (!current || !scope_has_process(bpf_get_current_pid_tgid() >> 32) || !scope_has_user(task))
 		return 0;
-	owner_is(&connection->owner, task, cgroup, direct);
+	cgroup_read(&place, task, direct);
+	if (place.key != current->cgroup) {
+		if (!scope_has_cgroup(cgroup_verdict(&place, SLOT_ATOMIC)))
+			return 0;
+		current->cgroup = bpf_map_lookup_elem(&cgroups, &place.key) ? place.key : 0;
+	}
+	owner_is(&current->connection.owner, task, place.key, direct);
 	return 1;
 }
 
@@ -66,18 +77,18 @@ __noinline u32 tcp_current_direct(u32 unused)
 /* A connection of the current process's; NULL: out of scope. */
 static __always_inline struct connection *connection_of_current(u64 since, u8 direction, const bool direct)
 {
-	struct connection *connection;
+	struct current *current;
 	u32 zero = 0;
 
 	if (direct ? !tcp_current_direct(0) : !tcp_current(0))
 		return NULL;
-	connection = bpf_map_lookup_elem(&current_owner, &zero);
-	if (!connection)
+	current = bpf_map_lookup_elem(&current_owner, &zero);
+	if (!current)
 		return NULL;
-	connection->since = since;
-	connection->direction = direction;
-	connection->sure = 1;
-	return connection;
+	current->connection.since = since;
+	current->connection.direction = direction;
+	current->connection.sure = 1;
+	return &current->connection;
 }
 
 /* connect() was called: remember who and when. The event comes with the result. */
@@ -89,7 +100,7 @@ static __always_inline void on_connecting(struct sock *sock, const bool direct)
 		return;
 	connection = connection_of_current(bpf_ktime_get_boot_ns(), NET_OUT, direct);
 	if (connection)
-		connection_note(sock, connection, BPF_ANY);
+		connection_note((u64)sock, connection, BPF_ANY);
 }
 
 struct connect_with_path {
@@ -141,8 +152,7 @@ static __always_inline bool accept_by_state(void)
 /* An attempt has come to its end. */
 static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, u32 after, const bool direct)
 {
-	u64 key = (u64)sock;
-	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+	struct connection *connection = connection_find((u64)sock);
 	struct connection meeting = { .direction = NET_OUT };
 	bool meets = after == TCP_SYN_RECV && accept_by_state();
 	s32 error = 0;
@@ -150,7 +160,7 @@ static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, 
 
 	/* Both ends call, or a socket calls itself: it comes to be established as if it had come in. */
 	if (!connection && meets && !net_follows())
-		connection_note(sock, &meeting, BPF_NOEXIST);
+		connection_note((u64)sock, &meeting, BPF_NOEXIST);
 	if (!connection)
 		return;
 	if (after == TCP_CLOSE)
@@ -158,7 +168,7 @@ static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, 
 	if (net_wants(KIND_connect) && (error || after != TCP_CLOSE))
 		now = tell_connect(sock, tcp, connection, error, direct);
 	if (after == TCP_CLOSE || !(net_follows() || meets))
-		bpf_map_delete_elem(&connections, &key);
+		connection_forget((u64)sock);
 	else
 		connection->since = now ? now : bpf_ktime_get_boot_ns();
 }
@@ -172,15 +182,14 @@ static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp,
 	struct connection connection = { .direction = NET_IN };
 	bool tells = accept_by_state();
 	struct connection *known;
-	u64 key = (u64)sock;
 	struct owner *owner;
 
 	if (!net_follows() && !tells)
 		return;
-	known = bpf_map_lookup_elem(&connections, &key);
+	known = connection_find((u64)sock);
 	if (known) {
 		if (!net_follows())
-			bpf_map_delete_elem(&connections, &key);
+			connection_forget((u64)sock);
 		else if (!known->since)
 			known->since = bpf_ktime_get_boot_ns();
 		return;
@@ -192,7 +201,7 @@ static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp,
 	bpf_probe_read_kernel(&connection.owner, sizeof(connection.owner), owner);
 	connection.since = bpf_ktime_get_boot_ns();
 	if (net_follows())
-		connection_note(sock, &connection, BPF_NOEXIST);
+		connection_note((u64)sock, &connection, BPF_NOEXIST);
 	if (tells)
 		net_tell_accept(sock, tcp, &connection.owner, RECORD_OWNER_UNKNOWN, direct);
 }
@@ -245,16 +254,15 @@ static __always_inline struct connection *connection_acting(struct sock *sock, s
 
 static __always_inline void on_act(struct sock *sock, const bool direct)
 {
-	u64 key = (u64)sock;
 	struct connection *known, *acting;
 
 	/* Where accept() is seen itself, every owner is sure but one from outside the scope. */
 	if (!net_follows() || (settings.scope == SCOPE_ALL && !settings.accept_by_state))
 		return;
-	known = bpf_map_lookup_elem(&connections, &key);
+	known = connection_find((u64)sock);
 	acting = connection_acting(sock, known, direct);
 	if (acting && acting != known)
-		connection_note(sock, acting, BPF_ANY);
+		connection_note((u64)sock, acting, BPF_ANY);
 }
 
 /* The state it leaves tells whose FIN came first; without one it is what the socket died of. */
@@ -297,14 +305,13 @@ static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, 
 
 static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u32 before, const bool direct)
 {
-	u64 key = (u64)sock;
 	struct connection *known, *chosen;
 	u32 nobody = NOBODY;
 
-	known = bpf_map_lookup_elem(&connections, &key);
+	known = connection_find((u64)sock);
 	if (!net_follows() || (before == TCP_SYN_RECV && !known)) {
 		if (known)
-			bpf_map_delete_elem(&connections, &key);
+			connection_forget((u64)sock);
 		return;
 	}
 	chosen = connection_acting(sock, known, direct);
@@ -315,7 +322,7 @@ static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u3
 	if (net_wants(KIND_close))
 		tell_close(sock, tcp, chosen, before, direct);
 	if (known)
-		bpf_map_delete_elem(&connections, &key);
+		connection_forget((u64)sock);
 }
 
 /* The states alone tell whether anybody needs this change. */

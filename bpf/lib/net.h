@@ -2,6 +2,7 @@
 #ifndef SONDE_BPF_NET_H
 #define SONDE_BPF_NET_H
 
+#include "connection.h"
 #include "draft.h"
 #include "preemptible.h"
 #include "../../wire/hist.h"
@@ -30,36 +31,6 @@ enum tcp_state {
 
 #define TCP_CHRONO_RWND_LIMITED 2	/* enum tcp_chrono */
 
-/* Who: as a record says it. */
-struct owner {
-	u64 start;
-	u64 cgroup;
-	u32 pid;
-	u32 tid;
-	u32 uid;
-	u32 gid;
-};
-
-struct connection {
-	struct owner owner;
-	u64 since;		/* when connect was called, then when it was established; 0: not known */
-	u8 direction;
-	u8 sure;		/* the owner acted on this very socket; else it is the listener's */
-	u8 padding[6];
-	u64 sampled;		/* a sum that changes with what is told of it, as last told (tcp_sample.bpf.c) */
-};
-
-/*
- * By the socket's address, from the first state change that is seen to the last. One whose end was missed stays until a
- * new socket has its place in memory.
- */
-struct connections_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);	/* set by user space, like the next */
-	__type(key, u64);
-	__type(value, struct connection);
-};
-
 /*
  * By what a listener is bound to, network namespace, address and port mixed into one number, because an incoming connection
  * does not say which socket let it in.
@@ -71,7 +42,6 @@ struct listeners_map {
 	__type(value, struct owner);
 };
 
-extern struct connections_map connections SEC(".maps");
 extern struct listeners_map listeners SEC(".maps");
 
 /* `direct` as in get.h, here and below. */
@@ -191,17 +161,6 @@ static __always_inline bool net_follows(void)
 	return settings.kinds & (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) |
 				 KIND_BIT(drop) | KIND_BIT(live) |
 				 MEASURE_BIT(MEASURE_RTT) | MEASURE_BIT(MEASURE_RETRANSMIT));
-}
-
-#define EEXIST 17
-
-static __always_inline void connection_note(struct sock *sock, const struct connection *connection, u64 how)
-{
-	u64 key = (u64)sock;
-	long error = bpf_map_update_elem(&connections, &key, connection, how);
-
-	if (error && error != -EEXIST)
-		emit_failed(FAILURE_CONNECTION);
 }
 
 /* Of a listener that is bound to any address. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "wire/net.h"
+
 /* What the kernel gathers before it hands any out, and a little more. */
 #define BUFFER_SIZE 49152
 
@@ -35,13 +37,34 @@ int pass_run(struct bpf_link *link, size_t size, pass_deliver *deliver, void *co
 }
 
 /* A walk over a map is attached to the map. */
-struct bpf_link *pass_over_connections(struct bpf_object *object)
+static struct bpf_link *attach_to(struct bpf_object *object, const char *name)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, "sample_connections");
-	union bpf_iter_link_info map = { .map.map_fd = bpf_object__find_map_fd_by_name(object, "connections") };
+	union bpf_iter_link_info map = { .map.map_fd = bpf_object__find_map_fd_by_name(object, name) };
 	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &map, .link_info_len = sizeof(map));
 
 	return bpf_program__fd(program) < 0 ? NULL : bpf_program__attach_iter(program, &options);
+}
+
+struct pass_connections pass_over_connections(struct bpf_object *object)
+{
+	return (struct pass_connections){ { attach_to(object, "connection_places"), attach_to(object, "connections") } };
+}
+
+void pass_connections_close(struct pass_connections *connections)
+{
+	for (size_t i = 0; i < 2; i++)
+		bpf_link__destroy(connections->links[i]);
+}
+
+int pass_connections_run(const struct pass_connections *connections, pass_deliver *deliver, void *context)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < 2 && !error; i++)
+		if (connections->links[i])
+			error = pass_run(connections->links[i], sizeof(struct connection_record), deliver, context);
+	return error;
 }
 
 int pass_attach_later(struct bpf_program *program, struct bpf_link **links, int room, const char **why)

@@ -13,7 +13,7 @@
 
 struct samples {
 	struct bpf_link *link;
-	struct bpf_link *connections;	/* NULL: cannot be had here */
+	struct pass_connections connections;	/* none: cannot be had here */
 };
 
 static const struct rung rungs[] = {
@@ -58,7 +58,7 @@ void samples_close(struct samples *samples)
 	if (!samples)
 		return;
 	bpf_link__destroy(samples->link);
-	bpf_link__destroy(samples->connections);
+	pass_connections_close(&samples->connections);
 	free(samples);
 }
 
@@ -93,9 +93,7 @@ int samples_take_connections(struct samples *samples, samples_connection *delive
 {
 	struct handing handing = { .connection = deliver, .context = context };
 
-	if (!samples->connections)
-		return 0;
-	return pass_run(samples->connections, sizeof(struct connection_record), hand_over_connection, &handing);
+	return pass_connections_run(&samples->connections, hand_over_connection, &handing);
 }
 
 static const struct rung connection_rungs[] = {
