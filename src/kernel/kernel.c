@@ -167,7 +167,7 @@ static void size_connections(const struct kernel *kernel)
 	bpf_map__set_max_entries(map, CONNECTIONS_MAX);
 }
 
-/* Opens the object with the programs of the chosen rungs. */
+/* The object, open already or not, with the programs of the chosen rungs. */
 static int open_chosen(struct kernel *kernel)
 {
 	const struct kernel_options *options = kernel->options;
@@ -175,9 +175,11 @@ static int open_chosen(struct kernel *kernel)
 	struct settings *settings;
 	int error = 0;
 
-	kernel->object = object_open(&settings);
+	if (!kernel->object)
+		kernel->object = object_open();
 	if (!kernel->object)
 		return -errno;
+	settings = object_settings(kernel->object);
 	for (size_t i = 0; i < kernel->taken_count; i++)
 		if (kernel->taken[i].rung) {
 			set_autoload(kernel->object, kernel->taken[i].rung->programs, true);
@@ -354,15 +356,15 @@ static bool core_works(const struct kernel *kernel)
 }
 
 /* Strikes the rungs that a look at the machine speaks against. */
-static void rule_out(struct kernel *kernel, struct bpf_object *object)
+static void rule_out(struct kernel *kernel)
 {
-	for (size_t i = 0; object && i < kernel->taken_count; i++) {
+	for (size_t i = 0; kernel->object && i < kernel->taken_count; i++) {
 		struct taken *taken = &kernel->taken[i];
 
 		while (taken->rung) {
 			const char *why = choose_forbidden(taken->point, taken->rung) ?
 						  "another rung was asked for" :
-						  choose_rung_objection(kernel->choose, object, taken->rung);
+						  choose_rung_objection(kernel->choose, kernel->object, taken->rung);
 
 			if (!why)
 				break;
@@ -374,17 +376,15 @@ static void rule_out(struct kernel *kernel, struct bpf_object *object)
 struct kernel *kernel_open(const struct kernel_options *options, const struct features *features)
 {
 	struct kernel *kernel = xcalloc(1, sizeof(*kernel));
-	struct settings *settings;
-	struct bpf_object *object = object_open(&settings);
 	int error = -EAGAIN;
 
 	kernel->options = options;
 	kernel->kinds = options->kinds;
 	kernel->features = features;
 	list_points(kernel);
-	kernel->choose = choose_new(features, object);
-	rule_out(kernel, object);
-	object_close(object);
+	kernel->object = object_open();
+	kernel->choose = choose_new(features, kernel->object);
+	rule_out(kernel);
 	while (error == -EAGAIN && core_works(kernel)) {
 		error = load_and_attach(kernel);
 		if (error)
@@ -642,8 +642,7 @@ void kernel_survey(const struct features *features,
 		   void (*told)(void *context, const struct point *point, const struct rung *rung, const char *why),
 		   void *context)
 {
-	struct settings *settings;
-	struct bpf_object *object = object_open(&settings);
+	struct bpf_object *object = object_open();
 	struct choose *choose = choose_new(features, object);
 
 	object_close(object);

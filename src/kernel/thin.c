@@ -288,7 +288,6 @@ static struct btf *make(struct thin *thin)
 		return NULL;
 	copy_types(thin, thin->out + sizeof(header));
 	types_close(&thin->types);
-	thin->types.data = NULL;
 	header.type_len = header.str_off = thin->types_length;
 	header.str_len = thin->strings_length;
 	memcpy(thin->out, &header, sizeof(header));

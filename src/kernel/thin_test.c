@@ -31,14 +31,13 @@ static void compare_members(const struct btf *whole, const struct btf *thin, con
 static void test_what_is_named_is_there_under_its_number(void **state)
 {
 	static const char *const structs[] = { "task_struct", "signal_struct", "sock", "tcp_sock", "file", "dentry" };
-	struct settings *settings;
 	struct bpf_object *object;
 	struct btf *whole, *thin;
 
 	(void)state;
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
 		skip();
-	object = object_open(&settings);
+	object = object_open();
 	assert_non_null(object);
 	thin = btf__load_vmlinux_btf();
 	whole = __real_btf__load_vmlinux_btf();
