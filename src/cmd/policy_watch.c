@@ -44,19 +44,24 @@ struct watching {
 	int place, trouble;
 };
 
+/* An event of a program of policies says by itself which policy it is; what a sensor told of does not. */
 static void add_json(struct watching *watching, const struct match *match)
 {
 	const struct policy *policy = match->policy;
 	struct text *out = &watching->output.text, *line = &watching->line;
 	struct jot jot = { .out = out };
 
+	if (match->held) {
+		json_event(&watching->plan, out, match->event);
+		return;
+	}
 	text_reset(line);
 	json_event(&watching->plan, line, match->event);
 	text_add_char(out, '{');
 	jot_open(&jot, "policy", '{');
 	jot_string(&jot, "name", policy->name);
 	jot_string(&jot, "point", match->hook->target);
-	jot_string(&jot, "action", match_action(policy));
+	jot_string(&jot, "action", match_asked(match));
 	jot_string(&jot, "result", match_result(match));
 	if (policy->severity)
 		jot_string(&jot, "severity", policy->severity);
@@ -82,7 +87,7 @@ static void add_escaped(struct text *out, struct text *text)
 static void add_text(struct watching *watching, const struct match *match)
 {
 	struct text *out = &watching->output.text, *line = &watching->line;
-	const char *action = match_action(match->policy), *result = match_result(match);
+	const char *action = match_asked(match), *result = match_result(match);
 
 	text_reset(line);
 	wall_format(&watching->plan.wall, line, match->event->record->time);

@@ -34,6 +34,7 @@ bool get_peer_port(const struct event *event, struct value *value);
 bool get_network_direction(const struct event *event, struct value *value);
 bool get_network_cookie(const struct event *event, struct value *value);
 bool get_network_latency(const struct event *event, struct value *value);
+bool get_network_reason(const struct event *event, struct value *value);
 bool get_network_duration(const struct event *event, struct value *value);
 bool get_closed_by(const struct event *event, struct value *value);
 
@@ -60,10 +61,11 @@ bool get_policy_message(const struct event *event, struct value *value);
 bool get_policy_tags(const struct event *event, struct value *value);
 bool get_policy_hook(const struct event *event, struct value *value);
 bool get_policy_action(const struct event *event, struct value *value);
-bool get_policy_action_taken(const struct event *event, struct value *value);
+bool get_policy_point(const struct event *event, struct value *value);
+bool get_policy_result(const struct event *event, struct value *value);
 bool get_policy_arguments(const struct event *event, struct value *value);
 bool get_policy_data(const struct event *event, struct value *value);
-bool get_policy_result(const struct event *event, struct value *value);
+bool get_policy_returned(const struct event *event, struct value *value);
 bool get_policy_kernel_stack(const struct event *event, struct value *value);
 bool get_policy_user_stack(const struct event *event, struct value *value);
 

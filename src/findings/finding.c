@@ -166,14 +166,8 @@ void say_tool(struct text *out, const struct run *run, u32 tool)
 void say_time(struct text *out, double ns)
 {
 	char buffer[DURATION_TEXT_SIZE];
-	u64 rounded = ns > 0 ? ns : 0;
 
-	/* "3.97 s" says no more than "4 s", in thousandths no less than the kernel knows */
-	if (rounded >= 100000000)
-		rounded = (rounded + 5000000) / 10000000 * 10000000;
-	else if (rounded >= 1000000)
-		rounded = rounded / 10000 * 10000;
-	text_add(out, duration_format(rounded, buffer));
+	text_add(out, duration_format(ns > 0 ? ns : 0, buffer));
 }
 
 void say_bytes(struct text *out, double bytes)

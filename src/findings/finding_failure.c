@@ -79,13 +79,19 @@ static const struct run_fact *missing_of(const struct run *run, u32 process)
 	return NULL;
 }
 
-static void say_missing(struct finding *finding, const struct run *run, const struct run_fact *fact)
+static void say_program(struct text *out, const struct run *run, const struct run_fact *fact)
 {
 	struct run_bytes path = run_text(run, fact->text);
+
+	text_add_bytes(out, path.length ? path.data : "''", path.length ? path.length : 2);
+}
+
+static void say_missing(struct finding *finding, const struct run *run, const struct run_fact *fact)
+{
 	const char *error = word_errno(fact->number < 0 ? -fact->number : fact->number);
 
 	text_add(&finding->evidence, "; it could not start ");
-	text_add_bytes(&finding->evidence, path.data, path.length);
+	say_program(&finding->evidence, run, fact);
 	if (error)
 		text_add_format(&finding->evidence, " (%s)", error);
 }
@@ -102,9 +108,7 @@ static void say_failed(struct finding *finding, const struct run *run)
 
 	text_add(&finding->title, "The run failed: ");
 	if (missing && (status == NOT_FOUND || status == NOT_EXECUTABLE)) {
-		struct run_bytes path = run_text(run, missing->text);
-
-		text_add_bytes(&finding->title, path.data, path.length);
+		say_program(&finding->title, run, missing);
 		text_add(&finding->title, " could not be started");
 	} else {
 		say_tool(&finding->title, run, finding->tool);

@@ -35,9 +35,17 @@ void size_prices_free(struct size_prices *prices);
 void size_of_run(const struct run *run, struct size_need *need);
 /* One for each task group; the caller frees. */
 struct size_need *size_of_tasks(const struct run *run, u32 *count);
+/* As many offers as are worth a look. */
+#define SIZE_OFFERS 4
 /* The cheapest of each provider that fits, the cheapest first, at most `most`; returns how many. */
 u32 size_fitting(const struct size_prices *prices, const struct size_need *need, const struct size_offer **offers, u32 most);
 /* What the machine at hand would cost by the table, the nearest offer to it; NULL: none is near. */
 const struct size_offer *size_of_host(const struct size_prices *prices, const struct run *run);
+
+/* What so many ns on it cost. */
+static inline double size_cost(const struct size_offer *offer, u64 duration)
+{
+	return offer->price * duration / 3600e9;
+}
 
 #endif

@@ -119,7 +119,8 @@ static bool is_normal(const struct drop_key *key, const char *function)
 
 	if (key->reason == DROP_NO_REASON || !reason)
 		return is_one_of(function, benign_functions, sizeof(benign_functions) / sizeof(benign_functions[0]));
-	if (is_first_words(key, reason))
+	/* An answer to a ping that was sent by a raw socket, which has had it already. */
+	if (is_first_words(key, reason) || (!strcmp(reason, "NO_SOCKET") && !strcmp(function, "ping_rcv")))
 		return true;
 	if (strcmp(reason, "NOT_SPECIFIED"))
 		return false;

@@ -48,11 +48,10 @@ static const struct lang_symbol *find_symbol(const struct lowering *lowering, co
 		return policy_symbol_value(lowering->tree, "file", 0, hooked->type, PART_MODE);
 	if (!strcmp(name, "file.inode") && shape == SHAPE_PATH)
 		return policy_symbol_value(lowering->tree, "file", 0, hooked->type, PART_INODE);
-	/* of a sockaddr there is one address, which stands where a socket has its own */
 	if (!strcmp(name, "network.peer.address") && hooked->type == TYPE_sockaddr)
-		return policy_symbol_value(lowering->tree, "network", 0, hooked->type, PART_LOCAL);
+		return policy_symbol_value(lowering->tree, "network.peer", 0, hooked->type, PART_LOCAL);
 	if (!strcmp(name, "network.peer.port") && hooked->type == TYPE_sockaddr)
-		return policy_symbol_value(lowering->tree, "network", 0, hooked->type, PART_LOCAL_PORT);
+		return policy_symbol_value(lowering->tree, "network.peer", 0, hooked->type, PART_LOCAL_PORT);
 	if (!strcmp(name, "process.executable.path"))
 		return policy_symbol_program();
 	if (!strcmp(name, "process.parent.executable.path"))
@@ -144,6 +143,7 @@ static int lower_hook(const struct policy *policy, const struct policy_hook *fro
 	if (from->asked && !(own = rewrite(&lowering, from->asked)))
 		return -1;
 	*to = *from;
+	to->point = from->target;
 	to->attach = hooked->attach;
 	to->target = hooked->target;
 	to->argument_count = strcmp(hooked->point, "module") ? 1 : 2;

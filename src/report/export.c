@@ -7,11 +7,14 @@
 #include "base/wall.h"
 #include "wire/net.h"
 
-void export_begin(struct export *export, const struct run *run, const struct findings *findings)
+void export_begin(struct export *export, const struct run *run, const struct findings *findings,
+		  const struct size_prices *prices)
 {
 	static const struct findings none;
 
-	*export = (struct export){ .run = run, .findings = findings ? findings : &none, .users = user_table_new(NULL) };
+	*export = (struct export){
+		.run = run, .findings = findings ? findings : &none, .prices = prices, .users = user_table_new(NULL),
+	};
 	export->critical = critical_find(run, &export->critical_count);
 	export->is_critical = xcalloc((size_t)run->process_count + 1, sizeof(bool));
 	for (u32 i = 0; i < export->critical_count; i++)

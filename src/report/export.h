@@ -8,20 +8,23 @@
 #include "books/critical.h"
 #include "findings/finding.h"
 #include "books/run.h"
+#include "findings/size.h"
 #include "proc/user.h"
 
 /* The run and what is found out about it, once for all formats. */
 struct export {
 	const struct run *run;
 	const struct findings *findings;	/* the caller's; never NULL */
+	const struct size_prices *prices;	/* the caller's, or NULL */
 	struct critical_link *critical;
 	u32 critical_count;
 	bool *is_critical;		/* by process */
 	struct user_table *users;
 };
 
-/* `findings` may be NULL. */
-void export_begin(struct export *export, const struct run *run, const struct findings *findings);
+/* `findings` and `prices` may be NULL. */
+void export_begin(struct export *export, const struct run *run, const struct findings *findings,
+		  const struct size_prices *prices);
 void export_end(struct export *export);
 
 /* Each writes all of it and returns 0 or -errno, said. path NULL: standard output. */

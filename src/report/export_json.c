@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "report/export.h"
+#include "report/size_jot.h"
 #include "books/run_jot.h"
 #include "event/words.h"
 
@@ -386,6 +387,7 @@ int export_json(const struct export *export, const char *path)
 	jot_close(&writer.jot, '}');
 	add_totals(&writer);
 	add_findings(&writer);
+	size_jot(export->run, &writer.jot, export->prices);
 	add_critical(&writer);
 	add_tools(&writer);
 	add_tasks(&writer);

@@ -165,7 +165,7 @@ static void check_all(const struct run *run)
 	struct export export;
 
 	findings_make(&findings, run);
-	export_begin(&export, run, &findings);
+	export_begin(&export, run, &findings, NULL);
 	check_json(&export, export_json);
 	check_json(&export, export_perfetto);
 	check_otlp(&export);

@@ -32,7 +32,6 @@ EMBED(page_main_js, "src/report/page/main.js");
 
 struct page {
 	struct export *export;
-	const struct size_prices *prices;
 	struct file file;
 	char nonce[40];
 };
@@ -74,7 +73,7 @@ static void add_mark(struct page *page, const char *mark, size_t length)
 	else if (length == 5 && !memcmp(mark, "STYLE", length))
 		text_add_bytes(out, page_style, page_style_end - page_style);
 	else if (length == 4 && !memcmp(mark, "DATA", length))
-		page_data(&page->file, page->export, page->prices);
+		page_data(&page->file, page->export);
 	else if (length == 6 && !memcmp(mark, "SCRIPT", length))
 		add_script(page);
 }
@@ -113,14 +112,14 @@ int page_write(const struct run *run, const struct findings *findings, const str
 	       const char *path)
 {
 	struct export export;
-	struct page page = { .export = &export, .prices = prices };
+	struct page page = { .export = &export };
 	int status = draw_nonce(&page);
 
 	if (!status)
 		status = file_open(&page.file, path);
 	if (status)
 		return status;
-	export_begin(&export, run, findings);
+	export_begin(&export, run, findings, prices);
 	add_template(&page);
 	export_end(&export);
 	return file_close(&page.file, true);

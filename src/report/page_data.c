@@ -397,7 +397,7 @@ static void add_needs_of_tasks(struct data *data)
 
 static void add_size(struct data *data, const struct size_prices *prices)
 {
-	const struct size_offer *fitting[4], *host;
+	const struct size_offer *fitting[SIZE_OFFERS], *host;
 	struct jot *jot = &data->jot;
 	struct size_need need;
 	u32 count;
@@ -409,7 +409,7 @@ static void add_size(struct data *data, const struct size_prices *prices)
 	if (prices) {
 		page_jot_shown(jot, "source", prices->source, strlen(prices->source));
 		page_jot_shown(jot, "date", prices->date, strlen(prices->date));
-		count = size_fitting(prices, &need, fitting, sizeof(fitting) / sizeof(fitting[0]));
+		count = size_fitting(prices, &need, fitting, SIZE_OFFERS);
 		jot_open(jot, "offers", '[');
 		for (u32 i = 0; i < count; i++)
 			add_offer(data, NULL, fitting[i]);
@@ -421,7 +421,7 @@ static void add_size(struct data *data, const struct size_prices *prices)
 	jot_close(jot, '}');
 }
 
-void page_data(struct file *file, const struct export *export, const struct size_prices *prices)
+void page_data(struct file *file, const struct export *export)
 {
 	struct data data = {
 		.file = file, .jot = { .out = &file->text, .in_html = true }, .export = export, .run = export->run
@@ -441,7 +441,7 @@ void page_data(struct file *file, const struct export *export, const struct size
 	add_sums(&data, "users", SUM_USER);
 	add_findings(&data);
 	add_critical(&data);
-	add_size(&data, prices);
+	add_size(&data, export->prices);
 	add_series(&data, "load", series_of_run(export->run, STEPS));
 	add_series(&data, "machine", series_of_host(export->run, STEPS));
 	add_peers(&data);

@@ -3,9 +3,8 @@
 #define REPORT_PAGE_DATA_H
 
 #include "report/export.h"
-#include "findings/size.h"
 
-void page_data(struct file *file, const struct export *export, const struct size_prices *prices);
+void page_data(struct file *file, const struct export *export);
 
 /*
  * Processes, the bulk of it: by start, each number as a difference where that is shorter. place[i] is where process i

@@ -207,16 +207,15 @@ static void add_io(struct report *report)
 
 static void add_processes(struct report *report)
 {
-	const struct run *run = report->run;
+	struct sum_names names = sum_names(report->run);
 	struct text *out = report->out;
 
 	begin(report, "processes");
-	text_add_format(out, "%u of %u tool%s", report->total.processes, run->tool_count,
-			run->tool_count == 1 ? "" : "s");
-	if (run->task_count)
-		text_add_format(out, ", in %u task%s", run->task_count, run->task_count == 1 ? "" : "s");
-	if (run->container_count)
-		text_add_format(out, ", in %u container%s", run->container_count, run->container_count == 1 ? "" : "s");
+	text_add_format(out, "%u of %u tool%s", report->total.processes, names.tools, names.tools == 1 ? "" : "s");
+	if (names.tasks)
+		text_add_format(out, ", in %u task%s", names.tasks, names.tasks == 1 ? "" : "s");
+	if (names.containers)
+		text_add_format(out, ", in %u container%s", names.containers, names.containers == 1 ? "" : "s");
 	if (report->total.failures)
 		text_add_format(out, report->style.colour ? "; \033[31m%u failed\033[0m" : "; %u failed",
 				report->total.failures);

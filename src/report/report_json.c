@@ -6,6 +6,7 @@
 
 #include "report/export.h"
 #include "report/report_part.h"
+#include "report/size_jot.h"
 #include "books/run_jot.h"
 #include "event/words.h"
 
@@ -266,18 +267,18 @@ static void add_failures(struct writer *writer)
 {
 	const struct run *run = writer->report.run;
 	struct jot *jot = &writer->jot;
+	u32 count, *failed = report_failed(run, &count);
 
 	jot_open(jot, "failures", '[');
-	for (u32 i = 0; i < run->process_count; i++) {
-		if (!sum_failed(&run->processes[i]))
-			continue;
+	for (u32 i = 0; i < count; i++) {
 		jot_open(jot, NULL, '{');
-		jot_time(writer, "time_ns", run->processes[i].end);
-		add_process(writer, i);
+		jot_time(writer, "time_ns", run->processes[failed[i]].end);
+		add_process(writer, failed[i]);
 		jot_close(jot, '}');
 		report_some(&writer->report);
 	}
 	jot_close(jot, ']');
+	free(failed);
 }
 
 static void add_facts(struct writer *writer)
@@ -350,6 +351,7 @@ void report_json(const struct report_sink *sink, const struct run *run, const st
 		 const struct size_prices *prices, const struct report_request *request)
 {
 	struct writer writer = { .jot = { .out = sink->out } };
+	struct sum_names names = sum_names(run);
 
 	report_begin(&writer.report, sink, run, request);
 	writer.report.findings = findings;
@@ -364,13 +366,13 @@ void report_json(const struct report_sink *sink, const struct run *run, const st
 	jot_close(&writer.jot, '}');
 	add_coverage(&writer);
 	jot_open(&writer.jot, "totals", '{');
-	jot_unsigned(&writer.jot, "tools", run->tool_count);
-	jot_unsigned(&writer.jot, "tasks", run->task_count);
-	jot_unsigned(&writer.jot, "containers", run->container_count);
+	jot_unsigned(&writer.jot, "tools", names.tools);
+	jot_unsigned(&writer.jot, "tasks", names.tasks);
+	jot_unsigned(&writer.jot, "containers", names.containers);
 	run_jot_sum(run, &writer.jot, &writer.report.total);
 	jot_close(&writer.jot, '}');
 	add_findings(&writer);
-	report_size_jot(&writer.report, &writer.jot);
+	size_jot(run, &writer.jot, prices);
 	add_rows(&writer);
 	if (request->tree)
 		add_tree(&writer);

@@ -44,23 +44,55 @@ static int most_first(const void *a, const void *b)
 	return first->process < second->process ? -1 : first->process > second->process;
 }
 
-static struct failure *find_failures(const struct run *run, u32 *count)
+struct ended {
+	u64 end;
+	u32 process;
+};
+
+static int by_end(const void *a, const void *b)
 {
-	struct failure *failures = NULL;
-	u32 found = 0, capacity = 0;
+	const struct ended *first = a, *second = b;
+
+	if (first->end != second->end)
+		return first->end < second->end ? -1 : 1;
+	return first->process < second->process ? -1 : first->process > second->process;
+}
+
+u32 *report_failed(const struct run *run, u32 *count)
+{
+	struct ended *ended = NULL;
+	u32 found = 0, capacity = 0, *failed;
 
 	for (u32 i = 0; i < run->process_count; i++) {
-		const struct run_process *process = &run->processes[i];
-
-		if (!sum_failed(process))
+		if (!sum_failed(&run->processes[i]))
 			continue;
 		if (found == capacity) {
 			capacity = capacity ? 2 * capacity : 64;
-			failures = xrealloc(failures, capacity, sizeof(*failures));
+			ended = xrealloc(ended, capacity, sizeof(*ended));
 		}
-		failures[found++] = (struct failure){ process->tool, i, 1, process->code, process->signal };
+		ended[found++] = (struct ended){ run->processes[i].end, i };
 	}
+	if (found)
+		qsort(ended, found, sizeof(*ended), by_end);
+	failed = xcalloc((size_t)found + 1, sizeof(*failed));
+	for (u32 i = 0; i < found; i++)
+		failed[i] = ended[i].process;
+	free(ended);
 	*count = found;
+	return failed;
+}
+
+static struct failure *find_failures(const struct run *run, u32 *count)
+{
+	u32 *failed = report_failed(run, count);
+	struct failure *failures = xcalloc((size_t)*count + 1, sizeof(*failures));
+
+	for (u32 i = 0; i < *count; i++) {
+		const struct run_process *process = &run->processes[failed[i]];
+
+		failures[i] = (struct failure){ process->tool, failed[i], 1, process->code, process->signal };
+	}
+	free(failed);
 	return failures;
 }
 

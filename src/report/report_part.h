@@ -49,11 +49,11 @@ void report_head(struct report *report);
 void report_coverage_text(struct report *report);
 void report_findings(struct report *report);
 void report_size(struct report *report);
-/* A member of the open object. */
-void report_size_jot(struct report *report, struct jot *jot);
 void report_table(struct report *report, enum sum_by by, u32 usual);
 void report_tree(struct report *report);
 void report_critical(struct report *report, bool whole);
+/* Processes that failed, by their end; the caller frees. */
+u32 *report_failed(const struct run *run, u32 *count);
 void report_failures(struct report *report, bool whole);
 void report_files(struct report *report);
 void report_peers(struct report *report);

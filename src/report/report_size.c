@@ -9,16 +9,9 @@
 #include "books/grid.h"
 #include "books/label.h"
 
-#define OFFERS 4
 #define GROUPS 8
-#define HOUR 3600e9
 /* Nobody chooses a machine for less; --json says it all the same. */
 #define LEAST_RUN 1000000000ULL
-
-static double cost_of(const struct size_offer *offer, u64 duration)
-{
-	return offer->price * duration / HOUR;
-}
 
 static void add_offer(struct grid *grid, const struct size_offer *offer, const char *what, u64 duration)
 {
@@ -31,10 +24,10 @@ static void add_offer(struct grid *grid, const struct size_offer *offer, const c
 	text_add_format(&grid->text, "%.4g %s", offer->price, offer->currency);
 	grid_end_cell(grid);
 	grid_duration(grid, duration);
-	if (cost_of(offer, duration) < 0.01)
+	if (size_cost(offer, duration) < 0.01)
 		text_add(&grid->text, "<0.01");
 	else
-		text_add_format(&grid->text, "%.2f", cost_of(offer, duration));
+		text_add_format(&grid->text, "%.2f", size_cost(offer, duration));
 	text_add_format(&grid->text, " %s", offer->currency);
 	grid_end_cell(grid);
 	escape_terminal(&grid->text, offer->provider, strlen(offer->provider));
@@ -54,8 +47,8 @@ static void print_offers(struct report *report, const struct size_need *need)
 		{ .head = "this run" },
 		{ .head = "at", .left = true, .drop = 1 },
 	};
-	const struct size_offer *offers[OFFERS], *host = size_of_host(report->prices, report->run);
-	u32 count = size_fitting(report->prices, need, offers, OFFERS);
+	const struct size_offer *offers[SIZE_OFFERS], *host = size_of_host(report->prices, report->run);
+	u32 count = size_fitting(report->prices, need, offers, SIZE_OFFERS);
 	struct grid grid;
 
 	grid_begin(&grid, columns, sizeof(columns) / sizeof(columns[0]));
@@ -129,72 +122,4 @@ void report_size(struct report *report)
 	report_title(report, title);
 	print_needs(report, &need);
 	print_offers(report, &need);
-}
-
-static void jot_offer(struct jot *jot, const char *key, const struct size_offer *offer, u64 duration)
-{
-	jot_open(jot, key, '{');
-	jot_string(jot, "name", offer->name);
-	jot_string(jot, "provider", offer->provider);
-	jot_string(jot, "region", offer->region);
-	jot_real(jot, "cpus", offer->cpus, 2);
-	jot_unsigned(jot, "memory", offer->memory);
-	jot_real(jot, "price_per_hour", offer->price, 6);
-	jot_real(jot, "price_of_run", cost_of(offer, duration), 6);
-	jot_string(jot, "currency", offer->currency);
-	jot_close(jot, '}');
-}
-
-static void jot_need(struct jot *jot, const struct size_need *need)
-{
-	jot_unsigned(jot, "cpus", need->cpus);
-	jot_unsigned(jot, "memory", need->memory);
-	jot_unsigned(jot, "peak_memory", need->peak_memory);
-	jot_real(jot, "mean_cpus", need->mean_cpus, 3);
-	jot_real(jot, "peak_cpus", need->peak_cpus, 3);
-	jot_real(jot, "headroom", need->headroom, 3);
-	jot_unsigned(jot, "duration_ns", need->duration);
-}
-
-static void jot_tasks(struct report *report, struct jot *jot)
-{
-	u32 count;
-	struct size_need *needs = size_of_tasks(report->run, &count);
-
-	jot_open(jot, "groups", '[');
-	for (u32 i = 0; i < count; i++) {
-		struct run_bytes group = run_text(report->run, report->run->tasks[needs[i].task].group);
-
-		jot_open(jot, NULL, '{');
-		jot_bytes(jot, "name", group.data, group.length);
-		jot_need(jot, &needs[i]);
-		jot_close(jot, '}');
-	}
-	jot_close(jot, ']');
-	free(needs);
-}
-
-void report_size_jot(struct report *report, struct jot *jot)
-{
-	const struct size_offer *offers[OFFERS], *host;
-	struct size_need need;
-	u32 count;
-
-	if (!report->prices || !report->run->process_count)
-		return;
-	size_of_run(report->run, &need);
-	host = size_of_host(report->prices, report->run);
-	count = size_fitting(report->prices, &need, offers, OFFERS);
-	jot_open(jot, "right_size", '{');
-	jot_need(jot, &need);
-	jot_tasks(report, jot);
-	jot_string(jot, "prices_date", report->prices->date);
-	jot_string(jot, "prices_source", report->prices->source);
-	if (host)
-		jot_offer(jot, "this_machine", host, report->run->end - report->run->start);
-	jot_open(jot, "offers", '[');
-	for (u32 i = 0; i < count; i++)
-		jot_offer(jot, NULL, offers[i], need.duration);
-	jot_close(jot, ']');
-	jot_close(jot, '}');
 }

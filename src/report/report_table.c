@@ -69,7 +69,8 @@ struct sum_row *report_rows(const struct report *report, enum sum_by by, u32 *co
 	return sorted;
 }
 
-#define ENDED 4		/* the column that says how many failed, or how the one ended */
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+#define FAILED 4
 
 static const struct grid_column columns[] = {
 	{ .head = "", .left = true, .rest = 16 },
@@ -92,7 +93,7 @@ static const struct grid_column columns[] = {
 static void add_name(struct grid *grid, const struct report *report, enum sum_by by, const struct sum_row *row)
 {
 	if (by == SUM_PROCESS)
-		text_add_format(&grid->text, "%u  ", report->run->processes[row->index].pid);
+		text_add_format(&grid->text, "%u ", report->run->processes[row->index].pid);
 	label_row(&grid->text, report->run, by, row->index, report->users);
 	grid_end_cell(grid);
 }
@@ -113,7 +114,8 @@ static void add_row(struct grid *grid, const struct report *report, enum sum_by 
 {
 	const struct run *run = report->run;
 
-	add_name(grid, report, by, row);
+	if (by != SUM_PROCESS)
+		add_name(grid, report, by, row);
 	grid_duration(grid, by == SUM_PROCESS && row->first > run->start ? row->first - run->start : 0);
 	grid_number(grid, tasks);
 	grid_number(grid, by == SUM_PROCESS ? 0 : row->processes);
@@ -128,6 +130,8 @@ static void add_row(struct grid *grid, const struct report *report, enum sum_by 
 	grid_size(grid, row->costs.disk_write);
 	grid_size(grid, row->costs.sent);
 	grid_size(grid, row->costs.received);
+	if (by == SUM_PROCESS)
+		add_name(grid, report, by, row);
 }
 
 static const char *heading(enum sum_by by)
@@ -154,16 +158,18 @@ static u32 *count_tasks(const struct run *run)
 static void print_rows(struct report *report, enum sum_by by, const struct sum_row *rows, u32 count)
 {
 	u32 *tasks = by == SUM_GROUP ? count_tasks(report->run) : NULL;
-	struct grid_column own[sizeof(columns) / sizeof(columns[0])];
+	struct grid_column own[COLUMNS];
 	struct grid grid;
 
 	memcpy(own, columns, sizeof(own));
 	if (by == SUM_PROCESS) {
-		own[0].rest = 40;
-		own[ENDED].head = "ended";
-		own[ENDED].left = true;
+		/* commands come last, as in the tree: the longest does not push all numbers aside */
+		own[FAILED].head = "ended";
+		own[FAILED].left = true;
+		memmove(own, own + 1, (COLUMNS - 1) * sizeof(*own));
+		own[COLUMNS - 1] = (struct grid_column){ .head = "process", .left = true, .rest = 40 };
 	}
-	grid_begin(&grid, own, sizeof(own) / sizeof(own[0]));
+	grid_begin(&grid, own, COLUMNS);
 	for (u32 i = 0; i < count; i++)
 		add_row(&grid, report, by, &rows[i], tasks && rows[i].index != RUN_NONE ? tasks[rows[i].index] : 0);
 	grid_print(&grid, report->out, report->style.width, "  ");

@@ -143,7 +143,7 @@ def test_nobody_in_the_neighbourhood(case):
 
 
 def test_a_healthy_network_drops_nothing(case):
-    """Large and small, both families, many connections, ends of every usual kind: not one drop on these hosts."""
+    """Large and small, both families, many connections, ends of every usual kind, pings: not one drop on these hosts."""
     hosts = bridged(case, "s", [("10.213.6.%d/24" % n, "fd00:216::%d/64" % n) for n in (1, 2)])
 
     def serve(pipe):
@@ -173,6 +173,10 @@ def test_a_healthy_network_drops_nothing(case):
         for number in range(500):
             sender.sendto(bytes(number), ("fd00:216::2" if number % 2 else "::ffff:10.213.6.2", 7602))
             sender.recv(2000)
+        ping = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        for _ in range(3):
+            ping.sendto(bytes.fromhex("0800f7b2004d0000"), ("10.213.6.2", 0))
+            ping.recv(100)
     sonde = case.sonde("drop")
     server = Actor(case, hosts[1], serve)
     server.hear()

@@ -93,5 +93,6 @@ function shareOf(marked) {
 	for (const key of Object.keys(steps))
 		out[key] = steps[key].finish(key === "cpu" || key === "wait" ? 1 : key === "memory" ? 1024 :
 			1024 * 1e6);
+	out.cpu = out.cpu.map((value, i) => Math.min(value, load.cpu[i]));	// that of the run is held to its CPUs
 	return out;
 }
