@@ -13,6 +13,7 @@
 
 struct connection_places_map connection_places SEC(".maps");
 struct connections_map connections SEC(".maps");
+struct connections_there_map connections_there SEC(".maps");
 struct listeners_map listeners SEC(".maps");
 
 #define EPIPE 32

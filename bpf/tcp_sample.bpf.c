@@ -29,6 +29,8 @@ int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
 
 	if (!connection || !connection->sock)
 		return 0;
+	if (!connection->claims)
+		connections_are_there();
 	sock = (void *)connection->sock;
 	tcp = net_inet(sock);
 	state = BPF_CORE_READ(sock, __sk_common.skc_state);

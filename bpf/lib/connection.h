@@ -50,8 +50,29 @@ struct connections_map {
 	__type(value, struct connection);
 };
 
+/*
+ * 1 once there may be connections in the table. User space takes it back before it walks over the table, which is long even
+ * when it is empty, and the walk sets it again if it finds any.
+ */
+struct connections_there_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+};
+
 extern struct connection_places_map connection_places SEC(".maps");
 extern struct connections_map connections SEC(".maps");
+extern struct connections_there_map connections_there SEC(".maps");
+
+/* Mostly read: a write each time would go from processor to processor. */
+static __always_inline void connections_are_there(void)
+{
+	u32 zero = 0, *there = bpf_map_lookup_elem(&connections_there, &zero);
+
+	if (there && !*there)
+		*there = 1;
+}
 
 /* A pointer is no number to calculate with, to the verifier, but half of it is. */
 static __always_inline u32 low_half(u64 address)
@@ -125,6 +146,7 @@ static __always_inline void connection_note(u64 sock, struct connection *connect
 	error = bpf_map_update_elem(&connections, &sock, connection, how);
 	if (error && error != -EEXIST)
 		emit_failed(FAILURE_CONNECTION);
+	connections_are_there();
 }
 
 static __always_inline void connection_forget(u64 sock)

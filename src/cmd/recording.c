@@ -32,7 +32,7 @@
 
 #define RUN_KINDS                                                                                                 \
 	(KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit) | KIND_BIT(signal) | KIND_BIT(oom) | KIND_BIT(connect) |   \
-	 KIND_BIT(accept) | KIND_BIT(close))
+	 KIND_BIT(accept) | KIND_BIT(close) | KIND_BIT(flow) | KIND_BIT(drop))
 #define FILE_KINDS (KIND_BIT(open) | KIND_BIT(change))
 
 struct recording {
@@ -260,6 +260,9 @@ struct recording *recording_open(const struct recording_settings *settings, stru
 	recording->options.kinds = RUN_KINDS | SAMPLE_BIT | (settings->files ? FILE_KINDS : 0);
 	if (settings->policies && !add_policies(recording))
 		goto failed;
+	/* a policy may hang on any signal */
+	if (!recording->matcher || !(matcher_kinds(recording->matcher) & KIND_BIT(signal)))
+		recording->options.idle_signals = RECORDER_IDLE_SIGNALS;
 	recording->options.ring_size = settings->ring_size;
 	recording->options.lingers = true;
 	text_free(&error);

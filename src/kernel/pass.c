@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,23 +49,38 @@ static struct bpf_link *attach_to(struct bpf_object *object, const char *name)
 
 struct pass_connections pass_over_connections(struct bpf_object *object)
 {
-	return (struct pass_connections){ { attach_to(object, "connection_places"), attach_to(object, "connections") } };
+	return (struct pass_connections){
+		.places = attach_to(object, "connection_places"),
+		.table = attach_to(object, "connections"),
+		.there = bpf_object__find_map_by_name(object, "connections_there"),
+	};
 }
 
 void pass_connections_close(struct pass_connections *connections)
 {
-	for (size_t i = 0; i < 2; i++)
-		bpf_link__destroy(connections->links[i]);
+	bpf_link__destroy(connections->places);
+	bpf_link__destroy(connections->table);
+}
+
+/* Is there anything in the table? From now on it is for the walk to say. */
+static bool take_there(const struct bpf_map *there)
+{
+	u32 first = 0, value = 1, none = 0;
+
+	if (!bpf_map__lookup_elem(there, &first, sizeof(first), &value, sizeof(value), 0) && !value)
+		return false;
+	bpf_map__update_elem(there, &first, sizeof(first), &none, sizeof(none), 0);
+	return true;
 }
 
 int pass_connections_run(const struct pass_connections *connections, pass_deliver *deliver, void *context)
 {
-	int error = 0;
+	size_t size = sizeof(struct connection_record);
+	int error = connections->places ? pass_run(connections->places, size, deliver, context) : 0;
 
-	for (size_t i = 0; i < 2 && !error; i++)
-		if (connections->links[i])
-			error = pass_run(connections->links[i], sizeof(struct connection_record), deliver, context);
-	return error;
+	if (error || !connections->table || !take_there(connections->there))
+		return error;
+	return pass_run(connections->table, size, deliver, context);
 }
 
 int pass_attach_later(struct bpf_program *program, struct bpf_link **links, int room, const char **why)

@@ -10,9 +10,10 @@ typedef void pass_deliver(void *context, const void *record);
 /* 0 or -errno. */
 int pass_run(struct bpf_link *link, size_t size, pass_deliver *deliver, void *context);
 
-/* For a pass over the connections, which lie in two maps. */
+/* For a pass over the connections, which lie in two maps; over the second only if there are any in it. */
 struct pass_connections {
-	struct bpf_link *links[2];
+	struct bpf_link *places, *table;
+	const struct bpf_map *there;
 };
 
 /* Without links if the program is not loaded. */
