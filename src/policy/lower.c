@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "lang/join.h"
 #include "policy/point.h"
 #include "policy/symbol.h"
 
@@ -140,7 +141,7 @@ static int lower_hook(const struct policy *policy, const struct policy_hook *fro
 		snprintf(error->mend, sizeof(error->mend), "it can be told of (then: log), not prevented");
 		return -1;
 	}
-	if (from->asked && !(own = rewrite(&lowering, from->asked)))
+	if (from->asked && !(own = rewrite(&lowering, lang_join(policy->tree, from->asked))))
 		return -1;
 	*to = *from;
 	to->point = from->target;
