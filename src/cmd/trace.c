@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/message.h"
 #include "base/nearest.h"
+#include "base/screen.h"
 #include "cmd/balance.h"
 #include "cmd/command.h"
 #include "cmd/event_filter.h"
@@ -133,7 +134,7 @@ static void find_style(struct text_style *style)
 
 	if (!isatty(STDOUT_FILENO))
 		return;
-	style->colour = !getenv("NO_COLOR");
+	style->colour = screen_coloured();
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
 		style->width = size.ws_col;
 }

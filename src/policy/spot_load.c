@@ -198,8 +198,11 @@ static int put_condition(struct spot *spot, struct policy_error *error)
 	int failed = 0;
 
 	spot->gen = gen_new();
-	for (u32 i = 0; i < spot->case_count && !failed; i++)
+	for (u32 i = 0; i < spot->case_count && !failed; i++) {
 		failed = gen_add_case(spot->gen, 0, &layout, spot->cases[i].condition, &why);
+		if (failed)
+			spot->refused = i;
+	}
 	if (!failed)
 		instructions = gen_finish(spot->gen, &count, &why);
 	if (!failed && instructions)
