@@ -99,7 +99,7 @@ static __always_inline bool listener_is_full(struct sock *listener)
 }
 
 /* A step of the walk. */
-__noinline u32 listener_step(struct listener_question *question, u32 any)
+static __noinline u32 listener_step(struct listener_question *question, u32 any)
 {
 	struct sock *sock;
 	u32 device;
