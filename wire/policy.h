@@ -24,7 +24,7 @@ struct policy_value {
 		struct {
 			u64 inode;
 			u32 device, mode;
-			u32 flags, cut;		/* cut: the path is not whole */
+			u32 flags, opened;	/* of an open file: f_flags and f_mode */
 		} file;
 		struct {	/* of a packet local is its source; of a sockaddr local is all there is */
 			u16 family, type, protocol;

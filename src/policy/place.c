@@ -108,10 +108,15 @@ static bool is_tracepoint_here(const struct policy_kernel *kernel, const struct 
 	return row->rung != RUNG_RAW || kernel_tracepoint(kernel, row->target);
 }
 
-/* What is told at the end of a call has been done. */
+/* What is told at the end of a call has been done, and so it is at some tracepoints. */
 static bool is_late(const struct stand_in *row)
 {
-	return row->rung == RUNG_RAW && (!strcmp(row->target, "sys_exit") || !strcmp(row->target, "sock_send_length"));
+	static const char *const late[] = { "sys_exit", "sock_send_length", "sched_process_fork", "signal_generate", NULL };
+
+	for (const char *const *target = late; *target; target++)
+		if (row->rung == RUNG_RAW && !strcmp(row->target, *target))
+			return true;
+	return false;
 }
 
 static int place_stand_in(const char *function, bool deny, struct policy_kernel *kernel, struct policy_place *place)
