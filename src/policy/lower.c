@@ -201,6 +201,20 @@ static struct lang_node *number_signals(struct lowering *lowering, const struct 
 	return node->op == OP_UNEQUAL ? lang_node(lowering->tree, OP_NOT, copy, NULL) : copy;
 }
 
+/* Does it look at what an event of this change does not have? Such a comparison is false. */
+static bool is_missing(const struct lowering *lowering, const struct lang_node *node)
+{
+	static const char *const fields[] = { "file.new_path", "file.target_path", "file.user.id", "file.group.id", NULL };
+
+	if (!node || !lowering->hooked->change || node->op == OP_LIST)
+		return false;
+	for (const char *const *field = fields; *field; field++)
+		if (is_field(node, *field))
+			return !find_value(lowering, *field);
+	return node->op != OP_NOT && node->op != OP_AND && node->op != OP_OR && node->op != OP_NUMBER && node->op != OP_STRING &&
+	       node->op != OP_ADDRESS && (is_missing(lowering, node->left) || is_missing(lowering, node->right));
+}
+
 static struct lang_node *unknown(struct lowering *lowering, const char *name)
 {
 	snprintf(lowering->error->text, sizeof(lowering->error->text), "the kernel does not know %s where it decides at %s", name,
@@ -245,6 +259,8 @@ static struct lang_node *rewrite(struct lowering *lowering, const struct lang_no
 
 	if (node->op == OP_FIELD)
 		return rewrite_field(lowering, node);
+	if (node->type == LANG_BOOL && is_missing(lowering, node))
+		return truth(lowering->tree, false);
 	copy = node->op == OP_LIST ? NULL : decide_change(lowering, node);
 	if (!copy && node->op != OP_LIST)
 		copy = number_signals(lowering, node);

@@ -69,20 +69,27 @@ static bool is_held(const struct stand *stand, const char *name)
 	return false;
 }
 
+static bool are_held(const struct stand *stand, const char *const *names)
+{
+	for (; names && *names; names++)
+		if (!is_held(stand, *names))
+			return false;
+	return true;
+}
+
 static int attach(struct stand *stand, const char *const *wanted)
 {
 	struct policy_error error = { 0 };
 	size_t which;
 	int failed;
 
-	while (stand->count && !stand->engine) {
+	while (stand->count && !stand->engine && are_held(stand, wanted)) {
 		stand->engine = engine_open(stand->list, stand->count, &stand->options, &which, &error);
 		if (!stand->engine)
 			leave_out(stand, which, &error);
 	}
-	for (; wanted && *wanted; wanted++)
-		if (!is_held(stand, *wanted))
-			return -EOPNOTSUPP;
+	if (!are_held(stand, wanted))
+		return -EOPNOTSUPP;
 	if (!stand->engine)
 		return 0;
 	failed = engine_attach(stand->engine, &error);
