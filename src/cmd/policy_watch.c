@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -44,6 +45,42 @@ struct watching {
 	int place, trouble;
 };
 
+/* Of what a program in the kernel saw: where, and what it read there. */
+static void add_seen(struct text *out, const struct event *event)
+{
+	static const char *const fields[][2] = {
+		{ "hook", "policy.hook" }, { "selector", "policy.selector" }, { "arguments", "policy.arguments" }, { "data", "policy.data" },
+		{ "returned", "policy.result" }, { "kernel_stack", "policy.kernel_stack" }, { "user_stack", "policy.user_stack" },
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		const char *why;
+		const struct field *field = field_find(fields[i][1], &why);
+		struct value value;
+
+		if (!field || !field_get(field, event, &value))
+			continue;
+		text_add_format(out, ",\"%s\":", fields[i][0]);
+		if (field->type == FIELD_JSON)
+			text_add_bytes(out, value.bytes.data, value.bytes.length);
+		else if (field->type == FIELD_STRING)
+			escape_json_quoted(out, value.bytes.data, value.bytes.length);
+		else
+			text_add_u64(out, value.number);
+	}
+}
+
+/* The object `policy` is ours, whichever way it was seen. */
+static void drop_policy_fields(struct plan *plan)
+{
+	const struct field **row = plan->rows[KIND_policy], **kept = row;
+
+	for (; *row; row++)
+		if (strncmp((*row)->name, "policy.", strlen("policy.")))
+			*kept++ = *row;
+	*kept = NULL;
+}
+
 static void add_json(struct watching *watching, const struct match *match)
 {
 	const struct policy *policy = match->policy;
@@ -68,6 +105,8 @@ static void add_json(struct watching *watching, const struct match *match)
 			jot_string(&jot, NULL, *tag);
 		jot_close(&jot, ']');
 	}
+	if (match->held)
+		add_seen(out, match->event);
 	jot_close(&jot, '}');
 	text_add_char(out, ',');
 	text_add_bytes(out, text_string(line) + 1, line->length - 1);
@@ -382,6 +421,7 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	watching.identity = identity_new(!settings->unmasked, settings->mask_file);
 	if (!watching.identity || plan_make(&watching.plan, NULL, 0, &bad, &why))
 		goto out;
+	drop_policy_fields(&watching.plan);
 	wall_refresh(&watching.plan.wall);
 	stop_prepare(0);
 	status = scope_resolve(command, &settings->scope, &(struct child){ 0 }, &features, watching.identity, &options);
