@@ -126,6 +126,17 @@ static __always_inline u64 mount_for(struct policy_scratch *scratch, const volat
 	return (u64)BPF_CORE_READ(path, mnt);
 }
 
+/* Of an address: all functions that are given one have its length behind it. 0: it is not known. */
+static __always_inline u64 length_behind(struct policy_scratch *scratch, const volatile struct policy_source *source)
+{
+	u32 index = source->size_index ? source->size_index - 1 : source->index + 1;
+
+	if (source->from != FROM_CALL_PARAMETER || source->hops)
+		return 0;
+	barrier_var(index);
+	return index < 8 ? scratch->parameter[index] : 0;
+}
+
 /* What the members lead to: the number there, which may be a pointer, or its address. */
 static __always_inline u64 arrive(u32 which, const volatile struct policy_source *source, u64 address)
 {
@@ -236,7 +247,7 @@ __noinline u32 policy_read_value(u32 slot, u32 which)
 		policy_add_empty(slot);
 		break;
 	case READ_sockaddr_un:
-		done = policy_read_unix(slot, address);
+		done = policy_read_unix(slot, address, length_behind(scratch, source));
 		break;
 	case READ_cred:
 		done = policy_read_cred(slot, which, address);

@@ -17,6 +17,7 @@
 #define ETH_P_IPV6 0x86dd
 
 struct policy_scratch_map policy_scratches SEC(".maps");
+struct policy_sockets_map policy_sockets SEC(".maps");
 
 /* Where the next string begins; NULL if there is no room for its head even. */
 static __always_inline struct record_string *begin(struct policy_scratch *scratch)
@@ -377,7 +378,8 @@ __noinline u32 policy_read_address(u32 slot, u32 which, u64 address)
 	return 1;
 }
 
-__noinline u32 policy_read_unix(u32 slot, u64 address)
+/* An abstract name is as long as the address says, and ends with no zero byte. */
+__noinline u32 policy_read_unix(u32 slot, u64 address, u64 size)
 {
 	struct policy_scratch *scratch = policy_scratch(slot);
 	u16 family = 0;
@@ -394,6 +396,10 @@ __noinline u32 policy_read_unix(u32 slot, u64 address)
 		return policy_read_text(slot, address + sizeof(family));
 	/* an abstract name begins with a zero byte, shown as @ */
 	*to = '@';
+	size -= sizeof(family) + 1;
+	barrier_var(size);
+	if (size <= UNIX_PATH && !policy_copy(to + 1, size, address + sizeof(family) + 1))
+		return end(scratch, size + 1, size + 1);
 	length = (s64)address < 0 ?
 			 bpf_probe_read_kernel_str(to + 1, UNIX_PATH, (void *)(address + sizeof(family) + 1)) :
 			 bpf_probe_read_user_str(to + 1, UNIX_PATH, (void *)(address + sizeof(family) + 1));
@@ -414,6 +420,17 @@ static __always_inline void sock_addresses(struct policy_value *value, struct so
 	}
 }
 
+static __always_inline void find_owner(struct policy_scratch *scratch, u64 address)
+{
+	struct policy_record *record = (void *)scratch->bytes;
+	struct policy_owner *owner = bpf_map_lookup_elem(&policy_sockets, &address);
+
+	if (!owner)
+		return;
+	record->owner = owner->pid;
+	__builtin_memcpy(record->owner_name, owner->name, sizeof(owner->name));
+}
+
 __noinline u32 policy_read_sock(u32 slot, u32 which, u64 address)
 {
 	struct policy_scratch *scratch = policy_scratch(slot);
@@ -432,6 +449,7 @@ __noinline u32 policy_read_sock(u32 slot, u32 which, u64 address)
 	value->socket.mark = BPF_CORE_READ(sock, sk_mark);
 	value->socket.priority = BPF_CORE_READ(sock, sk_priority);
 	value->socket.cookie = address;
+	find_owner(scratch, address);
 	if (value->socket.family != AF_INET && value->socket.family != AF_INET6)
 		return 1;
 	value->socket.local_port = BPF_CORE_READ(sock, __sk_common.skc_num);

@@ -79,12 +79,17 @@ struct policy_note_map {
 	__type(value, struct policy_errand);
 };
 
+struct policy_owner {
+	u32 pid;
+	char name[16];
+};
+
 /* By the address of a socket: the process that it is tracked for. */
 struct policy_sockets_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
 	__type(key, u64);
-	__type(value, u64);
+	__type(value, struct policy_owner);
 };
 
 /* By thread, from a function's beginning to its end, where only kprobes see them. */
@@ -115,6 +120,7 @@ struct policy_snapshots_map {
 
 extern struct policy_snapshots_map policy_snapshots SEC(".maps");
 extern struct policy_scratch_map policy_scratches SEC(".maps");
+extern struct policy_sockets_map policy_sockets SEC(".maps");
 extern const volatile struct policy_config policy;
 
 static __always_inline struct policy_scratch *policy_scratch(u32 slot)
@@ -142,7 +148,7 @@ extern u32 policy_read_dentry(u32 slot, u32 which, u64 dentry, u64 mount);
 extern u32 policy_read_sock(u32 slot, u32 which, u64 sock);
 extern u32 policy_read_skb(u32 slot, u32 which, u64 skb);
 extern u32 policy_read_address(u32 slot, u32 which, u64 address);
-extern u32 policy_read_unix(u32 slot, u64 address);
+extern u32 policy_read_unix(u32 slot, u64 address, u64 size);
 extern u32 policy_read_cred(u32 slot, u32 which, u64 cred);
 extern u32 policy_read_object(u32 slot, u32 which, u64 object, u32 type);
 

@@ -50,7 +50,7 @@ static void add_seen(struct text *out, const struct event *event)
 {
 	static const char *const fields[][2] = {
 		{ "hook", "policy.hook" }, { "selector", "policy.selector" }, { "arguments", "policy.arguments" }, { "data", "policy.data" },
-		{ "returned", "policy.result" }, { "kernel_stack", "policy.kernel_stack" }, { "user_stack", "policy.user_stack" },
+		{ "returned", "policy.result" }, { "owner", "policy.owner.pid" }, { "kernel_stack", "policy.kernel_stack" }, { "user_stack", "policy.user_stack" },
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {

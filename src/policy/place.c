@@ -192,7 +192,7 @@ static int place_function(const struct policy_hook *hook, const char *function, 
 		hook_of(function, hook_name, sizeof(hook_name));
 		snprintf(lsm_name, sizeof(lsm_name), "bpf_lsm_%s", hook_name);
 		lsm = kernel_function(kernel, lsm_name);
-		if (lsm && same_parameters(kernel, id, lsm)) {
+		if (same_parameters(kernel, id, lsm) && kernel_has_lsm_hook(kernel, lsm)) {
 			place->parameters = parameters_of(kernel, lsm);
 			return take(place, RUNG_LSM, hook_name, true);
 		}
@@ -231,7 +231,7 @@ static int place_lsm(const struct policy_hook *hook, const char *name, bool deny
 
 	snprintf(lsm_name, sizeof(lsm_name), "bpf_lsm_%s", name);
 	lsm = kernel_function(kernel, lsm_name);
-	if (lsm && kernel_has_lsm(kernel)) {
+	if (kernel_has_lsm_hook(kernel, lsm)) {
 		place->parameters = parameters_of(kernel, lsm);
 		return take(place, RUNG_LSM, name, true);
 	}
