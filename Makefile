@@ -54,8 +54,7 @@ SOURCES := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*.c src/*/*.c))
 OBJECTS := $(patsubst %.c,$(O)/%.o,$(SOURCES))
 LIBRARY := $(filter-out $(O)/src/main.o,$(OBJECTS))
 # What runs once, when a person asks: small rather than fast, because the program is copied to machines.
-COLD := $(wildcard src/cmd/*.c src/top/*.c src/hist/*.c src/policy/*.c src/lang/*.c \
-	$(patsubst %,src/books/%*.c,report export compare page finding size critical))
+COLD := $(wildcard $(patsubst %,src/%/*.c,cmd report findings top hist policy lang)) src/books/critical.c
 SANITIZED := $(patsubst %.c,$(B)/san/%.o,$(filter-out src/main.c,$(SOURCES)))
 UNIT_TESTS := $(patsubst src/%_test.c,$(B)/test/%_test,$(wildcard src/*/*_test.c))
 FUZZERS := $(patsubst src/%_fuzz.c,$(B)/fuzz/%_fuzz,$(wildcard src/*/*_fuzz.c))
@@ -103,7 +102,7 @@ $(B)/bpf/%.o.gz: $(B)/bpf/%.o $(B)/bpf/lineless
 # --- the binary ---
 
 $(O)/src/kernel/object.o $(B)/san/src/kernel/object.o: $(B)/bpf/sonde.o.gz $(B)/bpf/policy.o.gz
-$(O)/src/books/rules.o $(B)/san/src/books/rules.o: src/books/rules.yaml
+$(O)/src/rules/rules.o $(B)/san/src/rules/rules.o: src/rules/rules.yaml
 
 # The system calls of this machine by name, as its headers have them; 32-bit ones where it can run such programs.
 CALLS := sed -n 's/^\#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/@(\1, \2)/p' | sort
@@ -114,10 +113,10 @@ $(B)/gen/calls.h: | $(B)/tools
 $(O)/src/policy/tracing_name.o $(B)/san/src/policy/tracing_name.o: $(B)/gen/calls.h
 
 # Embedded as they are, so no compiler names them as something it read.
-$(O)/src/books/size_prices.o $(B)/san/src/books/size_prices.o: src/books/prices.csv
+$(O)/src/findings/size_prices.o $(B)/san/src/findings/size_prices.o: src/findings/prices.csv
 
 # What is embedded (base/embed.h) no compiler tells make of.
-$(O)/src/books/page.o $(B)/san/src/books/page.o: $(wildcard src/books/page/*)
+$(O)/src/report/page.o $(B)/san/src/report/page.o: $(wildcard src/report/page/*)
 
 $(patsubst %.c,$(O)/%.o,$(COLD)): SMALL := -Os
 

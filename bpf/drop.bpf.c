@@ -5,12 +5,14 @@
  * of normal work are left out by their number, which user space looks up by name (settings.benign_drops). Packets
  * that only move between sockets of one machine (Unix, netlink) are none.
  */
-#include "lib/net.h"
+#include "lib/listener.h"
 #include "lib/regs.h"
 #include "../wire/drop.h"
 
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
+#define TCP_SYN 2
+#define TCP_ACK 16
 #define IPPROTO_ICMP 1
 #define IPPROTO_SCTP 132
 #define IPPROTO_ICMPV6 58
@@ -39,6 +41,14 @@ struct {
 	__type(key, u64);
 	__type(value, struct drop_owner);
 } drop_sockets SEC(".maps");
+
+/* By group of listeners that share a port, how many they had refused as was last seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);	/* set by user space */
+	__type(key, u64);
+	__type(value, u32);
+} drop_refused SEC(".maps");
 
 /* Of the last datagram that a CPU dropped: the socket that had no room for it is told of right behind. */
 struct {
@@ -145,10 +155,8 @@ static __always_inline void find_owner(struct drop_sum *sum, const struct drop_k
 		copy_owner(sum, owner);
 }
 
-static __always_inline void name_interface(struct drop_sum *sum, struct sk_buff *packet)
+static __always_inline void name_interface(struct drop_sum *sum, struct net_device *device)
 {
-	struct net_device *device = BPF_CORE_READ(packet, dev);
-
 	sum->first = bpf_ktime_get_boot_ns();
 	if (device)
 		bpf_probe_read_kernel_str(sum->interface, sizeof(sum->interface), device->name);
@@ -172,7 +180,7 @@ static __always_inline struct drop_sum *sum_of(const struct drop_key *key, struc
 
 	if (sum)
 		return sum;
-	name_interface(&fresh, packet);
+	name_interface(&fresh, BPF_CORE_READ(packet, dev));
 	find_owner(&fresh, key, packet, sock);
 	/* whose a datagram was to be may yet be told, and user space leaves out what stays without an owner */
 	if (settings.scope != SCOPE_ALL && !fresh.pid && !fresh.sock && key->protocol != IPPROTO_UDP)
@@ -188,9 +196,9 @@ static __always_inline void add(struct drop_sum *sum, struct sk_buff *packet)
 }
 
 /* Where it happened. False: it was nowhere. */
-static __always_inline bool read_place(struct drop_key *key, struct sk_buff *packet, struct sock *sock)
+static __always_inline bool read_place(struct drop_key *key, struct sk_buff *packet, struct net_device *device,
+				       struct sock *sock)
 {
-	struct net_device *device = BPF_CORE_READ(packet, dev);
 	u16 ethertype = __builtin_bswap16(BPF_CORE_READ(packet, protocol));
 	u32 zero = 0, *epoch = bpf_map_lookup_elem(&drop_epoch, &zero);
 
@@ -218,7 +226,7 @@ static __always_inline int on_drop(struct drop_key *key, struct sk_buff *packet,
 	if (is_benign(key->reason))
 		return 0;
 	sender = BPF_CORE_READ(packet, sk);
-	if (!read_place(key, packet, sender))
+	if (!read_place(key, packet, BPF_CORE_READ(packet, dev), sender))
 		return 0;
 	sum = sum_of(key, packet, (u64)(receiver ?: sender));
 	if (sum)
@@ -300,18 +308,17 @@ int drop_owners(struct bpf_iter__task_file *ctx)
  * So listeners are looked at as a request comes. (The last packet of a handshake that finds it full is dropped, with
  * a reason since 6.15.)
  */
-static __always_inline int on_request(struct sock *listener, struct sk_buff *packet)
+static __always_inline int on_overflow(struct sock *listener, struct sk_buff *packet, struct net_device *device)
 {
 	struct drop_key key = { .reason = DROP_LISTEN_OVERFLOW };
 	struct drop_sum fresh = {}, *sum;
 	struct owner *owner;
 
-	if (BPF_CORE_READ(listener, sk_ack_backlog) <= BPF_CORE_READ(listener, sk_max_ack_backlog) ||
-	    !read_place(&key, packet, listener))
+	if (!read_place(&key, packet, device, listener))
 		return 0;
 	sum = bpf_map_lookup_elem(&drops, &key);
 	if (!sum) {
-		name_interface(&fresh, packet);
+		name_interface(&fresh, device);
 		owner = listener_find(listener, net_inet(listener), false);
 		if (owner)
 			copy_owner(&fresh, owner);
@@ -322,6 +329,13 @@ static __always_inline int on_request(struct sock *listener, struct sk_buff *pac
 	if (sum)
 		add(sum, packet);
 	return 0;
+}
+
+static __always_inline int on_request(struct sock *listener, struct sk_buff *packet)
+{
+	if (!listener_is_full(listener))
+		return 0;
+	return on_overflow(listener, packet, BPF_CORE_READ(packet, dev));
 }
 
 SEC("fentry/tcp_conn_request")
@@ -336,10 +350,75 @@ int drop_request_kprobe(struct user_registers *ctx)
 	return on_request((void *)ctx->dx, (void *)ctx->cx);
 }
 
-#define TCP_SYN 2
-#define TCP_ACK 16
+/*
+ * Where no function can be attached to. The listener is done with a request when it is consumed, refused or not. The packet has
+ * lost its device by then and was never given the listener; both are found in the kernel's tables. Which of several that share a port it
+ * was for is not known: it was refused if one of them is full and they have refused one more than before.
+ */
+static __always_inline bool is_refused(const struct listener_question *question)
+{
+	struct sock *full = (void *)question->full;
+	u32 *before;
+	u64 group;
 
-/* Where no function can be attached to: at what comes for any socket. Always allowed. */
+	if (!full || question->count == 1)
+		return full;
+	group = (u64)BPF_CORE_READ(full, sk_reuseport_cb);
+	before = bpf_map_lookup_elem(&drop_refused, &group);
+	if (question->refused == (before ? *before : 0))
+		return false;
+	bpf_map_update_elem(&drop_refused, &group, &question->refused, BPF_ANY);
+	return true;
+}
+
+/* False: it is none of TCP. */
+static __always_inline bool ask_of_request(struct listener_question *question, const u8 *head, const u8 *ports)
+{
+	question->port = ports[2] << 8 | ports[3];
+	if (head[0] >> 4 == 4) {
+		question->family = AF_INET;
+		__builtin_memcpy(&question->address[3], head + 16, 4);
+		return head[9] == IPPROTO_TCP;
+	}
+	question->family = AF_INET6;
+	__builtin_memcpy(question->address, head + 24, 16);
+	return head[6] == IPPROTO_TCP;
+}
+
+static __always_inline int on_consumed(struct sk_buff *packet, u64 route)
+{
+	struct listener_question question = {};
+	struct net *net = BPF_CORE_READ((struct dst_entry *)route, dev, nd_net.net);
+	const unsigned char *at = packet->head;
+	u8 head[40], ports[14];
+
+	if (bpf_probe_read_kernel(ports, sizeof(ports), at + packet->transport_header) ||
+	    (ports[13] & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
+	    bpf_probe_read_kernel(head, sizeof(head), at + packet->network_header) ||
+	    !ask_of_request(&question, head, ports))
+		return 0;
+	question.net = (u64)net;
+	question.interface = packet->skb_iif;
+	listener_ask(&question);
+	if (!is_refused(&question))
+		return 0;
+	return on_overflow((void *)question.full, packet, device_find(net, question.interface));
+}
+
+SEC("tp_btf/consume_skb")
+int drop_request_consumed(u64 *ctx)
+{
+	struct sk_buff *packet = (void *)ctx[0];
+	u64 route = packet->_skb_refdst & ~1UL;
+
+	if (packet->dev || !route)
+		return 0;
+	if (packet->protocol != __builtin_bswap16(ETH_P_IP) && packet->protocol != __builtin_bswap16(ETH_P_IPV6))
+		return 0;
+	return on_consumed(packet, route);
+}
+
+/* Where that cannot be: at what comes for any socket. Always allowed. */
 SEC("cgroup_skb/ingress")
 int drop_request_cgroup(struct __sk_buff *ctx)
 {

@@ -1,5 +1,6 @@
 /*
- * The audit list: every kernel structure and field that sonde can read stands here, and nothing else can be read.
+ * The audit list: every kernel structure and field that sonde can read stands here, and in kernel_network.h, and nothing
+ * else can be read.
  * Fields are found in the running kernel by their names (CO-RE), so only names and types matter, not order or size.
  * A structure that differs between kernels has a second definition with a suffix ___ that CO-RE ignores.
  */
@@ -217,8 +218,36 @@ struct cgroup_namespace {
 	struct ns_common ns;
 };
 
+struct hlist_nulls_node {
+	struct hlist_nulls_node *next;
+};
+
+struct hlist_nulls_head {
+	struct hlist_nulls_node *first;
+};
+
+struct inet_listen_hashbucket {
+	struct hlist_nulls_head nulls_head;
+};
+
+struct inet_hashinfo {
+	unsigned int lhash2_mask;
+	struct inet_listen_hashbucket *lhash2;
+};
+
+struct inet_timewait_death_row {
+	struct inet_hashinfo *hashinfo;
+};
+
+struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row;
+};
+
 struct net {
 	struct ns_common ns;
+	struct hlist_head *dev_index_head;
+	u32 hash_mix;
+	struct netns_ipv4 ipv4;
 };
 
 struct time_namespace {
@@ -443,142 +472,7 @@ struct request___before_5_17 {
 	struct gendisk *rq_disk;
 };
 
-/* --- sockets --- */
-
-struct in6_addr {
-	u8 in6_bytes[16];
-};
-
-typedef struct {
-	struct net *net;
-} possible_net_t;
-
-struct sock_common {
-	union {
-		u64 skc_addrpair;
-		struct {
-			u32 skc_daddr;
-			u32 skc_rcv_saddr;
-		};
-	};
-	u16 skc_dport;
-	u16 skc_num;
-	unsigned short skc_family;
-	volatile unsigned char skc_state;
-	possible_net_t skc_net;
-	struct in6_addr skc_v6_daddr;
-	struct in6_addr skc_v6_rcv_saddr;
-	atomic64_t skc_cookie;
-	unsigned long skc_flags;
-};
-
-enum sock_flags {
-	SOCK_DONE = 1,
-};
-
-typedef struct {
-	int owned;
-} socket_lock_t;
-
-struct sock {
-	struct sock_common __sk_common;
-	socket_lock_t sk_lock;
-	struct socket *sk_socket;
-	u16 sk_type;
-	u32 sk_priority;
-	u32 sk_mark;
-	int sk_err, sk_err_soft;
-	u16 sk_protocol;
-	u32 sk_ack_backlog, sk_max_ack_backlog;
-};
-
-struct inet_sock {
-	u16 inet_sport;
-};
-
-struct inet_connection_sock {
-	struct inet_sock icsk_inet;
-};
-
-typedef enum {
-	SS_FREE,
-	SS_UNCONNECTED,
-} socket_state;
-
-struct socket {
-	socket_state state;
-	struct file *file;
-	struct sock *sk;
-};
-
-struct tcp_sock {
-	struct inet_connection_sock inet_conn;
-	u32 segs_out, segs_in;
-	u64 bytes_sent, bytes_retrans, bytes_received;
-	u32 total_retrans;
-	u32 srtt_us;
-	u32 snd_wnd;
-	u64 delivered_mstamp;
-	u32 chrono_start;
-	u32 chrono_stat[3];
-	u8 chrono_type : 2;
-};
-
-struct request_sock {
-	struct sock_common __req_common;
-	u8 num_retrans;
-};
-
-struct net_device {
-	possible_net_t nd_net;
-	int ifindex;
-	char name[16];
-};
-
-struct sk_buff {
-	struct net_device *dev;
-	struct sock *sk;
-	u16 protocol;
-	unsigned int len;
-	u32 hash;
-	u32 priority;
-	u32 mark;
-	u16 transport_header;
-	u16 network_header;
-	unsigned int end;
-	unsigned char *head;
-	void *destructor;
-};
-
-struct skb_shared_info {
-	u16 gso_size;
-};
-
-/* Why a packet was dropped, since 5.17 (c504e5c2f964). */
-enum skb_drop_reason {
-	SKB_DROP_REASON_NOT_SPECIFIED,
-};
-
-/* Why a reset was sent, since 6.10 (5691276b39da). */
-enum sk_rst_reason {
-	SK_RST_REASON_NOT_SPECIFIED,
-};
-
-/* Four arguments of accept in one, since 6.10 (92ef0fd55ac8). */
-struct proto_accept_arg {
-	int flags;
-};
-
-struct sockaddr {
-	u16 sa_family;
-};
-
-/* What a control-group program's context really is. Programs are shown a translated view, which has no path. */
-struct bpf_sock_addr_kern {
-	struct sock *sk;
-	struct sockaddr *uaddr;
-	u32 uaddrlen;
-};
+#include "kernel_network.h"
 
 /* --- what policies may be asked to show --- */
 

@@ -6,6 +6,7 @@
  */
 #include "lib/policy.h"
 #include "lib/calls.h"
+#include "lib/mapped.h"
 
 #define AF_UNIX 1
 #define UNIX_PATH 107
@@ -346,6 +347,16 @@ struct given_address {
 	};
 };
 
+/* An IPv4 address within an IPv6 one is what goes over the wire: else a policy about it were got around by writing it so. */
+static __always_inline void unmap(struct policy_value *value, u8 *address)
+{
+	if (!v4_mapped(address))
+		return;
+	value->socket.family = AF_INET;
+	*(u32 *)address = *(u32 *)(address + 12);
+	__builtin_memset(address + 4, 0, 12);
+}
+
 static __always_inline void address_from(struct policy_value *value, u16 *port, u8 *bytes, u64 address)
 {
 	struct given_address given = {};
@@ -360,6 +371,7 @@ static __always_inline void address_from(struct policy_value *value, u16 *port, 
 		*(u32 *)bytes = given.ipv4;
 	} else {
 		__builtin_memcpy(bytes, given.ipv6, 16);
+		unmap(value, bytes);
 	}
 }
 
@@ -457,6 +469,8 @@ __noinline u32 policy_read_sock(u32 slot, u32 which, u64 address)
 	sock_addresses(value, sock);
 	if (scratch->asked)
 		address_from(value, &value->socket.peer_port, value->socket.peer, scratch->asked);
+	unmap(value, value->socket.local);
+	unmap(value, value->socket.peer);
 	return 1;
 }
 

@@ -198,15 +198,18 @@ static __always_inline u16 cut(u64 count)
 	return count < 0xffff ? count : 0xffff;
 }
 
-static __always_inline void add_states(struct sample_work *work)
+/* Who has no thread left to live is gone, whatever its last one still does: its exit may have been told already. */
+static __always_inline void add_states(struct sample_work *work, struct signal_struct *signal)
 {
 	struct sample_record *record = &work->record;
+	bool gone = !BPF_CORE_READ(signal, live.counter);
 
 	record->threads = cut(work->threads);
 #pragma unroll
 	for (int i = 0; i < SAMPLE_STATES; i++)
 		record->in_state[i] = cut(work->in_state[i]);
-	record->state = work->in_state[SAMPLE_RUNNING] ? SAMPLE_RUNNING :
+	record->state = gone ? SAMPLE_GONE :
+			work->in_state[SAMPLE_RUNNING] ? SAMPLE_RUNNING :
 			work->in_state[SAMPLE_WAITING] ? SAMPLE_WAITING :
 			work->in_state[SAMPLE_DISK] ? SAMPLE_DISK :
 			work->in_state[SAMPLE_SLEEPING] ? SAMPLE_SLEEPING :
@@ -267,7 +270,7 @@ int sample_tasks(struct bpf_iter__task *ctx)
 	work->record.pid = pid;
 	work->record.start = task->start_boottime;
 	add_dead(&work->record);
-	add_states(work);
+	add_states(work, signal);
 	add_memory(work, signal);
 	sum = checksum(&work->record);
 	place = pid & (SAMPLE_PLACES - 1);

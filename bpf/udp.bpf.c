@@ -28,11 +28,13 @@ static __always_inline int on_return(enum connect_function function, const struc
 	return on_result((void *)call.object, (void *)call.address, regs->ax, v6);
 }
 
-/* Always allowed: sonde watches. */
+/* Always allowed: sonde watches. What is refused by another program is told of by denied.bpf.c. */
 static __always_inline int on_asked(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock_addr_kern *kern = (void *)ctx;
 
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_retval) && bpf_get_retval() < 0)
+		return 1;
 	if (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)
 		connect_tell(BPF_CORE_READ(kern, sk), BPF_CORE_READ(kern, uaddr), NET_UDP, RESULT_UNKNOWN);
 	return 1;

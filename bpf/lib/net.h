@@ -3,6 +3,7 @@
 #define SONDE_BPF_NET_H
 
 #include "draft.h"
+#include "mapped.h"
 #include "preemptible.h"
 #include "../../wire/hist.h"
 #include "../../wire/net.h"
@@ -97,13 +98,6 @@ static __always_inline bool owner_is_current(struct owner *owner)
 		return false;
 	owner_is(owner, task, cgroup, false);
 	return true;
-}
-
-static __always_inline bool v4_mapped(const u8 *address)
-{
-	const u32 *words = (const void *)address;
-
-	return !(words[0] | words[1] | (words[2] ^ 0xffff0000));
 }
 
 /* Any internet socket; only its beginning is looked at. */

@@ -124,6 +124,21 @@ void columns_pad(struct text *out, size_t count)
 	out->data[out->length] = '\0';
 }
 
+void columns_amount(struct text *out, double bytes)
+{
+	static const char units[] = "KMGTPE";
+	int unit = -1;
+
+	while (bytes >= 999.5 && unit < 5) {
+		bytes /= 1024;
+		unit++;
+	}
+	if (unit < 0)
+		text_add_format(out, "%.0f", bytes);
+	else
+		text_add_format(out, bytes < 9.95 ? "%.1f%c" : "%.0f%c", bytes, units[unit]);
+}
+
 uint32_t columns_fit(const struct column_place *places, size_t count, uint32_t wanted, unsigned int width, unsigned int least,
 		     size_t *left)
 {
@@ -162,4 +177,21 @@ void columns_align(struct text *out, size_t start, const struct column_place *pl
 	have = columns_cut(out, copy, length, place->width);
 	if (have < place->width && place->left)
 		columns_pad(out, place->width - have);
+}
+
+void columns_header(struct text *out, const struct column_place *places, size_t count, uint32_t chosen, int sort, bool colour)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool marked = colour && places[i].sort == sort;
+		size_t start;
+
+		if (!(chosen >> i & 1))
+			continue;
+		text_add(out, marked ? "\033[27;1m" : "");
+		start = out->length;
+		text_add(out, places[i].title);
+		columns_align(out, start, &places[i]);
+		text_add(out, marked ? "\033[22;7m" : "");
+		text_add_char(out, ' ');
+	}
 }

@@ -11,9 +11,13 @@ size_t columns_of(const char *bytes, size_t count);
 /* Adds as much as fits into `width` columns; what had to be cut ends with an ellipsis. Returns the columns it took. */
 size_t columns_cut(struct text *out, const char *bytes, size_t count, size_t width);
 void columns_pad(struct text *out, size_t count);
+/* A number of bytes that takes little room: "999", "1.2K", "35M". */
+void columns_amount(struct text *out, double bytes);
 
 /* A column of a table that is as wide as the terminal. */
 struct column_place {
+	const char *title;
+	int sort;		/* what the table is ordered by if by this; -1: it never is */
 	unsigned int width;
 	unsigned int rank;	/* the higher the sooner it goes, where there is no room for all */
 	bool left;		/* else to the right */
@@ -27,5 +31,7 @@ uint32_t columns_fit(const struct column_place *places, size_t count, uint32_t w
 		     size_t *left);
 /* What was added since `start` gets the width of its column; what is too long is cut. */
 void columns_align(struct text *out, size_t start, const struct column_place *place);
+/* The titles of the chosen columns, the one that the table is ordered by marked where there is colour; `sort` is its number. */
+void columns_header(struct text *out, const struct column_place *places, size_t count, uint32_t chosen, int sort, bool colour);
 
 #endif

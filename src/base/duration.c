@@ -138,16 +138,34 @@ int size_parse(const char *string, uint64_t *bytes)
 	return unit_parse(size_units, string, 1, bytes);
 }
 
-/* Three digits without trailing zeros, rounded down so that "1000 ms" is never shown. */
-static void unit_format(char *buffer, size_t size, uint64_t value, const struct unit *unit)
+/* value / scale to the nearest, without an overflow. */
+static uint64_t unit_round(uint64_t value, uint64_t scale)
 {
-	uint64_t whole = value / unit->scale;
-	uint64_t hundredths = (unsigned __int128)(value % unit->scale) * 100 / unit->scale;
+	return value / scale + (value % scale >= scale - value % scale);
+}
 
-	if (whole >= 100)
+/* Three digits to the nearest, without trailing zeros. `units` end where the scale is 1. */
+static void unit_format(char *buffer, size_t size, uint64_t value, const struct unit *units)
+{
+	const struct unit *unit = units;
+	uint64_t whole, hundredths = 0;
+
+	while (unit->scale > 1 && value < unit->scale)
+		unit++;
+	whole = unit_round(value, unit->scale);
+	if (value < 100 * unit->scale) {
+		uint64_t step = value < 10 * unit->scale ? 100 : 10;
+
+		hundredths = ((unsigned __int128)value * step * 2 + unit->scale) / (2 * unit->scale) * (100 / step);
+		whole = hundredths / 100;
+		hundredths %= 100;
+	}
+	/* what comes to a larger unit is shown in it: "1 s", not "1000 ms" */
+	if (unit > units && whole * unit->scale >= unit[-1].scale) {
+		unit--;
+		whole = 1;
 		hundredths = 0;
-	else if (whole >= 10)
-		hundredths -= hundredths % 10;
+	}
 	if (!hundredths)
 		snprintf(buffer, size, "%" PRIu64 " %s", whole, unit->name);
 	else if (hundredths % 10 == 0)
@@ -158,36 +176,42 @@ static void unit_format(char *buffer, size_t size, uint64_t value, const struct 
 			 unit->name);
 }
 
-char *duration_format(uint64_t nanoseconds, char buffer[static DURATION_TEXT_SIZE])
+/* From a minute on, two units read better than a fraction. */
+static void pair_format(char *buffer, size_t size, uint64_t nanoseconds)
 {
-	/* From a minute on, two units read better than a fraction. */
-	static const struct unit pairs[] = {
+	static const struct unit units[] = {
 		{"d", 86400 * SECOND}, {"h", 3600 * SECOND}, {"min", 60 * SECOND}, {"s", SECOND},
 	};
-	static const struct unit small[] = {
-		{"s", SECOND}, {"ms", 1000000}, {"us", 1000}, {"ns", 1},
-	};
-	const struct unit *unit = small;
+	size_t i = 0;
+	uint32_t count, most;	/* of the smaller unit: of 584 years in hours */
 
-	for (size_t i = 0; i < 3; i++) {
-		uint64_t rest = nanoseconds % pairs[i].scale / pairs[i + 1].scale;
-
-		if (nanoseconds < pairs[i].scale)
-			continue;
-		if (rest)
-			snprintf(buffer, DURATION_TEXT_SIZE, "%" PRIu64 " %s %" PRIu64 " %s",
-				 nanoseconds / pairs[i].scale, pairs[i].name, rest,
-				 pairs[i + 1].name);
-		else
-			snprintf(buffer, DURATION_TEXT_SIZE, "%" PRIu64 " %s",
-				 nanoseconds / pairs[i].scale, pairs[i].name);
-		return buffer;
+	while (i < 2 && nanoseconds < units[i].scale)
+		i++;
+	count = unit_round(nanoseconds, units[i + 1].scale);
+	if (i && count >= units[i - 1].scale / units[i + 1].scale) {
+		i--;
+		count = unit_round(nanoseconds, units[i + 1].scale);
 	}
+	most = units[i].scale / units[i + 1].scale;
+	if (count % most)
+		snprintf(buffer, size, "%" PRIu32 " %s %" PRIu32 " %s", count / most, units[i].name, count % most,
+			 units[i + 1].name);
+	else
+		snprintf(buffer, size, "%" PRIu32 " %s", count / most, units[i].name);
+}
+
+char *duration_format(uint64_t nanoseconds, char buffer[static DURATION_TEXT_SIZE])
+{
+	static const struct unit units[] = {
+		{"min", 60 * SECOND}, {"s", SECOND}, {"ms", 1000000}, {"us", 1000}, {"ns", 1},
+	};
+
 	if (!nanoseconds)
-		return strcpy(buffer, "0 s");
-	while (nanoseconds < unit->scale)
-		unit++;
-	unit_format(buffer, DURATION_TEXT_SIZE, nanoseconds, unit);
+		strcpy(buffer, "0 s");
+	else if (nanoseconds < units[0].scale)
+		unit_format(buffer, DURATION_TEXT_SIZE, nanoseconds, units);
+	else
+		pair_format(buffer, DURATION_TEXT_SIZE, nanoseconds);
 	return buffer;
 }
 
@@ -197,10 +221,7 @@ char *size_format(uint64_t bytes, char buffer[static SIZE_TEXT_SIZE])
 		{"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10},
 		{"B", 1},
 	};
-	const struct unit *unit = units;
 
-	while (unit->scale > 1 && bytes < unit->scale)
-		unit++;
-	unit_format(buffer, SIZE_TEXT_SIZE, bytes, unit);
+	unit_format(buffer, SIZE_TEXT_SIZE, bytes, units);
 	return buffer;
 }

@@ -88,6 +88,23 @@ void pane_line(unsigned int row, const struct text *text, const char *style)
 	columns_cut(line, text_string(text), text->length, screen_columns());
 }
 
+void pane_parts(unsigned int row, struct text *text, const char *style)
+{
+	size_t whole = text->length, length = whole;
+
+	while (columns_of(text_string(text), length) > screen_columns()) {
+		while (length > 1 && strncmp(text_string(text) + length - 1, "  ", 2))
+			length--;
+		while (length && text_string(text)[length - 1] == ' ')
+			length--;
+		if (length < 2)
+			break;
+	}
+	/* one part alone is cut */
+	text->length = length < 2 ? whole : length;
+	pane_line(row, text, style);
+}
+
 void pane_foot(const struct pane *pane, const char *keys)
 {
 	struct text text = { 0 };
@@ -101,7 +118,7 @@ void pane_foot(const struct pane *pane, const char *keys)
 	} else {
 		text_add(&text, keys);
 	}
-	pane_line(screen_rows() - 1, &text, pane->typing ? "\033[1m" : "\033[2m");
+	pane_parts(screen_rows() - 1, &text, pane->typing ? "\033[1m" : "\033[2m");
 	text_free(&text);
 }
 

@@ -29,6 +29,8 @@ enum pane_result pane_key(struct pane *pane, int key);
 void pane_settle(struct pane *pane, size_t count, size_t page);
 /* What was put together, as far as it fits. */
 void pane_line(unsigned int row, const struct text *text, const char *style);
+/* Of parts that stand two spaces or more apart, those that fit, from the left. */
+void pane_parts(unsigned int row, struct text *text, const char *style);
 /* The last line: the filter, or which keys there are. */
 void pane_foot(const struct pane *pane, const char *keys);
 /* Lines up to NULL, from the top. */

@@ -247,7 +247,8 @@ bool screen_show(void)
 		struct text shown = line->shown;
 
 		if (!is_same(&line->next, &shown)) {
-			text_add_format(&screen.out, "\033[%u;1H%s\033[0m\033[K", i + 1, text_string(&line->next));
+			/* erased first: behind a full line the cursor stands on its last character */
+			text_add_format(&screen.out, "\033[%u;1H\033[K%s\033[0m", i + 1, text_string(&line->next));
 			line->shown = line->next;
 			line->next = shown;
 		}

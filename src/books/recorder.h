@@ -5,7 +5,7 @@
 #ifndef BOOKS_RECORDER_H
 #define BOOKS_RECORDER_H
 
-#include "books/rules.h"
+#include "rules/rules.h"
 #include "books/store.h"
 #include "event/event.h"
 #include "wire/net.h"
@@ -27,6 +27,8 @@ void recorder_event(struct recorder *recorder, const struct event *event);
 void recorder_standing(struct recorder *recorder, const struct connection_record *connection, bool before);
 /* A process as the iterator found it. */
 void recorder_sample(struct recorder *recorder, const struct sample_record *sample);
+/* The command while it waits to begin: what it has cost so far is not the run's. */
+void recorder_held(struct recorder *recorder, const struct sample_record *sample);
 void recorder_host(struct recorder *recorder, const struct run_host_sample *sample);
 /* The time of day was set: it moved by `step` ns. */
 void recorder_clock(struct recorder *recorder, u64 now, s64 step);

@@ -35,7 +35,7 @@ struct entry {
 	u64 failed_time;
 	u64 sampled;			/* when last, 0: never */
 	u64 resident;
-	struct costs *earlier;		/* what it had cost before the recording; NULL: nothing */
+	struct costs *earlier;		/* what it had cost before the run; NULL: nothing */
 	struct run_process row;
 };
 

@@ -56,6 +56,16 @@ static void begin_with(struct entry *entry, const struct sample_record *sample)
 		ledger_of_sample(entry->earlier, sample, NULL);
 }
 
+void recorder_held(struct recorder *recorder, const struct sample_record *sample)
+{
+	struct entry *entry = recorder_find(recorder, sample->pid, sample->start);
+
+	if (!entry && sample->pid == recorder->root)
+		entry = recorder_add(recorder, sample->pid, sample->start, 0, 0);
+	if (entry && !entry->earlier)
+		begin_with(entry, sample);
+}
+
 static void store_sample_of(struct recorder *recorder, const struct entry *entry, const struct sample_record *sample)
 {
 	static const u8 activities[SAMPLE_STATES] = {

@@ -425,6 +425,31 @@ static void who_was_there_before(void **state)
 	run_free(run);
 }
 
+/* What the command did before it was let go, it did for sonde. */
+static void what_was_before_the_command(void **state)
+{
+	struct exit_record *exit;
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	recorder_held(scene.recorder, &(struct sample_record){
+		.time = BEGIN + 1, .start = 1000, .pid = PID, .runtime_ns = 700, .wait_ns = 50 * SECOND, .threads = 1, .peak = 4096,
+	});
+	exec_of(PID, 1000, "/bin/true", 0);
+	exit = exit_make(PID, 1000, 1, 1, 900);
+	exit->wait_ns = 50 * SECOND + 3;
+	tell();
+	run = end();
+	assert_int_equal(run->process_count, 1);
+	assert_int_equal(run->sample_count, 0);
+	assert_int_equal(run->processes[0].start, BEGIN);
+	assert_int_equal(run->processes[0].flags, 0);
+	assert_int_equal(run->processes[0].costs.cpu, 200);
+	assert_int_equal(run->processes[0].costs.cpu_wait, 3);
+	run_free(run);
+}
+
 static void connections_from_before(void **state)
 {
 	struct run *run;
@@ -487,6 +512,7 @@ int main(void)
 		cmocka_unit_test(signals),
 		cmocka_unit_test(connections),
 		cmocka_unit_test(who_was_there_before),
+		cmocka_unit_test(what_was_before_the_command),
 		cmocka_unit_test(connections_from_before),
 		cmocka_unit_test(many),
 	};

@@ -107,6 +107,38 @@ static struct series *spread_finish(struct spread *spread)
 	return series;
 }
 
+/* Moves what is beyond `most` from one step to the next of `count`, in steps of `way`; returns what found no room. */
+static double level_off(struct series *series, u64 end, double most, u32 at, int way)
+{
+	double beyond = 0;
+
+	for (u32 i = 0; i < series->count; i++, at += way) {
+		u64 begin = series->from + at * series->step;
+		u64 length = end - begin < series->step ? end - begin : series->step;
+		double amount = series->steps[at].cpu * length + beyond;
+
+		beyond = amount > most * length ? amount - most * length : 0;
+		series->steps[at].cpu = (amount - beyond) / length;
+	}
+	return beyond;
+}
+
+/*
+ * What was spread evenly can meet in a step with more than there are CPUs. It cannot have run then, but a moment later, or at the end of the
+ * run a moment before.
+ */
+static void keep_to_cpus(struct series *series, u64 end, double cpus)
+{
+	u32 last = series->count - 1;
+	double beyond = level_off(series, end, cpus, 0, 1);
+
+	if (beyond > 0) {
+		series->steps[last].cpu += beyond / (end - series->from - last * series->step);
+		beyond = level_off(series, end, cpus, last, -1);
+		series->steps[0].cpu += beyond / (last ? series->step : end - series->from);
+	}
+}
+
 void series_free(struct series *series)
 {
 	if (series)
@@ -209,6 +241,7 @@ struct series *series_of_run(const struct run *run, u32 most)
 {
 	struct spread spread = spread_new(run, most);
 	struct series_samples samples = series_samples(run);
+	struct series *series;
 
 	for (u32 i = 0; i < run->process_count; i++)
 		spread_process(&spread, run, &run->processes[i], samples.items + samples.first[i],
@@ -216,7 +249,10 @@ struct series *series_of_run(const struct run *run, u32 most)
 	spread_network(&spread, run);
 	free(samples.first);
 	free(samples.items);
-	return spread_finish(&spread);
+	series = spread_finish(&spread);
+	if (run->host.cpus)
+		keep_to_cpus(series, spread.end, run->host.cpus);
+	return series;
 }
 
 /* Where in a reading a column lies; the same place in all. */

@@ -75,6 +75,44 @@ static void a_ledger_without_samples_is_spread_over_the_life(void **state)
 	run_free(run);
 }
 
+/* Two processes that seem to have used three CPUs between them, in the middle of the run or at its end. */
+static void no_more_runs_than_there_are_cpus(void **state)
+{
+	(void)state;
+	for (int at = 2; at <= 4; at++) {
+		struct run *run = new_run(5);
+		double sum = 0;
+		struct series *series;
+
+		run->host.cpus = 2;
+		add_process(run, at, at + 1)->costs.cpu = 2 * SECOND;
+		add_process(run, at, at + 1)->costs.cpu = SECOND;
+		series = series_of_run(run, 5);
+		for (int i = 0; i < 5; i++)
+			sum += series->steps[i].cpu;
+		near(sum, 3);
+		near(series->steps[at].cpu, 2);
+		near(series->steps[at == 4 ? 3 : at + 1].cpu, 1);
+		series_free(series);
+		run_free(run);
+	}
+}
+
+/* More than the whole run could hold is kept all the same: the steps add up to the total. */
+static void what_cannot_be_is_not_lost(void **state)
+{
+	struct run *run = new_run(2);
+	struct series *series;
+
+	(void)state;
+	run->host.cpus = 1;
+	add_process(run, 0, 2)->costs.cpu = 5 * SECOND;
+	series = series_of_run(run, 2);
+	near(series->steps[0].cpu + series->steps[1].cpu, 5);
+	series_free(series);
+	run_free(run);
+}
+
 static void samples_say_when(void **state)
 {
 	struct run *run = new_run(4);
@@ -228,6 +266,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_ledger_without_samples_is_spread_over_the_life),
+		cmocka_unit_test(no_more_runs_than_there_are_cpus),
+		cmocka_unit_test(what_cannot_be_is_not_lost),
 		cmocka_unit_test(samples_say_when),
 		cmocka_unit_test(who_ran_before_counts_from_the_recording_on),
 		cmocka_unit_test(totals_stay_whatever_the_times),

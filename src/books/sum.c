@@ -5,6 +5,7 @@
  */
 #include "books/sum.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -225,6 +226,33 @@ struct sum_row *sum_make(const struct run *run, enum sum_by by, u32 *count)
 	free(row_of_process);
 	*count = kept;
 	return sum.rows;
+}
+
+/* Those of `length` names that the processes have; `offset` is where a process says which. */
+static u32 names_used(const struct run *run, u32 length, size_t offset)
+{
+	bool *used = xcalloc((size_t)length + 1, sizeof(*used));
+	u32 count = 0;
+
+	for (u32 i = 0; i < run->process_count; i++) {
+		u32 name = *(const u32 *)((const char *)&run->processes[i] + offset);
+
+		if (name < length && !used[name]) {
+			used[name] = true;
+			count++;
+		}
+	}
+	free(used);
+	return count;
+}
+
+struct sum_names sum_names(const struct run *run)
+{
+	return (struct sum_names){
+		.tools = names_used(run, run->tool_count, offsetof(struct run_process, tool)),
+		.tasks = names_used(run, run->task_count, offsetof(struct run_process, task)),
+		.containers = names_used(run, run->container_count, offsetof(struct run_process, container)),
+	};
 }
 
 u32 *sum_first_of_group(const struct run *run)

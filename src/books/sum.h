@@ -36,6 +36,12 @@ static inline bool sum_failed(const struct run_process *process)
 /* Sorted by CPU time, the most first; the caller frees. */
 struct sum_row *sum_make(const struct run *run, enum sum_by by, u32 *count);
 
+/* How many tools, tasks and containers had a process at its end: as many as a table of them has rows with a name. */
+struct sum_names {
+	u32 tools, tasks, containers;
+};
+struct sum_names sum_names(const struct run *run);
+
 /* Of each task the first of its group; the caller frees. */
 u32 *sum_first_of_group(const struct run *run);
 

@@ -61,8 +61,12 @@ static void rows_are_of_those_who_ran(void **state)
 	u32 count;
 
 	(void)state;
+	/* a shell that became one of the others */
+	run_tool_add(run);
 	rows = sum_make(run, SUM_TOOL, &count);
 	assert_int_equal(count, 2);
+	assert_int_equal(sum_names(run).tools, 2);
+	assert_int_equal(sum_names(run).tasks, 0);
 	assert_int_equal(rows[0].index, 1);
 	assert_int_equal(rows[0].processes, 3);
 	assert_int_equal(rows[0].failures, 2);

@@ -58,6 +58,15 @@ static void execute_as_script(const char *path, char *const *argv)
 	execv("/bin/sh", script);
 }
 
+static const char *reason(const char *path, int error)
+{
+	struct stat status;
+
+	if (!path)
+		return "no such program in PATH";
+	return error == EACCES && !stat(path, &status) && S_ISDIR(status.st_mode) ? strerror(EISDIR) : strerror(error);
+}
+
 static _Noreturn void run(char *const *argv, int told)
 {
 	const char *path = find_program(argv[0]);
@@ -71,7 +80,7 @@ static _Noreturn void run(char *const *argv, int told)
 	}
 	if (write(told, &error, sizeof(error)) < 0)
 		message_warn("cannot tell sonde: %s", strerror(errno));
-	message_error("cannot run %s: %s", argv[0], path ? strerror(error) : "no such program in PATH");
+	message_error("cannot run %s: %s", argv[0][0] ? argv[0] : "''", reason(path, error));
 	_exit(error == ENOENT ? 127 : 126);
 }
 

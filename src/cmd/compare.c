@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/message.h"
-#include "books/compare_rule.h"
+#include "report/compare_rule.h"
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/output.h"

@@ -1,16 +1,17 @@
 /* sonde export: a recorded run in the formats that others read. */
 #include <stdio.h>
 
-#include "books/export.h"
+#include "base/message.h"
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/stop.h"
+#include "report/export.h"
 
 enum format { FORMAT_PERFETTO, FORMAT_JSON, FORMAT_CSV, FORMAT_OTLP };
 
 struct export_settings {
 	int format;
-	const char *output, *store;
+	const char *output, *prices, *store;
 };
 
 static int write_format(const struct export *export, const struct export_settings *settings)
@@ -30,25 +31,32 @@ static int write_format(const struct export *export, const struct export_setting
 
 static int export_run(const struct export_settings *settings, const char *which)
 {
-	struct store *store = store_open(settings->store, false);
+	struct store *store = NULL;
+	struct text error = { 0 };
+	struct size_prices *prices = size_prices_read(settings->prices, &error);
 	struct findings findings;
 	struct export export;
-	struct run *run;
-	int status;
+	struct run *run = NULL;
+	int status = 1;
 
-	if (!store)
-		return 1;
-	run = store_load(store, which, STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES | STORE_WITH_FILES);
+	if (prices)
+		store = store_open(settings->store, false);
+	else
+		message_error("%s", text_string(&error));
+	if (store)
+		run = store_load(store, which, STORE_WITH_ARGUMENTS | STORE_WITH_SAMPLES | STORE_WITH_FILES);
 	store_close(store);
-	if (!run)
-		return 1;
-	findings_make(&findings, run);
-	export_begin(&export, run, &findings);
-	status = write_format(&export, settings);
-	export_end(&export);
-	findings_free(&findings);
+	if (run) {
+		findings_make(&findings, run);
+		export_begin(&export, run, &findings, prices);
+		status = write_format(&export, settings) ? 1 : 0;
+		export_end(&export);
+		findings_free(&findings);
+	}
 	run_free(run);
-	return status ? 1 : 0;
+	size_prices_free(prices);
+	text_free(&error);
+	return status;
 }
 
 static int run_export(const struct command *command, int argc, char **argv)
@@ -74,8 +82,10 @@ static const struct option options[] = {
 	  .argument = "FORMAT", .choices = formats, .help = "what to write" },
 	{ .name = "output", .letter = 'o', .type = OPTION_STRING, .offset = offsetof(struct export_settings, output),
 	  .argument = "PATH", .help = "the file to write, or the directory for csv (else standard output)" },
+	{ .name = "prices", .type = OPTION_STRING, .offset = offsetof(struct export_settings, prices), .argument = "FILE",
+	  .help = "json: prices of machines to choose from, instead of the built-in table" },
 	{ .name = "store", .type = OPTION_STRING, .offset = offsetof(struct export_settings, store), .argument = "FILE",
-	  .help = "the store to read" },
+	  .help = "where runs are kept" },
 	{ 0 }
 };
 

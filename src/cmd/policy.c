@@ -24,6 +24,49 @@ static int some_files(const struct command *command, const struct policy_setting
 	return act(settings, rest->words + 1);
 }
 
+/* An option that means nothing there was meant for something else. 0: there is none. */
+static int misplaced(const struct command *command, const struct policy_settings *settings, const char *word)
+{
+	const struct {
+		bool given;
+		const char *option, *words[3];
+	} rows[] = {
+		{ settings->kernel, "--kernel", { "check" } },
+		{ settings->run, "--run", { "test" } },
+		{ settings->store, "--store", { "test" } },
+		{ settings->duration, "--for", { "watch" } },
+		{ settings->acknowledge, "--acknowledge", { "report", "enforce" } },
+		{ settings->observed_for, "--observed-for", { "enforce" } },
+		{ settings->force, "--force", { "enforce" } },
+		{ settings->allow_late, "--allow-late", { "enforce" } },
+		{ settings->scope.pid, "--pid", { "watch" } },
+		{ settings->scope.cgroup, "--cgroup", { "watch" } },
+		{ settings->scope.container, "--container", { "watch" } },
+		{ settings->scope.user, "--uid", { "watch" } },
+		{ settings->ring_size, "--ring-size", { "watch" } },
+		{ settings->strict, "--strict", { "watch" } },
+		{ settings->unmasked, "--unmasked", { "watch" } },
+		{ settings->mask_file, "--mask-file", { "watch" } },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const char *const *meant = rows[i].words;
+
+		if (rows[i].given && strcmp(word, meant[0]) && (!meant[1] || strcmp(word, meant[1])))
+			return option_mistake(command, "%s is for %s%s%s, not for %s", rows[i].option, meant[0],
+					      meant[1] ? " and " : "", meant[1] ? meant[1] : "", word);
+	}
+	return 0;
+}
+
+static bool is_word(const char *word)
+{
+	for (size_t i = 0; words[i]; i++)
+		if (!strcmp(word, words[i]))
+			return true;
+	return false;
+}
+
 static int act(const struct command *command, const struct policy_settings *settings, const struct option_rest *rest)
 {
 	const char *word = rest->count ? rest->words[0] : NULL, *nearest;
@@ -32,6 +75,8 @@ static int act(const struct command *command, const struct policy_settings *sett
 		return option_mistake(command, "what about policies? check, observe, watch, report, enforce, list, remove, load or test");
 	if (rest->after)
 		return option_mistake(command, "it takes no command");
+	if (is_word(word) && misplaced(command, settings, word))
+		return 2;
 	if (!strcmp(word, "check"))
 		return some_files(command, settings, rest, policy_check);
 	if (!strcmp(word, "test"))

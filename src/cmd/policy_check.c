@@ -113,8 +113,10 @@ static void check_file(struct check *check, const char *file)
 	if (policy_source(file, &text, &doubt, &error) || policies_parse(&policies, text_string(&text), text.length, file, &error))
 		add_error(check, file, NULL, &error);
 	for (size_t i = 0; i < policies.count; i++) {
-		if (doubt)
-			policy_note(policies.list[i], 0, 0, "%s: it would not be run (chown root FILE; chmod go-w FILE)", doubt);
+		if (doubt) {
+			policy_distrust(doubt, file, &error);
+			policy_note(policies.list[i], 0, 0, "%s: it would not be run; %s", doubt, error.mend);
+		}
 		check_policy(check, policies.list[i]);
 	}
 	policies_free(&policies);

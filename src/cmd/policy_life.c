@@ -251,7 +251,9 @@ static void add_head(struct reporting *reporting, const struct life_entry *entry
 	add_wall(out, entry->since);
 	text_add_format(out, " UTC, watched for %s\n", duration_format(entry->observed, observed));
 	text_add_format(out, "matched %llu time%s", (unsigned long long)entry->matched, entry->matched == 1 ? "" : "s");
-	if (strcmp(action, "log"))
+	if (entry->mode == LIFE_ENFORCE)
+		text_add_format(out, ", %llu stopped", (unsigned long long)entry->taken);
+	else if (strcmp(action, "log"))
 		text_add_format(out, ", each of which it would %s", strcmp(action, "deny") ? "kill for" : "deny");
 	text_add_format(out, "; %llu not acknowledged\n", (unsigned long long)entry->unacknowledged);
 }

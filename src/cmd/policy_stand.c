@@ -84,8 +84,22 @@ int policy_observe(const struct policy_settings *settings, char *const *files)
 	return status;
 }
 
+struct loaded {
+	size_t enforced, observed;
+};
+
+static bool count_mode(void *context, const struct life_entry *entry)
+{
+	struct loaded *loaded = context;
+
+	loaded->enforced += entry->mode == LIFE_ENFORCE;
+	loaded->observed += entry->mode == LIFE_OBSERVE;
+	return true;
+}
+
 int policy_restore(const struct policy_settings *settings)
 {
+	struct loaded loaded = { 0 };
 	bool none = false;
 	struct life *life = life_open(false, &none);
 	int status;
@@ -93,9 +107,13 @@ int policy_restore(const struct policy_settings *settings)
 	(void)settings;
 	life_close(life);
 	if (none)
-		return 0;
+		message_note("no policy stands: there is nothing to load");
+	if (none || !life)
+		return none ? 0 : 1;
 	life = life_open(true, NULL);
-	status = life ? renew(life, NULL, NULL, true) : 1;
+	status = !life || life_list(life, count_mode, &loaded) || renew(life, NULL, NULL, true);
+	if (!status)
+		message_note("%zu enforced, %zu observed", loaded.enforced, loaded.observed);
 	life_close(life);
 	return status;
 }
@@ -108,13 +126,22 @@ static bool has_earned(const struct policy_settings *settings, const struct life
 	bool earned = true;
 
 	if (entry->observed < least) {
-		message_error("%s was observed for %s only; wait for %s, say --observed-for if less is enough, or --force",
-			      entry->name, duration_format(entry->observed, observed), duration_format(least, wanted));
+		duration_format(entry->observed, observed);
+		if (settings->force)
+			message_warn("%s was observed for %s only", entry->name, observed);
+		else
+			message_error("%s was observed for %s only; wait for %s, say --observed-for if less is enough, or --force",
+				      entry->name, observed, duration_format(least, wanted));
 		earned = false;
 	}
 	if (entry->unacknowledged && !settings->acknowledge) {
-		message_error("%llu matches of %s were not acknowledged; --acknowledge if all of them should be stopped, or mend it",
-			      (unsigned long long)entry->unacknowledged, entry->name);
+		unsigned long long count = entry->unacknowledged;
+		const char *many = count == 1 ? " was" : "es were";
+
+		if (settings->force)
+			message_warn("%llu match%s not acknowledged", count, many);
+		else
+			message_error("%llu match%s not acknowledged; --acknowledge if all of them should be stopped, or mend it", count, many);
 		earned = false;
 	}
 	return earned;
@@ -273,6 +300,8 @@ int policy_remove(const struct policy_settings *settings, char *const *names)
 	int status;
 
 	(void)settings;
+	if (!none && !life)
+		return 1;
 	if (none && !stand_exists())
 		message_error("no policy stands");
 	life_close(life);

@@ -45,55 +45,24 @@ struct watching {
 	int place, trouble;
 };
 
-/* Of what a program in the kernel saw: where, and what it read there. */
-static void add_seen(struct text *out, const struct event *event)
-{
-	static const char *const fields[][2] = {
-		{ "hook", "policy.hook" }, { "selector", "policy.selector" }, { "arguments", "policy.arguments" }, { "data", "policy.data" },
-		{ "returned", "policy.result" }, { "owner", "policy.owner.pid" }, { "kernel_stack", "policy.kernel_stack" }, { "user_stack", "policy.user_stack" },
-	};
-
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
-		const char *why;
-		const struct field *field = field_find(fields[i][1], &why);
-		struct value value;
-
-		if (!field || !field_get(field, event, &value))
-			continue;
-		text_add_format(out, ",\"%s\":", fields[i][0]);
-		if (field->type == FIELD_JSON)
-			text_add_bytes(out, value.bytes.data, value.bytes.length);
-		else if (field->type == FIELD_STRING)
-			escape_json_quoted(out, value.bytes.data, value.bytes.length);
-		else
-			text_add_u64(out, value.number);
-	}
-}
-
-/* The object `policy` is ours, whichever way it was seen. */
-static void drop_policy_fields(struct plan *plan)
-{
-	const struct field **row = plan->rows[KIND_policy], **kept = row;
-
-	for (; *row; row++)
-		if (strncmp((*row)->name, "policy.", strlen("policy.")))
-			*kept++ = *row;
-	*kept = NULL;
-}
-
+/* An event of a program of policies says by itself which policy it is; what a sensor told of does not. */
 static void add_json(struct watching *watching, const struct match *match)
 {
 	const struct policy *policy = match->policy;
 	struct text *out = &watching->output.text, *line = &watching->line;
 	struct jot jot = { .out = out };
 
+	if (match->held) {
+		json_event(&watching->plan, out, match->event);
+		return;
+	}
 	text_reset(line);
 	json_event(&watching->plan, line, match->event);
 	text_add_char(out, '{');
 	jot_open(&jot, "policy", '{');
 	jot_string(&jot, "name", policy->name);
 	jot_string(&jot, "point", match->hook->target);
-	jot_string(&jot, "action", match_action(policy));
+	jot_string(&jot, "action", match_asked(match));
 	jot_string(&jot, "result", match_result(match));
 	if (policy->severity)
 		jot_string(&jot, "severity", policy->severity);
@@ -105,8 +74,6 @@ static void add_json(struct watching *watching, const struct match *match)
 			jot_string(&jot, NULL, *tag);
 		jot_close(&jot, ']');
 	}
-	if (match->held)
-		add_seen(out, match->event);
 	jot_close(&jot, '}');
 	text_add_char(out, ',');
 	text_add_bytes(out, text_string(line) + 1, line->length - 1);
@@ -121,7 +88,7 @@ static void add_escaped(struct text *out, struct text *text)
 static void add_text(struct watching *watching, const struct match *match)
 {
 	struct text *out = &watching->output.text, *line = &watching->line;
-	const char *action = match_action(match->policy), *result = match_result(match);
+	const char *action = match_asked(match), *result = match_result(match);
 
 	text_reset(line);
 	wall_format(&watching->plan.wall, line, match->event->record->time);
@@ -421,7 +388,6 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	watching.identity = identity_new(!settings->unmasked, settings->mask_file);
 	if (!watching.identity || plan_make(&watching.plan, NULL, 0, &bad, &why))
 		goto out;
-	drop_policy_fields(&watching.plan);
 	wall_refresh(&watching.plan.wall);
 	stop_prepare(0);
 	status = scope_resolve(command, &settings->scope, &(struct child){ 0 }, &features, watching.identity, &options);

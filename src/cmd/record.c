@@ -83,7 +83,7 @@ static const struct example examples[] = {
 	{ "sudo sonde record --container web --name web", "one container, until Ctrl-C" },
 	{ "sudo sonde record --pid 4242 --live", "a process and what it starts, with a line of progress" },
 	{ "sudo sonde record --for 1h --policy mine.yaml", "an hour, with what the policies of a file match in it" },
-	{ "sonde report", "what was recorded last" },
+	{ "sudo sonde report", "what was recorded last" },
 	{ 0 }
 };
 

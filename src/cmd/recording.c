@@ -67,7 +67,7 @@ static void on_match(void *context, const struct match *match)
 	struct text *what = &recording->matched;
 
 	text_reset(what);
-	text_add_format(what, "%s (%s): ", match->policy->name, match_action(match->policy));
+	text_add_format(what, "%s (%s): ", match->policy->name, match_asked(match));
 	match_object(match, what);
 	recorder_matched(recording->recorder, match->event, text_string(what), what->length);
 }
@@ -103,6 +103,13 @@ static void deliver_sample(void *context, const struct sample_record *sample)
 	struct recording *recording = context;
 
 	recorder_sample(recording->recorder, sample);
+}
+
+static void deliver_held(void *context, const struct sample_record *sample)
+{
+	struct recording *recording = context;
+
+	recorder_held(recording->recorder, sample);
 }
 
 static void deliver_standing(void *context, const struct connection_record *connection)
@@ -365,9 +372,11 @@ static void start_clock(struct recording *recording)
 	recording->balance.started = run->start;
 	recording->next_flush = run->start + FLUSH_NS;
 	recording->next_sample = run->start + run->interval;
-	/* who is there already, and what that cost so far; a command has yet to do something */
+	/* who is there already, and what that cost so far; a command waits, and did so for a CPU too */
 	if (!recording->child->pid)
 		take_sample(recording);
+	else if (recording->samples)
+		samples_take(recording->samples, deliver_held, recording);
 }
 
 /* What the recording itself cost, as every process's ledger has it. */

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "base/message.h"
-#include "books/page.h"
-#include "books/report.h"
+#include "report/page.h"
+#include "report/report.h"
 #include "books/store.h"
 #include "cmd/command.h"
 #include "cmd/output.h"

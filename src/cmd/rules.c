@@ -10,7 +10,7 @@
 #include "base/escape.h"
 #include "base/message.h"
 #include "base/nearest.h"
-#include "books/rules.h"
+#include "rules/rules.h"
 #include "proc/tool.h"
 #include "cmd/command.h"
 #include "cmd/output.h"

@@ -65,9 +65,10 @@ static const struct option options[] = {
 static const struct example examples[] = {
 	{ "sudo sonde run -- make -j8", "record a build; at the end see what it cost" },
 	{ "sudo sonde run --name nightly -- snakemake -c4", "under a name, to compare with last night's" },
-	{ "sudo sonde run --live -- bash", "record what you do in a shell, with a line of progress" },
+	{ "sudo sonde run -- bash", "record what you do in a shell" },
+	{ "sudo sonde run --live -- make -s -j8", "with a line of progress, for what says little itself" },
 	{ "sudo sonde run --interval 100ms --files -- ./pipeline.sh", "look closer, and at files too" },
-	{ "sonde report", "what the last run did" },
+	{ "sudo sonde report", "what the last run did" },
 	{ 0 }
 };
 

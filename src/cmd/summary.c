@@ -11,7 +11,7 @@
 
 #include "base/jot.h"
 #include "base/message.h"
-#include "books/report.h"
+#include "report/report.h"
 #include "cmd/terminal.h"
 
 static void write_all(const struct text *text)

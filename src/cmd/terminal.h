@@ -2,7 +2,7 @@
 #ifndef CMD_TERMINAL_H
 #define CMD_TERMINAL_H
 
-#include "books/report.h"
+#include "report/report.h"
 
 /* As wide as output_width says; colour only on a terminal, and not with $NO_COLOR. */
 struct report_style terminal_style(int fd);

@@ -99,6 +99,11 @@ bool get_network_latency(const struct event *event, struct value *value)
 	return NET(event)->latency_ns && value_number(value, NET(event)->latency_ns);
 }
 
+bool get_network_reason(const struct event *event, struct value *value)
+{
+	return value_text(value, word_attempt(event_error(event)));
+}
+
 bool get_network_duration(const struct event *event, struct value *value)
 {
 	return NET(event)->duration_ns && value_number(value, NET(event)->duration_ns);

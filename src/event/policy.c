@@ -47,6 +47,13 @@ bool get_policy_name(const struct event *event, struct value *value)
 	return value_text(value, value->scratch);
 }
 
+bool get_policy_point(const struct event *event, struct value *value)
+{
+	const struct policy_hook_names *hook = hook_of(event);
+
+	return hook && value_text(value, hook->point);
+}
+
 bool get_policy_severity(const struct event *event, struct value *value)
 {
 	const struct policy_names *names = names_of(event);
@@ -104,17 +111,17 @@ bool get_policy_action(const struct event *event, struct value *value)
 	return POLICY(event)->action < DIDS && value_text(value, words[POLICY(event)->action]);
 }
 
-/* "observed": an action was due and not carried out, or there was none but to tell. */
-bool get_policy_action_taken(const struct event *event, struct value *value)
+/* "due": there was something to do and it was not done. */
+bool get_policy_result(const struct event *event, struct value *value)
 {
-	static const char *const words[DIDS] = { "logged", "logged", "killed", "denied", "notified_enforcer", "cleaned_enforcer",
-						 "logged", "logged", "signalled" };
+	static const char *const words[DIDS] = { "observed", "observed", "killed", "denied", "notified_enforcer", "cleaned_enforcer",
+						 "observed", "observed", "signalled" };
 
 	if (POLICY(event)->action >= DIDS)
 		return false;
 	if (POLICY(event)->action == DID_LOG)
-		return value_text(value, "logged");
-	return value_text(value, POLICY(event)->taken ? words[POLICY(event)->action] : "observed");
+		return value_text(value, "observed");
+	return value_text(value, POLICY(event)->taken ? words[POLICY(event)->action] : "due");
 }
 
 bool get_policy_owner(const struct event *event, struct value *value)
@@ -165,7 +172,7 @@ bool get_policy_data(const struct event *event, struct value *value)
 }
 
 /* Only where the function's end was seen. */
-bool get_policy_result(const struct event *event, struct value *value)
+bool get_policy_returned(const struct event *event, struct value *value)
 {
 	const struct policy_hook_names *hook = hook_of(event);
 	u32 at = hook ? hook->arguments + hook->data : 0;

@@ -9,6 +9,7 @@
 
 struct policy_hook_names {
 	const char *target;
+	const char *point;		/* of the short form; NULL: it has none */
 	const char *message;		/* NULL: none */
 	const char *const *tags;	/* NULL-terminated, or NULL */
 	const char *const *targets;	/* of a hook on many, NULL-terminated; NULL: `target` alone */

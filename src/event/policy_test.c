@@ -80,12 +80,12 @@ static void test_values(void **state)
 	made.record.value[1].number = -5;
 	made.record.present = 7;
 	assert_string_equal(show(&made, &out),
-			    "\"policy\":{\"name\":\"pol\",\"action\":\"deny\",\"action_taken\":\"observed\",\"severity\":\"high\","
+			    "\"policy\":{\"name\":\"pol\",\"action\":\"deny\",\"result\":\"due\",\"severity\":\"high\","
 			    "\"message\":\"so\\nit is\",\"tags\":[\"one\",\"t\\\"wo\"],\"hook\":\"file_open\",\"selector\":2,"
 			    "\"arguments\":[{\"type\":\"file\",\"label\":\"which\",\"path\":\"/etc/\\\"x\\n\",\"mode\":\"0100644\","
 			    "\"inode\":77,\"device\":0},{\"type\":\"int32\",\"value\":-5}],"
 			    "\"data\":[{\"type\":\"string\",\"value\":\"</script>\\u0001\"}],"
-			    "\"result\":[{\"type\":\"int32\",\"error\":\"unreadable\"}]}}\n");
+			    "\"returned\":[{\"type\":\"int32\",\"error\":\"unreadable\"}]}}\n");
 	text_free(&out);
 }
 
@@ -111,7 +111,7 @@ static void test_shapes(void **state)
 	made.record.value[2].number = 1 << 12 | 1;
 	made.record.value[3].object.numbers[3] = 8;
 	assert_string_equal(show(&made, &out),
-			    "\"policy\":{\"name\":\"pol\",\"action\":\"kill\",\"action_taken\":\"killed\",\"severity\":\"high\","
+			    "\"policy\":{\"name\":\"pol\",\"action\":\"kill\",\"result\":\"killed\",\"severity\":\"high\","
 			    "\"hook\":\"dup2\",\"selector\":0,\"arguments\":[{\"type\":\"sock\",\"family\":\"ipv4\",\"transport\":\"tcp\","
 			    "\"socket_type\":\"stream\",\"state\":\"syn_sent\",\"mark\":0,\"priority\":0,"
 			    "\"local\":{\"address\":\"0.0.0.0\",\"port\":0},\"peer\":{\"address\":\"192.0.2.1\",\"port\":443}},"
@@ -136,7 +136,7 @@ static void test_of_strangers(void **state)
 	made.record.policy = 9;
 	made.record.hook = 2;
 	made.record.action = 0;
-	assert_string_equal(show(&made, &out), "\"policy\":{\"name\":\"pol\",\"action\":\"log\",\"action_taken\":\"logged\","
+	assert_string_equal(show(&made, &out), "\"policy\":{\"name\":\"pol\",\"action\":\"log\",\"result\":\"observed\","
 					       "\"severity\":\"high\",\"selector\":0}}\n");
 	text_free(&out);
 }

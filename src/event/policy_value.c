@@ -108,16 +108,19 @@ static void show_word(struct jot *jot, const char *key, const char *word, u64 nu
 		jot_unsigned(jot, key, number);
 }
 
+/* `key` NULL: it is all there is, and stands by itself. */
 static void show_end(struct jot *jot, const char *key, u16 family, const u8 *bytes, u16 port, struct text *plain)
 {
 	char address[INET6_ADDRSTRLEN];
 
 	if (!inet_ntop(family, bytes, address, sizeof(address)))
 		return;
-	jot_open(jot, key, '{');
+	if (key)
+		jot_open(jot, key, '{');
 	jot_string(jot, "address", address);
 	jot_unsigned(jot, "port", port);
-	jot_close(jot, '}');
+	if (key)
+		jot_close(jot, '}');
 	text_add_format(plain, family == AF_INET6 ? "[%s]:%u" : "%s:%u", address, port);
 }
 
@@ -129,7 +132,7 @@ static void show_socket(const struct policy_value *value, u8 type, struct jot *j
 	show_word(jot, "family", family_word(family), family);
 	if (type == READ_sockaddr) {
 		if (is_ip)
-			show_end(jot, "local", family, value->socket.local, value->socket.local_port, plain);
+			show_end(jot, NULL, family, value->socket.local, value->socket.local_port, plain);
 		else
 			text_add(plain, family_word(family) ? family_word(family) : "-");
 		return;

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "event/words.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,33 @@
 const char *word_errno(int error)
 {
 	return strerrorname_np(error);
+}
+
+const char *word_attempt(int error)
+{
+	switch (error) {
+	case 0:
+		return NULL;
+	case ECONNREFUSED:
+		return "refused";
+	case ETIMEDOUT:
+		return "timed out";
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case EHOSTDOWN:
+		return "unreachable";
+	case EPERM:
+	case EACCES:
+		return "denied by policy";
+	case ECONNRESET:
+		return "reset";
+	case ECANCELED:
+		return "given up";
+	case EADDRNOTAVAIL:
+		return "no address or port left";
+	}
+	return word_errno(error);
 }
 
 const char *word_signal(int signal)

@@ -7,6 +7,7 @@
 #include "event/field.h"
 
 const char *word_errno(int error);		/* 2 -> "ENOENT" */
+const char *word_attempt(int error);		/* why a connection was not made: ECONNREFUSED -> "refused" */
 const char *word_signal(int signal);		/* 9 -> "SIGKILL"; real-time ones too, in static memory */
 const char *word_capability(int capability);	/* 12 -> "CAP_NET_ADMIN" */
 const char *word_loss(int cause);		/* "ring_full" */

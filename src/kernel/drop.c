@@ -89,6 +89,8 @@ static int prepare(struct bpf_object *object)
 
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "drops"), wanted ? FLOWS : 1);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "drop_sockets"), wanted ? SOCKETS : 1);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "drop_refused"),
+				 is_loaded(object, "drop_request_consumed") ? SOCKETS : 1);
 	for (u32 reason = 0; wanted && reason < REASONS; reason++) {
 		const char *name = drop_reason(reason);
 
@@ -117,7 +119,8 @@ static bool is_normal(const struct drop_key *key, const char *function)
 
 	if (key->reason == DROP_NO_REASON || !reason)
 		return is_one_of(function, benign_functions, sizeof(benign_functions) / sizeof(benign_functions[0]));
-	if (is_first_words(key, reason))
+	/* An answer to a ping that was sent by a raw socket, which has had it already. */
+	if (is_first_words(key, reason) || (!strcmp(reason, "NO_SOCKET") && !strcmp(function, "ping_rcv")))
 		return true;
 	if (strcmp(reason, "NOT_SPECIFIED"))
 		return false;
@@ -293,6 +296,8 @@ static const struct rung owner_rungs[] = {
 static const struct rung request_rungs[] = {
 	{ .name = "fentry", .programs = { "drop_request_fentry" }, .blind = REQUEST_BLIND },
 	{ .name = "kprobe", .programs = { "drop_request_kprobe" }, .blind = REQUEST_BLIND },
+	{ .name = "consumed", .programs = { "drop_request_consumed" },
+	  .blind = "of listeners that share a port, two requests refused at the same time; " REQUEST_BLIND },
 	{ .name = "cgroup", .programs = { "drop_request_cgroup" }, .attach = root_cgroup_attach, .cost = COST_PACKETS,
 	  .blind = REQUEST_BLIND },
 	{ 0 }

@@ -20,6 +20,16 @@
 /* Asked in this order: container runtimes and Slurm put a task below the root of these. */
 static const char *const controllers[CGROUP_CONTROLLERS] = { "memory", "pids", "devices", "freezer", "cpu", "cpuset" };
 
+/* The number of the first pid namespace is part of the kernel's interface (PROC_PID_INIT_INO). */
+#define FIRST_PIDS 0xEFFFFFFCUL
+
+static bool has_own_pids(void)
+{
+	struct stat status;
+
+	return !stat("/proc/self/ns/pid", &status) && status.st_ino != FIRST_PIDS;
+}
+
 static size_t read_file(const char *path, char *buffer, size_t size)
 {
 	FILE *file = fopen(path, "re");
@@ -119,6 +129,7 @@ void features_find(struct features *features)
 	memset(features, 0, sizeof(*features));
 	features->btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 	features->privileged = may_load();
+	features->own_pids = has_own_pids();
 	features->kprobes = access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0;
 	features->tracefs = tracefs_id("sched", "sched_process_exec") > 0;
 	features->cpus = libbpf_num_possible_cpus();
@@ -148,6 +159,9 @@ const char *features_obstacle(const struct features *features)
 	if (!features->privileged)
 		return "the kernel refuses to load BPF programs, even to root: it may be built without "
 		       "CONFIG_BPF_SYSCALL, or this container lacks CAP_SYS_ADMIN";
+	if (features->own_pids)
+		return "this container has a pid namespace of its own, so the processes seen here are not those the kernel "
+		       "tells of: give it the host's (docker run --pid=host), or run sonde on the host";
 	if (!features->btf)
 		return "the kernel does not describe its types (/sys/kernel/btf/vmlinux is missing): "
 		       "it needs CONFIG_DEBUG_INFO_BTF, as all distribution kernels since 2021 have";

@@ -10,6 +10,7 @@
 struct features {
 	bool btf;			/* the kernel describes its types */
 	bool privileged;		/* may load programs at all */
+	bool own_pids;			/* in a pid namespace of its own: pids here are not those the kernel tells */
 	bool kprobes;
 	bool lsm;			/* "bpf" is among the active security modules */
 	u64 memlock;			/* bytes that may be locked; ~0: no limit. Matters before kernel 5.11 */

@@ -55,6 +55,13 @@ static const struct rung unix_rungs[] = {
 	{ 0 }
 };
 
+static const struct rung denied_rungs[] = {
+	{ .name = "cgroup", .programs = { "denied_connect4", "denied_connect6", "denied_sendmsg4", "denied_sendmsg6" },
+	  .attach = root_cgroup_attach,
+	  .blind = "what is refused by programs that were attached to the root control group later, or by security modules" },
+	{ 0 }
+};
+
 static bool is_loaded(struct bpf_object *object, const char *program)
 {
 	return bpf_program__autoload(bpf_object__find_program_by_name(object, program));
@@ -84,6 +91,8 @@ static const struct point points[] = {
 	{ .name = "tcp connect failure", .help = "a TCP connect fails before a packet is sent: no route, no port",
 	  .rungs = failed_rungs, .kinds = KIND_BIT(connect) },
 	{ .name = "udp connect", .help = "a UDP socket is connected", .rungs = udp_rungs, .kinds = KIND_BIT(connect) },
+	{ .name = "connect denied", .help = "a control group's program refuses a connect, or a datagram to an address",
+	  .rungs = denied_rungs, .kinds = KIND_BIT(connect) },
 	{ .name = "unix connect", .help = "a Unix socket is connected", .rungs = unix_rungs, .kinds = KIND_BIT(connect) },
 	{ 0 }
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "lang/parser.h"
 
 #define TEXT_MAX (1 << 20)
@@ -197,6 +198,8 @@ static struct lang_node *parse_value(struct parser *parser)
 			return parse_list(parser, token.at);
 		if (lex_is(&parser->lexer, "!"))
 			return expected(parser, "a value; the opposite is written `not`, and `!=` compares");
+		if (lex_is(&parser->lexer, "/") || lex_is(&parser->lexer, "*"))
+			return expected(parser, "a field or a value; text stands in quotes");
 		return expected(parser, "a field or a value");
 	}
 	node->at = token.at;
@@ -271,6 +274,22 @@ static const struct {
 	{ "startswith", OP_STARTS }, { "endswith", OP_ENDS },  { "contains", OP_CONTAINS },
 };
 
+/* A word where an operator could be, and it is none. */
+static struct lang_node *no_operator(struct parser *parser)
+{
+	static const char *const words[] = { "and", "or", "in", "like", "startswith", "endswith", "contains", NULL };
+	const struct token *token = &parser->lexer.token;
+	const char *nearest;
+	char word[32];
+
+	snprintf(word, sizeof(word), "%.*s", (int)token->length, parser->lexer.text + token->at);
+	nearest = token->length < sizeof(word) ? nearest_word(word, words) : NULL;
+	if (nearest)
+		return parser_fail(parser, token->at, token->length, "there is no operator %s, did you mean %s?", word, nearest);
+	return parser_fail(parser, token->at, token->length,
+			   "there is no operator %s: == != < <= > >= in like startswith endswith contains compare, and, or join", word);
+}
+
 /* The comparison that stands here, taken; -1: none. */
 static int take_comparison(struct parser *parser)
 {
@@ -305,8 +324,12 @@ static struct lang_node *parse_comparison(struct parser *parser)
 		return NULL;
 	opposite = take(parser, "not");
 	found = take_comparison(parser);
+	if (found < 0 && opposite)
+		return expected(parser, "`in`, `like`, `startswith`, `endswith` or `contains`");
+	if (found < 0 && parser->lexer.token.kind == TOKEN_NAME && !lex_is(&parser->lexer, "and") && !lex_is(&parser->lexer, "or"))
+		return no_operator(parser);
 	if (found < 0)
-		return opposite ? expected(parser, "`in`, `like`, `startswith`, `endswith` or `contains`") : left;
+		return left;
 	if (opposite && comparisons[found].op < OP_IN)
 		return parser_fail(parser, sign.at, sign.length, "`not` stands before a whole comparison: not (a %s b)",
 				   comparisons[found].sign);

@@ -6,7 +6,6 @@
 #include "net/conntrack.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -18,11 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/wall.h"
+#include "net/networks.h"
 #include "wire/net.h"
 
 #define SPACES_MOST 256
@@ -221,13 +220,6 @@ static bool has_entries(struct conntrack *conntrack, const struct space *space)
 
 /* --- namespaces --- */
 
-static u32 inode_of(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) ? 0 : (u32)status.st_ino;
-}
-
 static int make_socket(void)
 {
 	const struct timeval patience = { .tv_usec = PATIENCE_US };
@@ -278,25 +270,10 @@ static struct space *learn(struct conntrack *conntrack, u32 inode, const char *p
 }
 
 /* A router in a namespace of its own need not have any process. */
-static void learn_named(struct conntrack *conntrack)
+static void learn_named(void *context, u32 inode, const char *path, const char *name)
 {
-	static const char *const places[] = { "/run/netns", "/run/docker/netns" };
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		DIR *directory = opendir(places[i]);
-		struct dirent *entry;
-
-		while (directory && (entry = readdir(directory))) {
-			char path[512];
-
-			if (entry->d_name[0] == '.')
-				continue;
-			snprintf(path, sizeof(path), "%s/%s", places[i], entry->d_name);
-			learn(conntrack, inode_of(path), path);
-		}
-		if (directory)
-			closedir(directory);
-	}
+	(void)name;
+	learn(context, inode, path);
 }
 
 /* A socket keeps its namespace alive, so what nobody else has any more is let go. */
@@ -338,10 +315,10 @@ void conntrack_begin(struct conntrack *conntrack)
 		return;
 	if (!conntrack->count)
 		conntrack->spaces[conntrack->count++] =
-			(struct space){ .inode = inode_of("/proc/self/ns/net"), .socket = make_socket() };
+			(struct space){ .inode = networks_inode("/proc/self/ns/net"), .socket = make_socket() };
 	if (now - conntrack->looked >= LOOK_NS) {
 		forget_all(conntrack);
-		learn_named(conntrack);
+		networks_each(learn_named, conntrack);
 		conntrack->looked = now;
 	}
 	for (size_t i = 0; i < conntrack->count; i++)
@@ -387,7 +364,7 @@ bool conntrack_ask(struct conntrack *conntrack, const struct conntrack_question 
 		return false;
 	own = find(conntrack, question->network_namespace);
 	snprintf(path, sizeof(path), "/proc/%u/ns/net", question->pid);
-	if (!own && question->pid && inode_of(path) == question->network_namespace)
+	if (!own && question->pid && networks_inode(path) == question->network_namespace)
 		own = learn(conntrack, question->network_namespace, path);
 	if (own && own->tracks && ask(conntrack, own, question, other, self))
 		return true;

@@ -1,41 +1,11 @@
 /* Words for what flows say. */
 #include "net/flow.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 
-#include "event/words.h"
-
 const char *const flow_kind_names[] = { "connection", "flow", "drop", NULL };
 const char *const flow_verdict_names[] = { "forwarded", "dropped", "denied", "failed", NULL };
-
-const char *flow_reason(s32 error)
-{
-	switch (error) {
-	case 0:
-		return NULL;
-	case ECONNREFUSED:
-		return "refused";
-	case ETIMEDOUT:
-		return "timed out";
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-	case ENETDOWN:
-	case EHOSTDOWN:
-		return "unreachable";
-	case EPERM:
-	case EACCES:
-		return "denied by policy";
-	case ECONNRESET:
-		return "reset";
-	case ECANCELED:
-		return "given up";
-	case EADDRNOTAVAIL:
-		return "no address or port left";
-	}
-	return word_errno(error);
-}
 
 const char *flow_close_name(enum flow_close close)
 {

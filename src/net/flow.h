@@ -77,8 +77,6 @@ struct flow {
 	u64 packets, bytes, recent_packets;
 };
 
-/* "refused", "timed out", ...; NULL: there is none for this. */
-const char *flow_reason(s32 error);
 const char *flow_close_name(enum flow_close close);	/* NULL: not known */
 const char *flow_transport_name(u8 transport, char buffer[static 8]);
 

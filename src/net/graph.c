@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,21 @@ struct graph_edge *graph_edge(struct graph *graph, u32 client, u32 server, u32 p
 	return &graph->edges[graph->edge_count++];
 }
 
+static u32 node_of_tool(struct graph *graph, const struct party *party, u32 network_namespace)
+{
+	const char *name = party->tool->data, *network;
+	size_t length = party->tool->length;
+	char number[12];
+
+	if (party->container)
+		return graph_node(graph, GRAPH_TOOL, name, length, party->container->data);
+	if (!graph->names || !names_is_elsewhere(graph->names, network_namespace))
+		return graph_node(graph, GRAPH_TOOL, name, length, NULL);
+	network = names_network(graph->names, network_namespace);
+	snprintf(number, sizeof(number), "%u", network_namespace);
+	return graph_node(graph, GRAPH_TOOL_ELSEWHERE, name, length, network ? network : number);
+}
+
 static u32 node_of(struct graph *graph, const struct flow_end *end)
 {
 	const struct party *party = end->party;
@@ -115,8 +131,7 @@ static u32 node_of(struct graph *graph, const struct flow_end *end)
 	u32 node;
 
 	if (party && party->tool)
-		return graph_node(graph, GRAPH_TOOL, party->tool->data, party->tool->length,
-				  party->container ? party->container->data : NULL);
+		return node_of_tool(graph, party, end->network_namespace);
 	if (end->here)
 		return graph_node(graph, GRAPH_TOOL, "unknown", 7, NULL);
 	endpoint_add_address(&address, &end->at);
@@ -156,6 +171,26 @@ void graph_add(struct graph *graph, const struct flow *flow)
 }
 
 /* --- before it is shown --- */
+
+bool graph_is_tool(const struct graph_node *node)
+{
+	return node->kind == GRAPH_TOOL || node->kind == GRAPH_TOOL_ELSEWHERE;
+}
+
+void graph_add_name(struct text *out, const struct graph_node *node)
+{
+	if (node->kind == GRAPH_HOSTS && node->hosts)
+		text_add_format(out, "%u ", node->hosts);
+	text_add(out, node->name);
+}
+
+void graph_add_detail(struct text *out, const struct graph_node *node)
+{
+	if (node->kind == GRAPH_TOOL_ELSEWHERE)
+		text_add(out, "netns ");
+	if (node->detail)
+		text_add(out, node->detail);
+}
 
 static int compare_names(const struct graph_node *one, const struct graph_node *other)
 {

@@ -21,6 +21,7 @@ extern const char *const graph_format_names[];	/* ends with NULL */
 
 enum graph_kind {
 	GRAPH_TOOL,		/* a program of this machine */
+	GRAPH_TOOL_ELSEWHERE,	/* likewise, in a network namespace of its own; not in a container */
 	GRAPH_SOCKET,		/* a Unix socket: who serves it is not known */
 	GRAPH_HOST,		/* another machine */
 	GRAPH_HOSTS,		/* several of them, of which there were too many */
@@ -28,7 +29,7 @@ enum graph_kind {
 
 struct graph_node {
 	char *name;		/* tool, or the host's name or address */
-	char *detail;		/* container, or the address of a host with a name; NULL: none */
+	char *detail;		/* container, network namespace, or the address of a host with a name; NULL: none */
 	enum graph_kind kind;
 	u64 weight;		/* connections and bytes, for what stays when there are too many */
 	u32 hosts;		/* of GRAPH_HOSTS: how many */

@@ -276,6 +276,37 @@ static void pull(struct work *work, u32 layer)
 		work->places[work->layers[layer][i]].y -= pushed / work->layer_sizes[layer];
 }
 
+static int by_top(const void *left, const void *right)
+{
+	const struct place *one = &sorted_places[*(const u32 *)left], *other = &sorted_places[*(const u32 *)right];
+	double difference = one->y - one->height / 2 - (other->y - other->height / 2);
+
+	return difference < 0 ? -1 : difference > 0;
+}
+
+/* What nothing leads to and fro may have been pushed far apart: bands in which nothing stands are taken out. */
+static void close_bands(struct work *work)
+{
+	u32 *all = xcalloc(work->place_count + 1, sizeof(*all));
+	double bottom = 0, up = 0;
+
+	for (u32 i = 0; i < work->place_count; i++)
+		all[i] = i;
+	sorted_places = work->places;
+	qsort(all, work->place_count, sizeof(*all), by_top);
+	for (u32 i = 0; i < work->place_count; i++) {
+		struct place *place = &work->places[all[i]];
+		double top = place->y - place->height / 2;
+
+		if (i && top - up - bottom > BOX_GAP)
+			up = top - bottom - BOX_GAP;
+		place->y -= up;
+		if (!i || place->y + place->height / 2 > bottom)
+			bottom = place->y + place->height / 2;
+	}
+	free(all);
+}
+
 static void find_y(struct work *work)
 {
 	double top = 1e9, bottom = 0;
@@ -289,6 +320,7 @@ static void find_y(struct work *work)
 			want(work, layer, !(sweep % 2), true);
 			pull(work, layer);
 		}
+	close_bands(work);
 	for (u32 i = 0; i < work->place_count; i++)
 		if (work->places[i].y - work->places[i].height / 2 < top)
 			top = work->places[i].y - work->places[i].height / 2;

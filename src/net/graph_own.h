@@ -8,6 +8,10 @@ void graph_svg(const struct graph *graph, struct text *out);
 void graph_dot(const struct graph *graph, struct text *out);
 void graph_json(const struct graph *graph, struct text *out);
 
+bool graph_is_tool(const struct graph_node *node);
+/* What it is called, and what stands below: nothing, if it has no detail. */
+void graph_add_name(struct text *out, const struct graph_node *node);
+void graph_add_detail(struct text *out, const struct graph_node *node);
 /* "5432/postgresql", "udp 53/domain". */
 void graph_add_service(struct text *out, const struct graph *graph, const struct graph_edge *edge);
 

@@ -16,7 +16,12 @@
 #define NAME_COLUMNS 30
 #define LABEL_COLUMNS 26
 #define LABEL_HEIGHT 13
+#define LOOP 22		/* how far a line to itself stands out of its box */
+#define EDGE 10
+#define NARROWEST 200
+#define SWEEPS 3
 #define SERVICES_NAMED 3
+#define LABELS_MOST 1000	/* beyond this nobody can read them, wherever they are */
 
 static const char style[] =
 	"<style>"
@@ -35,10 +40,16 @@ struct bundle {
 	u32 count;
 };
 
+/* What stands at a line; x and y are its middle. */
+struct label {
+	double x, y, width;
+};
+
 struct drawing {
 	const struct graph *graph;
 	struct layout layout;
-	struct bundle *bundles;
+	struct bundle *bundles;		/* by line, so the next */
+	struct label *labels;
 };
 
 static void add_xml(struct text *out, const char *bytes, size_t length)
@@ -73,13 +84,6 @@ static double width_of(const char *bytes, size_t most)
 	return (columns < most ? columns : most) * COLUMN_WIDTH;
 }
 
-static void name_node(struct text *out, const struct graph_node *node)
-{
-	if (node->kind == GRAPH_HOSTS && node->hosts)
-		text_add_format(out, "%u ", node->hosts);
-	text_add(out, node->name);
-}
-
 /* --- what is to be placed --- */
 
 static void prepare(struct drawing *drawing)
@@ -91,14 +95,18 @@ static void prepare(struct drawing *drawing)
 	layout->box_count = graph->node_count;
 	layout->lines = xcalloc(graph->edge_count + 1, sizeof(*layout->lines));
 	drawing->bundles = xcalloc(graph->edge_count + 1, sizeof(*drawing->bundles));
+	drawing->labels = xcalloc(graph->edge_count + 1, sizeof(*drawing->labels));
 	layout->layer_gap = LABEL_COLUMNS * COLUMN_WIDTH;
 	for (u32 i = 0; i < graph->node_count; i++) {
 		const struct graph_node *node = &graph->nodes[i];
 		struct text name = { 0 };
-		double width, detail = node->detail ? width_of(node->detail, NAME_COLUMNS) : 0;
+		double width, detail;
 
-		name_node(&name, node);
+		graph_add_name(&name, node);
 		width = width_of(text_string(&name), NAME_COLUMNS);
+		text_reset(&name);
+		graph_add_detail(&name, node);
+		detail = width_of(text_string(&name), NAME_COLUMNS);
 		layout->boxes[i].width = (width > detail ? width : detail) + 24;
 		layout->boxes[i].height = node->detail ? 40 : 28;
 		text_free(&name);
@@ -168,9 +176,9 @@ static void add_title(struct text *out, const struct graph *graph, const struct 
 	struct text title = { 0 };
 	char one[SIZE_TEXT_SIZE], other[SIZE_TEXT_SIZE];
 
-	name_node(&title, &graph->nodes[bundle->first->client]);
+	graph_add_name(&title, &graph->nodes[bundle->first->client]);
 	text_add(&title, " to ");
-	name_node(&title, &graph->nodes[bundle->first->server]);
+	graph_add_name(&title, &graph->nodes[bundle->first->server]);
 	text_add(out, "<title>");
 	add_xml(out, text_string(&title), title.length);
 	for (u32 i = 0; i < bundle->count && i < 40; i++) {
@@ -189,7 +197,7 @@ static void add_title(struct text *out, const struct graph *graph, const struct 
 	text_free(&title);
 }
 
-static void add_label(struct text *out, double x, double y, const struct graph *graph, const struct bundle *bundle)
+static double label_width(const struct graph *graph, const struct bundle *bundle)
 {
 	struct text services = { 0 }, sums = { 0 };
 	double width, other;
@@ -198,17 +206,112 @@ static void add_label(struct text *out, double x, double y, const struct graph *
 	say_sums(&sums, bundle);
 	width = width_of(text_string(&services), LABEL_COLUMNS);
 	other = width_of(text_string(&sums), LABEL_COLUMNS);
-	width = (other > width ? other : width) * 0.86 + 6;
-	text_add_format(out, "<rect class=\"back\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"3\"/>", x - width / 2,
-			y - LABEL_HEIGHT, width, 2 * LABEL_HEIGHT);
-	text_add_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"10\">", x, y - 3);
-	add_cut(out, text_string(&services), LABEL_COLUMNS);
-	text_add_format(out, "</text><text class=\"d\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"10\">", x, y + 9);
-	add_cut(out, text_string(&sums), LABEL_COLUMNS);
-	text_add(out, "</text>");
 	text_free(&services);
 	text_free(&sums);
+	return (other > width ? other : width) * 0.86 + 6;
 }
+
+static void add_label(struct text *out, const struct graph *graph, const struct bundle *bundle, const struct label *label)
+{
+	struct text line = { 0 };
+
+	text_add_format(out, "<rect class=\"back\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"3\"/>",
+			label->x - label->width / 2, label->y - LABEL_HEIGHT, label->width, 2 * LABEL_HEIGHT);
+	text_add_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"10\">", label->x, label->y - 3);
+	say_services(&line, graph, bundle);
+	add_cut(out, text_string(&line), LABEL_COLUMNS);
+	text_add_format(out, "</text><text class=\"d\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"10\">",
+			label->x, label->y + 9);
+	text_reset(&line);
+	say_sums(&line, bundle);
+	add_cut(out, text_string(&line), LABEL_COLUMNS);
+	text_add(out, "</text>");
+	text_free(&line);
+}
+
+/* --- where labels stand --- */
+
+static double common(double middle, double size, double other_middle, double other_size)
+{
+	double from = middle - size / 2, to = middle + size / 2;
+
+	from = from > other_middle - other_size / 2 ? from : other_middle - other_size / 2;
+	to = to < other_middle + other_size / 2 ? to : other_middle + other_size / 2;
+	return to > from ? to - from : 0;
+}
+
+/* How much line `index` would hide with its label of boxes and of labels that have their places. */
+static double hidden(const struct drawing *drawing, u32 index, const struct label *label)
+{
+	double sum = 0;
+
+	for (u32 i = 0; i < drawing->layout.line_count; i++) {
+		const struct label *other = &drawing->labels[i];
+
+		if (i == index || !other->width)
+			continue;
+		sum += common(label->x, label->width, other->x, other->width) *
+		       common(label->y, 2 * LABEL_HEIGHT, other->y, 2 * LABEL_HEIGHT);
+	}
+	for (u32 i = 0; i < drawing->layout.box_count; i++) {
+		const struct layout_box *box = &drawing->layout.boxes[i];
+
+		sum += common(label->x, label->width, box->x, box->width) * common(label->y, 2 * LABEL_HEIGHT, box->y, box->height);
+	}
+	return sum;
+}
+
+/* On the line, in one of the gaps between layers; a few places are tried, the best one first. Of a loop: beside it. */
+static bool candidate(const struct drawing *drawing, u32 index, u32 number, struct label *label)
+{
+	static const double parts[] = { 0.5, 0.55, 0.45, 0.6, 0.4, 0.65, 0.35, 0.7, 0.3, 0.75, 0.25, 0.8, 0.2 };
+	const u32 count = sizeof(parts) / sizeof(parts[0]);
+	const struct layout_line *line = &drawing->layout.lines[index];
+	const struct layout_box *box = &drawing->layout.boxes[line->from];
+	const struct layout_point *from;
+	double part, x;
+
+	if (!line->count) {
+		label->x = box->x + box->width / 2 + LOOP + label->width / 2;
+		label->y = box->y + (number ? 1 : -1) * (box->height / 2 + LABEL_HEIGHT / 2.0);
+		return number < 2;
+	}
+	if (number / count * 2 + 2 > line->count)
+		return false;
+	from = &line->points[line->count - 2 - number / count * 2];
+	part = parts[number % count];
+	x = (from[0].x + from[1].x) / 2;
+	label->x = (1 - part) * (1 - part) * (1 - part) * from[0].x + 3 * (1 - part) * part * x + part * part * part * from[1].x;
+	label->y = from[0].y + (from[1].y - from[0].y) * part * part * (3 - 2 * part);
+	return true;
+}
+
+static void place_label(struct drawing *drawing, u32 index, bool looks)
+{
+	struct label at = { .width = label_width(drawing->graph, &drawing->bundles[index]) };
+	double least = -1;
+
+	for (u32 number = 0; least && candidate(drawing, index, number, &at); number++) {
+		double hides = looks ? hidden(drawing, index, &at) : 0;
+
+		if (least < 0 || hides < least) {
+			drawing->labels[index] = at;
+			least = hides;
+		}
+	}
+}
+
+/* More than once: the first do not know yet where the others will be. */
+static void place_labels(struct drawing *drawing)
+{
+	bool looks = drawing->layout.line_count <= LABELS_MOST;
+
+	for (u32 sweep = 0; sweep < (looks ? SWEEPS : 1); sweep++)
+		for (u32 i = 0; i < drawing->layout.line_count; i++)
+			place_label(drawing, i, looks);
+}
+
+/* --- lines --- */
 
 /* From point to point, leaving and arriving level. */
 static void add_path(struct text *out, const struct layout_line *line)
@@ -222,14 +325,12 @@ static void add_path(struct text *out, const struct layout_line *line)
 	}
 }
 
-static void add_loop(struct text *out, const struct layout_box *box, double *x, double *y)
+static void add_loop(struct text *out, const struct layout_box *box)
 {
 	double right = box->x + box->width / 2, top = box->y - box->height / 2;
 
 	text_add_format(out, "M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f", right - 14, top, right, top - 24, right + 34, box->y - 10,
 			right, box->y);
-	*x = right + 20;
-	*y = top - 6;
 }
 
 static void add_line(struct text *out, const struct drawing *drawing, u32 index)
@@ -237,36 +338,39 @@ static void add_line(struct text *out, const struct drawing *drawing, u32 index)
 	const struct bundle *bundle = &drawing->bundles[index];
 	const struct layout_line *line = &drawing->layout.lines[index];
 	bool bad = is_bad(bundle);
-	double x, y;
 
 	text_add(out, bad ? "<g class=\"bad\">" : "<g>");
 	add_title(out, drawing->graph, bundle);
 	text_add(out, "<path class=\"line\" d=\"");
-	if (line->count) {
-		/* On the last piece and nearer to its end, where lines that began together are apart. */
-		const struct layout_point *from = &line->points[line->count - 2], *to = &line->points[line->count - 1];
-
+	if (line->count)
 		add_path(out, line);
-		x = from->x + (to->x - from->x) * 0.6;
-		y = from->y + (to->y - from->y) * 0.7;
-	} else {
-		add_loop(out, &drawing->layout.boxes[line->from], &x, &y);
-	}
-	text_add_format(out, "\" marker-end=\"url(#%s)\"/>", bad ? "b" : "a");
-	add_label(out, x, y, drawing->graph, bundle);
+	else
+		add_loop(out, &drawing->layout.boxes[line->from]);
+	text_add_format(out, "\" marker-end=\"url(#%s)\"/></g>\n", bad ? "b" : "a");
+}
+
+/* Over all lines. */
+static void add_lines_label(struct text *out, const struct drawing *drawing, u32 index)
+{
+	const struct bundle *bundle = &drawing->bundles[index];
+
+	text_add(out, is_bad(bundle) ? "<g class=\"bad\">" : "<g>");
+	add_title(out, drawing->graph, bundle);
+	add_label(out, drawing->graph, bundle, &drawing->labels[index]);
 	text_add(out, "</g>\n");
 }
 
 static void add_box(struct text *out, const struct graph_node *node, const struct layout_box *box)
 {
-	struct text name = { 0 };
+	struct text name = { 0 }, detail = { 0 };
 
-	name_node(&name, node);
-	text_add(out, node->kind == GRAPH_TOOL ? "<g><title>" : "<g class=\"host\"><title>");
+	graph_add_name(&name, node);
+	text_add(out, graph_is_tool(node) ? "<g><title>" : "<g class=\"host\"><title>");
 	add_xml(out, text_string(&name), name.length);
 	if (node->detail) {
-		text_add(out, node->kind == GRAPH_TOOL ? " in " : " is ");
-		add_xml(out, node->detail, strlen(node->detail));
+		text_add(out, graph_is_tool(node) ? " in " : " is ");
+		graph_add_detail(&detail, node);
+		add_xml(out, text_string(&detail), detail.length);
 	}
 	text_add_format(out, "</title><rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"6\"/>",
 			box->x - box->width / 2, box->y - box->height / 2, box->width, box->height);
@@ -276,11 +380,12 @@ static void add_box(struct text *out, const struct graph_node *node, const struc
 	if (node->detail) {
 		text_add_format(out, "<text class=\"d\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"10\">", box->x,
 				box->y + 13);
-		add_cut(out, node->detail, NAME_COLUMNS);
+		add_cut(out, text_string(&detail), NAME_COLUMNS);
 		text_add(out, "</text>");
 	}
 	text_add(out, "</g>\n");
 	text_free(&name);
+	text_free(&detail);
 }
 
 static void add_head(struct text *out, const char *id, const char *class)
@@ -292,12 +397,16 @@ static void add_head(struct text *out, const char *id, const char *class)
 void graph_svg(const struct graph *graph, struct text *out)
 {
 	struct drawing drawing = { .graph = graph };
-	/* Labels and loops may stand out of the last layer. */
 	double width, height;
 
 	prepare(&drawing);
 	layout_make(&drawing.layout);
-	width = drawing.layout.width + 60;
+	place_labels(&drawing);
+	width = drawing.layout.width > NARROWEST ? drawing.layout.width : NARROWEST;
+	/* Those of loops may stand out of the last layer. */
+	for (u32 i = 0; i < drawing.layout.line_count; i++)
+		if (drawing.labels[i].x + drawing.labels[i].width / 2 + EDGE > width)
+			width = drawing.labels[i].x + drawing.labels[i].width / 2 + EDGE;
 	height = drawing.layout.height > 60 ? drawing.layout.height : 60;
 	text_add_format(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\">\n",
 			width, height, width, height);
@@ -313,7 +422,10 @@ void graph_svg(const struct graph *graph, struct text *out)
 		add_line(out, &drawing, i);
 	for (u32 i = 0; i < graph->node_count; i++)
 		add_box(out, &graph->nodes[i], &drawing.layout.boxes[i]);
+	for (u32 i = 0; i < drawing.layout.line_count; i++)
+		add_lines_label(out, &drawing, i);
 	text_add(out, "</svg>\n");
 	layout_free(&drawing.layout);
 	free(drawing.bundles);
+	free(drawing.labels);
 }

@@ -91,6 +91,36 @@ static void test_flows_are_added_up(void **state)
 	graph_free(&graph);
 }
 
+/* A program in another network namespace is another one. */
+static void test_namespaces(void **state)
+{
+	struct names *names = names_new(&(struct names_options){ .hosts = "/dev/null", .services = "/dev/null" });
+	struct shared_bytes *tool = calloc(1, sizeof(*tool) + 6);
+	const struct party party = { .pid = 7, .tool = tool };
+	struct graph graph = { 0 };
+	struct text out = { 0 };
+	struct flow flow = { .transport = IPPROTO_TCP, .client.party = &party, .server.party = &party };
+
+	(void)state;
+	memcpy((char *)tool->data, "nginx", 5);
+	tool->length = 5;
+	graph_use(&graph, names);
+	flow.client.at.family = flow.server.at.family = AF_INET;
+	flow.server.at.port = 80;
+	flow.server.network_namespace = 1;
+	graph_add(&graph, &flow);
+	graph_write(&graph, &out, GRAPH_JSON);
+	assert_non_null(strstr(text_string(&out), "{\"nodes\":[{\"id\":0,\"kind\":\"tool\",\"name\":\"nginx\"},"
+						  "{\"id\":1,\"kind\":\"tool\",\"name\":\"nginx\",\"network_namespace\":\"1\"}]"));
+	text_reset(&out);
+	graph_write(&graph, &out, GRAPH_DOT);
+	assert_non_null(strstr(text_string(&out), "n1 [label=\"nginx\\nnetns 1\"];"));
+	text_free(&out);
+	graph_free(&graph);
+	names_free(names);
+	free(tool);
+}
+
 static void test_too_many_hosts_become_one(void **state)
 {
 	struct graph graph = { 0 };
@@ -215,6 +245,55 @@ static void test_circles(void **state)
 	layout_free(&layout);
 }
 
+/* What has nothing to do with each other stands beside each other, and not far away. */
+static void test_no_empty_bands(void **state)
+{
+	static const u32 lines[][2] = { { 0, 1 }, { 2, 1 }, { 3, 4 }, { 3, 5 }, { 3, 6 }, { 7, 5 }, { 5, 8 }, { 6, 9 } };
+	struct layout layout;
+
+	(void)state;
+	lay(&layout, lines, 8, 10);
+	assert_apart(&layout);
+	assert_true(layout.height <= 10 * 60);
+	layout_free(&layout);
+}
+
+/* Numbers behind ` x="` and so on of the next label. */
+static const char *next_label(const char *svg, double *x, double *y, double *width)
+{
+	const char *at = strstr(svg, "class=\"back\"");
+
+	if (!at || sscanf(at, "class=\"back\" x=\"%lf\" y=\"%lf\" width=\"%lf\"", x, y, width) != 3)
+		return NULL;
+	return at + 1;
+}
+
+static void test_labels_do_not_hide_each_other(void **state)
+{
+	static const char *const edges[][2] = { { "curl", "a" }, { "curl", "b" }, { "curl", "nginx" }, { "wrk", "nginx" },
+						{ "nginx", "nginx" }, { "nginx", "php" } };
+	double x[8], y[8], width[8], whole;
+	struct graph graph = { 0 };
+	struct text out = { 0 };
+	const char *at;
+	u32 count = 0;
+
+	(void)state;
+	for (u32 i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
+		add_edge(&graph, edges[i][0], edges[i][1], 1000 + i);
+	graph_write(&graph, &out, GRAPH_SVG);
+	assert_int_equal(sscanf(strstr(text_string(&out), "viewBox"), "viewBox=\"0 0 %lf", &whole), 1);
+	for (at = text_string(&out); count < 8 && (at = next_label(at, &x[count], &y[count], &width[count])); count++) {
+		assert_true(x[count] >= 0 && x[count] + width[count] <= whole);
+		for (u32 i = 0; i < count; i++)
+			assert_true(x[count] >= x[i] + width[i] || x[i] >= x[count] + width[count] || y[count] >= y[i] + 26 ||
+				    y[i] >= y[count] + 26);
+	}
+	assert_int_equal(count, 6);
+	text_free(&out);
+	graph_free(&graph);
+}
+
 static void test_any_graph(void **state)
 {
 	u64 seed = 1;
@@ -240,11 +319,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_order_makes_no_difference),
 		cmocka_unit_test(test_flows_are_added_up),
+		cmocka_unit_test(test_namespaces),
 		cmocka_unit_test(test_too_many_hosts_become_one),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_circles),
+		cmocka_unit_test(test_no_empty_bands),
+		cmocka_unit_test(test_labels_do_not_hide_each_other),
 		cmocka_unit_test(test_any_graph),
 	};
 

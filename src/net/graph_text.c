@@ -44,8 +44,9 @@ static void add_edge_label(struct text *out, const struct graph *graph, const st
 	graph_add_service(&service, graph, edge);
 	add_quoted(out, text_string(&service));
 	text_free(&service);
-	text_add_format(out, "\\n%llu, %s", (unsigned long long)edge->connections,
-			size_format(edge->to_server + edge->to_client, size));
+	if (edge->connections)
+		text_add_format(out, "\\n%llu × %s", (unsigned long long)edge->connections,
+				size_format(edge->to_server + edge->to_client, size));
 	if (edge->failed)
 		text_add_format(out, "\\n%llu failed", (unsigned long long)edge->failed);
 	if (edge->denied)
@@ -56,20 +57,24 @@ static void add_edge_label(struct text *out, const struct graph *graph, const st
 
 void graph_dot(const struct graph *graph, struct text *out)
 {
+	struct text label = { 0 };
+
 	text_add(out, "digraph flows {\n\trankdir=LR;\n\tnode [shape=box, style=rounded, fontname=\"sans-serif\"];\n"
 		      "\tedge [fontname=\"sans-serif\", fontsize=10];\n");
 	for (u32 i = 0; i < graph->node_count; i++) {
 		const struct graph_node *node = &graph->nodes[i];
 
 		text_add_format(out, "\tn%u [label=\"", i);
-		if (node->kind == GRAPH_HOSTS && node->hosts)
-			text_add_format(out, "%u ", node->hosts);
-		add_quoted(out, node->name);
+		text_reset(&label);
+		graph_add_name(&label, node);
+		add_quoted(out, text_string(&label));
 		if (node->detail) {
 			text_add(out, "\\n");
-			add_quoted(out, node->detail);
+			text_reset(&label);
+			graph_add_detail(&label, node);
+			add_quoted(out, text_string(&label));
 		}
-		text_add(out, node->kind == GRAPH_TOOL ? "\"];\n" : "\", style=\"rounded,dashed\"];\n");
+		text_add(out, graph_is_tool(node) ? "\"];\n" : "\", style=\"rounded,dashed\"];\n");
 	}
 	for (u32 i = 0; i < graph->edge_count; i++) {
 		const struct graph_edge *edge = &graph->edges[i];
@@ -79,9 +84,19 @@ void graph_dot(const struct graph *graph, struct text *out)
 		text_add(out, edge->failed + edge->denied + edge->dropped ? "\", color=red];\n" : "\"];\n");
 	}
 	text_add(out, "}\n");
+	text_free(&label);
 }
 
-static const char *const kinds[] = { [GRAPH_TOOL] = "tool", [GRAPH_SOCKET] = "socket", [GRAPH_HOST] = "host", [GRAPH_HOSTS] = "hosts" };
+static const char *const kinds[] = {
+	[GRAPH_TOOL] = "tool", [GRAPH_TOOL_ELSEWHERE] = "tool", [GRAPH_SOCKET] = "socket", [GRAPH_HOST] = "host",
+	[GRAPH_HOSTS] = "hosts",
+};
+
+/* What the detail is. */
+static const char *const details[] = {
+	[GRAPH_TOOL] = "container", [GRAPH_TOOL_ELSEWHERE] = "network_namespace", [GRAPH_SOCKET] = "address",
+	[GRAPH_HOST] = "address", [GRAPH_HOSTS] = "address",
+};
 
 static void add_node(struct jot *jot, const struct graph_node *node, u32 id)
 {
@@ -90,7 +105,7 @@ static void add_node(struct jot *jot, const struct graph_node *node, u32 id)
 	jot_string(jot, "kind", kinds[node->kind]);
 	jot_string(jot, "name", node->name);
 	if (node->detail)
-		jot_string(jot, node->kind == GRAPH_TOOL ? "container" : "address", node->detail);
+		jot_string(jot, details[node->kind], node->detail);
 	if (node->hosts)
 		jot_unsigned(jot, "hosts", node->hosts);
 	jot_close(jot, '}');

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/table.h"
+#include "net/networks.h"
 #include "net/resolver.h"
 
 #define ADDRESSES_MOST 16384
@@ -32,7 +33,9 @@ struct names {
 	struct table services;		/* port | transport << 16 -> name */
 	struct resolver *resolver;
 	struct timespec hosts_changed;
+	struct table networks;		/* inode of a network namespace -> name */
 	u32 network_namespace;		/* the machine's */
+	bool networks_looked;		/* since the last turn */
 	u64 now, looked;
 };
 
@@ -209,6 +212,15 @@ struct names *names_new(const struct names_options *options)
 	return names;
 }
 
+static void learn_network(void *context, u32 inode, const char *path, const char *name)
+{
+	struct names *names = context;
+
+	(void)path;
+	free(table_remove(&names->networks, inode));
+	table_put(&names->networks, inode, xstrdup(name));
+}
+
 static void free_name(u64 key, void *value, void *argument)
 {
 	(void)key;
@@ -223,6 +235,8 @@ void names_free(struct names *names)
 	forget_all(names);
 	table_each(&names->services, free_name, NULL);
 	table_free(&names->services);
+	table_each(&names->networks, free_name, NULL);
+	table_free(&names->networks);
 	resolver_free(names->resolver);
 	free(names);
 }
@@ -276,6 +290,25 @@ const char *names_host(struct names *names, const struct endpoint *endpoint)
 	return NULL;
 }
 
+bool names_is_elsewhere(const struct names *names, u32 network_namespace)
+{
+	return network_namespace && network_namespace != names->network_namespace;
+}
+
+const char *names_network(struct names *names, u32 network_namespace)
+{
+	const char *name;
+
+	if (!names_is_elsewhere(names, network_namespace))
+		return NULL;
+	name = table_get(&names->networks, network_namespace);
+	if (name || names->networks_looked)
+		return name;
+	networks_each(learn_network, names);
+	names->networks_looked = true;
+	return table_get(&names->networks, network_namespace);
+}
+
 const char *names_service(const struct names *names, u32 port, u8 transport)
 {
 	return table_get(&names->services, port | (u32)transport << 16);
@@ -287,8 +320,11 @@ void names_turn(struct names *names, u64 now)
 	struct endpoint endpoint;
 
 	names->now = now;
+	names->networks_looked = false;
 	if (now >= names->looked + 5000000000ULL) {
 		look_at_hosts(names);
+		/* Their numbers are given out again when they are gone. */
+		networks_each(learn_network, names);
 		if (names->count >= ADDRESSES_MOST) {
 			forget_all(names);
 			names->hosts_changed = (struct timespec){ 0 };

@@ -23,6 +23,10 @@ void names_free(struct names *names);
 void names_learn(struct names *names, const struct flow *flow);
 /* The host, NULL: no name. Good until the next call. */
 const char *names_host(struct names *names, const struct endpoint *endpoint);
+/* The network namespace, if it is not sonde's own and has a name; else NULL. Good until the next call. */
+const char *names_network(struct names *names, u32 network_namespace);
+/* Is it one, and another than sonde's own? */
+bool names_is_elsewhere(const struct names *names, u32 network_namespace);
 /* "postgresql" for 5432 of TCP; NULL: no name. */
 const char *names_service(const struct names *names, u32 port, u8 transport);
 /* Takes what name servers answered, and gives up those that do not. */

@@ -44,7 +44,8 @@ static int compare(const void *left, const void *right, void *context)
 
 static void sort(struct rows *rows)
 {
-	qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare, rows);
+	if (rows->count)
+		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare, rows);
 }
 
 static void keep_the_first(struct rows *rows)

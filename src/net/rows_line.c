@@ -8,25 +8,9 @@
 
 #define WHO_LEAST 24
 
-/* Numbers that take little room: "999", "1.2K", "35M". */
-static void add_amount(struct text *out, double value)
-{
-	static const char units[] = "KMGTPE";
-	int unit = -1;
-
-	while (value >= 999.5 && unit < 5) {
-		value /= 1024;
-		unit++;
-	}
-	if (unit < 0)
-		text_add_format(out, "%.0f", value);
-	else
-		text_add_format(out, value < 9.95 ? "%.1f%c" : "%.0f%c", value, units[unit]);
-}
-
 static void add_rate(struct text *out, const struct rows *rows, u64 bytes)
 {
-	add_amount(out, rows->show->interval ? bytes * 1e9 / rows->show->interval : 0);
+	columns_amount(out, rows->show->interval ? bytes * 1e9 / rows->show->interval : 0);
 }
 
 static void add_to_server(struct text *out, const struct rows *rows, const struct row *row)
@@ -42,7 +26,7 @@ static void add_to_client(struct text *out, const struct rows *rows, const struc
 static void add_total(struct text *out, const struct rows *rows, const struct row *row)
 {
 	(void)rows;
-	add_amount(out, row->values[ROWS_BY_BYTES]);
+	columns_amount(out, row->values[ROWS_BY_BYTES]);
 }
 
 /* "85us", "1.2ms", "3s", "2h": five columns at most. */
@@ -94,28 +78,24 @@ static void add_outcome(struct text *out, const struct rows *rows, const struct 
 	text_add_bytes(out, rows->texts.data + row->outcome, row->outcome_length);
 }
 
-static const struct column {
-	const char *title;
-	int sort;			/* enum rows_sort; -1: none */
-	void (*add)(struct text *out, const struct rows *rows, const struct row *row);
-} columns[] = {
-	{ "PROTO", -1, add_transport },
-	{ "STATE", ROWS_BY_DROPS, add_outcome },
-	{ "TO/s", ROWS_BY_RATE, add_to_server },
-	{ "BACK/s", ROWS_BY_RATE, add_to_client },
-	{ "TOTAL", ROWS_BY_BYTES, add_total },
-	{ "RTT", ROWS_BY_RTT, add_rtt },
-	{ "RETR/s", ROWS_BY_RETRANSMITS, add_retransmits },
-	{ "AGE", ROWS_BY_AGE, add_age },
-};
-
+/* Of the same columns: where they stand, and what fills them. */
 static const struct column_place places[] = {
-	{ 5, 6, true }, { 16, 1, true }, { 6, 2, false }, { 6, 2, false },
-	{ 6, 4, false }, { 6, 5, false }, { 6, 7, false }, { 5, 8, false },
+	{ "PROTO", -1, 5, 6, true },
+	{ "STATE", ROWS_BY_DROPS, 16, 1, true },
+	{ "TO/s", ROWS_BY_RATE, 6, 2, false },
+	{ "BACK/s", ROWS_BY_RATE, 6, 2, false },
+	{ "TOTAL", ROWS_BY_BYTES, 6, 4, false },
+	{ "RTT", ROWS_BY_RTT, 6, 5, false },
+	{ "RETR/s", ROWS_BY_RETRANSMITS, 6, 7, false },
+	{ "AGE", ROWS_BY_AGE, 5, 8, false },
 };
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
-_Static_assert(sizeof(places) / sizeof(places[0]) == COLUMNS, "a column has no place");
+#define COLUMNS (sizeof(places) / sizeof(places[0]))
+
+static void (*const fill[])(struct text *out, const struct rows *rows, const struct row *row) = {
+	add_transport, add_outcome, add_to_server, add_to_client, add_total, add_rtt, add_retransmits, add_age,
+};
+_Static_assert(sizeof(fill) / sizeof(fill[0]) == COLUMNS, "nothing fills a column");
 
 void rows_header(struct text *out, const struct rows *rows, unsigned int width, bool colour)
 {
@@ -123,19 +103,7 @@ void rows_header(struct text *out, const struct rows *rows, unsigned int width, 
 	u32 chosen = columns_fit(places, COLUMNS, (1U << COLUMNS) - 1, width, WHO_LEAST, &left);
 
 	text_add(out, colour ? "\033[7m" : "");
-	for (size_t i = 0; i < COLUMNS; i++) {
-		bool marked = colour && columns[i].sort == (int)rows->sort;
-		size_t start;
-
-		if (!(chosen >> i & 1))
-			continue;
-		text_add(out, marked ? "\033[27;1m" : "");
-		start = out->length;
-		text_add(out, columns[i].title);
-		columns_align(out, start, &places[i]);
-		text_add(out, marked ? "\033[22;7m" : "");
-		text_add_char(out, ' ');
-	}
+	columns_header(out, places, COLUMNS, chosen, rows->sort, colour);
 	have = columns_cut(out, "WHO -> WHOM", 11, left);
 	if (width)
 		columns_pad(out, left - have);
@@ -163,7 +131,7 @@ void rows_line(struct text *out, const struct rows *rows, const struct row *row,
 
 		if (!(chosen >> i & 1))
 			continue;
-		columns[i].add(out, rows, row);
+		fill[i](out, rows, row);
 		columns_align(out, start, &places[i]);
 		text_add_char(out, ' ');
 	}

@@ -72,11 +72,11 @@ static void test_the_most_first(void **state)
 	add(3, 20);
 	rows_finish(&rows, 0);
 	assert_int_equal(rows.count, 3);
-	assert_non_null(strstr(line_of(0, 0), "10.0.0.2 :40000 -> 10.1.0.1 :80"));
-	assert_non_null(strstr(line_of(2, 0), "10.0.0.1 :40000"));
+	assert_non_null(strstr(line_of(0, 0), "10.0.0.2:40000 -> 10.1.0.1:80"));
+	assert_non_null(strstr(line_of(2, 0), "10.0.0.1:40000"));
 	rows.reverse = true;
 	rows_finish(&rows, 0);
-	assert_non_null(strstr(line_of(0, 0), "10.0.0.1 :40000"));
+	assert_non_null(strstr(line_of(0, 0), "10.0.0.1:40000"));
 	/* However narrow, who it is stays. */
 	assert_int_equal(columns_of(line_of(0, 45), strlen(line_of(0, 45))), 45);
 	assert_non_null(strstr(line_of(0, 45), "10.0.0.1"));
@@ -97,7 +97,7 @@ static void test_only_the_first_of_many(void **state)
 static void test_what_has_a_text_in_it(void **state)
 {
 	(void)state;
-	rows.text = "0.0.2 ";
+	rows.text = "0.0.2:";
 	add(1, 10);
 	add(2, 30);
 	rows_finish(&rows, 0);

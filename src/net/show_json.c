@@ -60,13 +60,16 @@ static void add_nonzero(struct jot *jot, const char *key, u64 value)
 static void add_end(struct jot *jot, const struct show *show, const char *key, const struct flow_end *end,
 		    enum flow_kind kind)
 {
-	const char *name = names_host(show->names, &end->at);
+	const char *name = names_host(show->names, &end->at), *network;
 
 	jot_open(jot, key, '{');
 	add_endpoint(jot, &end->at);
 	if (name)
 		jot_string(jot, "name", name);
 	add_nonzero(jot, "network_namespace", end->network_namespace);
+	network = names_network(show->names, end->network_namespace);
+	if (network)
+		jot_string(jot, "network_namespace_name", network);
 	if (end->party)
 		add_process(jot, show, end->party);
 	if (end->here && end->at.family && kind != FLOW_DROP) {
@@ -132,7 +135,7 @@ static void add_amounts(struct jot *jot, const struct show *show, const struct f
 
 static void add_error(struct jot *jot, const struct flow *flow)
 {
-	const char *word = word_errno(flow->error), *reason = flow_reason(flow->error);
+	const char *word = word_errno(flow->error), *reason = word_attempt(flow->error);
 
 	if (!flow->error)
 		return;

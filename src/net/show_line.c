@@ -4,18 +4,23 @@
 
 #include "base/duration.h"
 #include "base/escape.h"
+#include "event/words.h"
 #include "net/show.h"
 
 void show_who(struct text *out, const struct show *show, const struct flow_end *end)
 {
 	const struct party *party = end->party;
-	const char *host;
+	const char *network = party ? names_network(show->names, end->network_namespace) : NULL, *host;
 
 	if (party && party->tool) {
 		escape_terminal(out, party->tool->data, party->tool->length);
 		if (party->container) {
 			text_add(out, " (");
 			escape_terminal(out, party->container->data, party->container->length);
+			text_add_char(out, ')');
+		} else if (network) {
+			text_add(out, " (netns ");
+			escape_terminal(out, network, strlen(network));
 			text_add_char(out, ')');
 		}
 		return;
@@ -31,24 +36,20 @@ void show_who(struct text *out, const struct show *show, const struct flow_end *
 		endpoint_add_address(out, &end->at);
 }
 
-/* An address that was said already, or that everybody is at, is left out. */
 void show_end(struct text *out, const struct show *show, const struct flow_end *end, u8 transport, bool service)
 {
 	const char *name = service ? names_service(show->names, end->at.port, transport) : NULL;
 	bool named = end->party || names_host(show->names, &end->at);
 
-	show_who(out, show, end);
+	if (named || !end->at.family)
+		show_who(out, show, end);
 	if (end->party && end->party->tool)
 		text_add_format(out, " [%u]", end->party->pid);
 	if (!end->at.family)
 		return;
-	text_add_char(out, ' ');
 	if (named)
-		endpoint_add(out, &end->at);
-	else if (end->at.port)
-		text_add_format(out, ":%u", end->at.port);
-	else
-		out->length--;
+		text_add_char(out, ' ');
+	endpoint_add(out, &end->at);
 	if (name) {
 		text_add_char(out, '/');
 		escape_terminal(out, name, strlen(name));
@@ -65,7 +66,7 @@ void show_server(struct text *out, const struct show *show, const struct flow *f
 
 void show_outcome(struct text *out, const struct flow *flow)
 {
-	const char *reason = flow_reason(flow->error), *close = flow_close_name(flow->close);
+	const char *reason = word_attempt(flow->error), *close = flow_close_name(flow->close);
 
 	if (flow->kind == FLOW_DROP) {
 		text_add(out, flow->reason ? flow->reason : flow->function ? flow->function : "dropped");

@@ -6,7 +6,7 @@
 
 #include "base/duration.h"
 
-#define KEYS "v verdict  < > sort  r reverse  / filter  space freeze  ? help  q quit"
+#define KEYS "? help  q quit  v verdict  < > sort  r reverse  / filter  space freeze"
 
 static const char *const help[] = {
 	"v                show all, or only what was forwarded, dropped, denied, failed",
@@ -70,7 +70,7 @@ static unsigned int draw_head(struct flow_view *view)
 	if (view->lost)
 		text_add_format(&text, "%llu EVENTS LOST  ", (unsigned long long)view->lost);
 	flow_view_title(view, &text);
-	pane_line(0, &text, view->lost && view->colour ? "\033[1;31m" : "\033[1m");
+	pane_parts(0, &text, view->lost && view->colour ? "\033[1;31m" : "\033[1m");
 	text_free(&text);
 	return 1;
 }

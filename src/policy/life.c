@@ -151,6 +151,23 @@ static int check_version(struct life *life, bool write)
 	return version || !write ? 0 : make_tables(life);
 }
 
+/* What is enforced is written there: whoever may write it may kill with it. */
+static bool is_trusted(const struct life *life)
+{
+	const char *path = text_string(&life->path);
+	struct stat status;
+
+	if (stat(path, &status))
+		return true;
+	if (status.st_uid && status.st_uid != geteuid())
+		message_error("%s belongs to another user, who could change what is enforced; chown root it, or move it away", path);
+	else if (status.st_mode & (S_IWGRP | S_IWOTH))
+		message_error("%s may be written by others, who could change what is enforced; chmod go-w it", path);
+	else
+		return true;
+	return false;
+}
+
 struct life *life_open(bool write, bool *none)
 {
 	struct life *life = calloc(1, sizeof(*life));
@@ -166,6 +183,8 @@ struct life *life_open(bool write, bool *none)
 		*none = true;
 		goto failed;
 	}
+	if (write && !is_trusted(life))
+		goto failed;
 	mask = umask(077);
 	code = sqlite3_open_v2(text_string(&life->path), &life->db, flags, NULL);
 	if (code == SQLITE_OK && write)

@@ -61,7 +61,7 @@ int policies_load(struct policies *policies, const char *file, struct text *sour
 	int status = policy_source(file, text, &doubt, &error);
 
 	if (!status && doubt)
-		status = policy_distrust(doubt, &error);
+		status = policy_distrust(doubt, file, &error);
 	if (!status)
 		status = policies_parse(policies, text_string(text), text->length, file, &error);
 	if (status)

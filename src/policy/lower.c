@@ -78,7 +78,7 @@ static const struct lang_symbol *find_end(struct lang_tree *tree, const char *na
 		enum policy_part part = type == TYPE_sockaddr ? ends[i].of_address : ends[i].of_socket;
 
 		if (!strcmp(ends[i].name, name) && part != PART_TEXT)
-			return policy_symbol_value(tree, "network", at, type, part);
+			return policy_symbol_value(tree, type == TYPE_sockaddr ? "network.peer" : "network", at, type, part);
 	}
 	return NULL;
 }

@@ -124,11 +124,33 @@ void matcher_event(const struct matcher *matcher, const struct event *event, mat
 	}
 }
 
+static bool asks_for(const struct policy_step *steps, u32 count, enum policy_action action)
+{
+	for (u32 i = 0; i < count; i++)
+		if (steps[i].action == action)
+			return true;
+	return false;
+}
+
+static bool policy_asks_for(const struct policy *policy, enum policy_action action)
+{
+	for (u32 i = 0; i < policy->hook_count; i++) {
+		const struct policy_hook *hook = &policy->hooks[i];
+
+		for (u32 j = 0; j < hook->selector_count; j++) {
+			const struct policy_selector *selector = &hook->selectors[j];
+
+			if (asks_for(selector->steps, selector->step_count, action) ||
+			    asks_for(selector->return_steps, selector->return_step_count, action))
+				return true;
+		}
+	}
+	return false;
+}
+
 const char *match_action(const struct policy *policy)
 {
-	enum policy_action action = policy->hooks->selectors->step_count ? policy->hooks->selectors->steps->action : ACTION_LOG;
-
-	return action == ACTION_SIGNAL ? "kill" : action == ACTION_DENY ? "deny" : "log";
+	return policy_asks_for(policy, ACTION_DENY) ? "deny" : policy_asks_for(policy, ACTION_SIGNAL) ? "kill" : "log";
 }
 
 static bool add_field(const struct event *event, const char *name, struct text *out)
@@ -166,16 +188,25 @@ static bool add_peer(const struct event *event, struct text *out)
 	       add_field(event, "network.path", out);
 }
 
+const char *match_asked(const struct match *match)
+{
+	const struct policy_record *record = (const void *)match->event->record;
+
+	if (!match->held)
+		return match_action(match->policy);
+	return record->action == ACTION_DENY ? "deny" : record->action == ACTION_SIGNAL ? "kill" :
+	       record->action == POLICY_OTHER_SIGNAL ? "signal" : "log";
+}
+
 const char *match_result(const struct match *match)
 {
 	const struct policy_record *record = (const void *)match->event->record;
-	const char *action = match_action(match->policy);
 
-	if (!strcmp(action, "log"))
+	if (!strcmp(match_asked(match), "log"))
 		return "observed";
 	if (!match->held || !record->taken)
 		return "due";
-	return strcmp(action, "deny") ? "killed" : "denied";
+	return record->action == ACTION_DENY ? "denied" : record->action == ACTION_SIGNAL ? "killed" : "signalled";
 }
 
 /* The first value that says something: a path or a text, or an address. */

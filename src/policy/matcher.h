@@ -35,8 +35,10 @@ typedef void matcher_told(void *context, const struct match *match);
 /* Tells of each policy that matches, once. */
 void matcher_event(const struct matcher *matcher, const struct event *event, matcher_told *told, void *context);
 
-/* What was to be done: "log", "kill", "deny". */
+/* The strictest that a policy asks for: "log", "kill", "deny". */
 const char *match_action(const struct policy *policy);
+/* What was to be done in this case, likewise. */
+const char *match_asked(const struct match *match);
 /* What it was about, for a person: a path, an address and port, a program. Any bytes may be in it. */
 void match_object(const struct match *match, struct text *out);
 /* "observed", "due", "denied", "killed" */

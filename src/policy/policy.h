@@ -148,7 +148,7 @@ struct policy *policy_read(const char *file, struct policy_error *error);
 struct policy *policy_parse(const char *bytes, size_t length, const char *file, struct policy_error *error);
 /* A file's text, whichever form it is in; *doubt: who else could write it. 0, or -1 with *error. */
 int policy_source(const char *file, struct text *text, const char **doubt, struct policy_error *error);
-int policy_distrust(const char *doubt, struct policy_error *error);	/* -1 */
+int policy_distrust(const char *doubt, const char *file, struct policy_error *error);	/* -1 */
 void policy_free(struct policy *policy);
 void policy_note(struct policy *policy, u32 line, u32 column, const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "policy/tracing.h"
 
 #define FILE_MOST (4u << 20)	/* bytes: ten thousand paths are one */
@@ -122,9 +123,15 @@ int policy_source(const char *file, struct text *text, const char **doubt, struc
 	return failed;
 }
 
-int policy_distrust(const char *doubt, struct policy_error *error)
+int policy_distrust(const char *doubt, const char *file, struct policy_error *error)
 {
-	return fail(error, "chown root FILE; chmod go-w FILE", "who may write a policy may kill with it, and %s", doubt);
+	struct text mend = { 0 };
+
+	text_add(&mend, strstr(doubt, "write") ? "chmod go-w " : "chown root ");
+	escape_shell(&mend, file, strlen(file));
+	fail(error, text_string(&mend), "%s, and who may write a policy may kill with it", doubt);
+	text_free(&mend);
+	return -1;
 }
 
 struct policy *policy_read(const char *file, struct policy_error *error)
@@ -137,7 +144,7 @@ struct policy *policy_read(const char *file, struct policy_error *error)
 		policy = policy_parse(text_string(&text), text.length, file, error);
 	text_free(&text);
 	if (policy && doubt)
-		policy_distrust(doubt, error);
+		policy_distrust(doubt, file, error);
 	else if (policy && policy->incomplete)
 		fail(error, "give it one in the environment, or write it in the file", "%s has no value", policy->incomplete);
 	else

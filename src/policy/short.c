@@ -322,7 +322,17 @@ static int compare_names(const void *a, const void *b)
 	return strcmp((*(struct policy *const *)a)->name, (*(struct policy *const *)b)->name);
 }
 
-static int check_names(struct document *document, struct policy *const *list, size_t count)
+/* One of two by that name is enough to be shown: the later. */
+static const yaml_node_t *find_named(struct document *document, const yaml_node_t *root, struct policy *const *list, size_t count,
+				     const char *name)
+{
+	while (count--)
+		if (!strcmp(list[count]->name, name))
+			return document_at(document, root->data.sequence.items.start[count]);
+	return root;
+}
+
+static int check_names(struct document *document, const yaml_node_t *root, struct policy *const *list, size_t count)
 {
 	struct policy **sorted = xcalloc(count, sizeof(*sorted));
 	int status = 0;
@@ -331,7 +341,8 @@ static int check_names(struct document *document, struct policy *const *list, si
 	qsort(sorted, count, sizeof(*sorted), compare_names);
 	for (size_t i = 1; i < count && !status; i++)
 		if (!strcmp(sorted[i - 1]->name, sorted[i]->name)) {
-			document_wrong(document, NULL, "two policies are called %s", sorted[i]->name);
+			document_wrong(document, find_named(document, root, list, count, sorted[i]->name), "two policies are called %s",
+				       sorted[i]->name);
 			status = document_mend(document, "give one of them another name");
 		}
 	free(sorted);
@@ -358,7 +369,7 @@ int short_read(struct document *document, const char *bytes, size_t length, cons
 		status = read_policy(&reader, is_list ? document_at(document, root->data.sequence.items.start[i]) : root);
 	}
 	if (!status)
-		status = check_names(document, policies->list + had, count);
+		status = check_names(document, root, policies->list + had, count);
 	while (status && policies->count > had)
 		lang_tree_free(policies->list[--policies->count]->tree);
 	return status;

@@ -67,7 +67,7 @@ static const struct {
 	{ "name: x\nwhen: open\nthen: dny", 3, 7, "no action" },
 	{ "name: x\nwhen: open\nseverity: bad", 3, 11, "no severity" },
 	{ "name: x\nwhen: open\ntags: {a: b}", 3, 7, "must be" },
-	{ "- {name: x, when: open}\n- {name: x, when: exec}", 1, 1, "two policies" },
+	{ "- {name: x, when: open}\n- {name: x, when: exec}", 2, 3, "two policies" },
 	/* within the expression, however it is written */
 	{ "name: x\nwhen: open\nif: user.id == 1 and foo", 3, 22, "no field foo" },
 	{ "name: x\nwhen: open\nif: 'path == \"a\" and foo'", 3, 22, "no field foo" },

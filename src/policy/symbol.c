@@ -178,11 +178,14 @@ const struct lang_symbol *policy_symbol_value(struct lang_tree *tree, const char
 {
 	u16 start = offsetof(struct policy_record, value) + value * sizeof(struct policy_value);
 	struct lang_symbol *symbol = lang_tree_get(tree, sizeof(*symbol));
-	size_t size = strlen(name) + strlen(parts[part].suffix) + 1;
+	/* of a sockaddr there is one address, which stands where a socket has its own */
+	const char *suffix = type != TYPE_sockaddr ? parts[part].suffix : part == PART_LOCAL ? ".address" :
+			     part == PART_LOCAL_PORT ? ".port" : parts[part].suffix;
+	size_t size = strlen(name) + strlen(suffix) + 1;
 	char *whole = lang_tree_get(tree, size);
 	bool is_signed;
 
-	snprintf(whole, size, "%s%s", name, parts[part].suffix);
+	snprintf(whole, size, "%s%s", name, suffix);
 	*symbol = (struct lang_symbol){ .name = whole, .type = parts[part].type, .kinds = ~0u, .place = parts[part].place };
 	if (part == PART_TEXT) {
 		symbol->string = POLICY_STRING_VALUE + value;

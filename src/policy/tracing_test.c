@@ -94,7 +94,7 @@ static void sockets_compare(void **state)
 		     "exists(arg0.peer.address) and (not (arg0.peer.address in [10.1.0.0/16, fd00::/8]))");
 	assert_match("skb", "operator: SAddr, values: [1.2.3.4]", "arg0.local.address in [1.2.3.4]");
 	assert_match("sockaddr", "operator: NotSAddr, values: [1.2.3.4]",
-		     "exists(arg0.local.address) and (not (arg0.local.address in [1.2.3.4]))");
+		     "exists(arg0.address) and (not (arg0.address in [1.2.3.4]))");
 	assert_match("socket", "operator: DPort, values: [80, '8000:8080']",
 		     "arg0.peer.port == 80 or (arg0.peer.port >= 8000 and arg0.peer.port <= 8080)");
 	assert_match("sock", "operator: NotSPort, values: [22]", "arg0.family in [2, 10] and (not (arg0.local.port == 22))");

@@ -12,13 +12,6 @@
 #define IN_PROCESSES 2
 #define IN_BOTH 3
 
-struct column {
-	const char *title;
-	int sort;			/* enum frame_sort; -1: none */
-	unsigned int where;
-	void (*add)(struct text *out, const struct table_view *view, const struct line *line);
-};
-
 void add_percent(struct text *out, u64 part, u64 whole)
 {
 	double percent = whole ? 100.0 * part / whole : 0;
@@ -26,25 +19,9 @@ void add_percent(struct text *out, u64 part, u64 whole)
 	text_add_format(out, percent < 999.95 ? "%.1f" : "%.0f", percent);
 }
 
-void add_amount(struct text *out, u64 bytes)
-{
-	static const char units[] = "KMGTPE";
-	double value = bytes;
-	int unit = -1;
-
-	while (value >= 999.5 && unit < 5) {
-		value /= 1024;
-		unit++;
-	}
-	if (unit < 0)
-		text_add_u64(out, bytes);
-	else
-		text_add_format(out, value < 9.95 ? "%.1f%c" : "%.0f%c", value, units[unit]);
-}
-
 void add_rate(struct text *out, u64 bytes, u64 interval)
 {
-	add_amount(out, interval ? (double)bytes * 1e9 / interval + 0.5 : 0);
+	columns_amount(out, interval ? (double)bytes * 1e9 / interval : 0);
 }
 
 static void add_cpu(struct text *out, const struct table_view *view, const struct line *line)
@@ -60,7 +37,7 @@ static void add_wait(struct text *out, const struct table_view *view, const stru
 static void add_memory(struct text *out, const struct table_view *view, const struct line *line)
 {
 	(void)view;
-	add_amount(out, line->sum.memory);
+	columns_amount(out, line->sum.memory);
 }
 
 static void add_read(struct text *out, const struct table_view *view, const struct line *line)
@@ -123,40 +100,42 @@ static void add_threads(struct text *out, const struct table_view *view, const s
 	text_add_u64(out, line->sum.threads);
 }
 
-static const struct column columns[] = {
-	{ "PID", -1, IN_PROCESSES, add_pid },
-	{ "USER", -1, IN_PROCESSES, add_user },
-	{ "S", -1, IN_PROCESSES, add_state },
-	{ "THR", -1, IN_PROCESSES, add_threads },
-	{ "CPU%", FRAME_SORT_CPU, IN_BOTH, add_cpu },
-	{ "WAIT%", FRAME_SORT_WAIT, IN_BOTH, add_wait },
-	{ "MEM", FRAME_SORT_MEMORY, IN_BOTH, add_memory },
-	{ "READ/s", FRAME_SORT_READ, IN_BOTH, add_read },
-	{ "WRITE/s", FRAME_SORT_WRITE, IN_BOTH, add_write },
-	{ "NET/s", FRAME_SORT_NETWORK, IN_BOTH, add_network },
-	{ "PROCS", FRAME_SORT_PROCESSES, IN_GROUPS, add_processes },
-	{ "START/s", FRAME_SORT_STARTS, IN_GROUPS, add_starts },
-};
-
-/* Of the same columns. */
+/* Of the same columns: where they stand, in which tables, and what fills them. */
 static const struct column_place places[] = {
-	{ 7, 2, false },
-	{ 8, 6, true },
-	{ 1, 5, false },
-	{ 4, 9, false },
-	{ 6, 1, false },
-	{ 6, 4, false },
-	{ 5, 3, false },
-	{ 6, 7, false },
-	{ 7, 7, false },
-	{ 5, 8, false },
-	{ 5, 5, false },
-	{ 7, 6, false },
+	{ "PID", -1, 7, 2, false },
+	{ "USER", -1, 8, 6, true },
+	{ "S", -1, 1, 5, false },
+	{ "THR", -1, 4, 9, false },
+	{ "CPU%", FRAME_SORT_CPU, 6, 1, false },
+	{ "WAIT%", FRAME_SORT_WAIT, 6, 4, false },
+	{ "MEM", FRAME_SORT_MEMORY, 5, 3, false },
+	{ "READ/s", FRAME_SORT_READ, 6, 7, false },
+	{ "WRITE/s", FRAME_SORT_WRITE, 7, 7, false },
+	{ "NET/s", FRAME_SORT_NETWORK, 5, 8, false },
+	{ "PROCS", FRAME_SORT_PROCESSES, 5, 5, false },
+	{ "START/s", FRAME_SORT_STARTS, 7, 6, false },
 };
 
-_Static_assert(sizeof(places) / sizeof(places[0]) == sizeof(columns) / sizeof(columns[0]), "a column has no place");
+#define COLUMNS (sizeof(places) / sizeof(places[0]))
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+static const struct column {
+	unsigned int where;
+	void (*add)(struct text *out, const struct table_view *view, const struct line *line);
+} columns[] = {
+	{ IN_PROCESSES, add_pid },
+	{ IN_PROCESSES, add_user },
+	{ IN_PROCESSES, add_state },
+	{ IN_PROCESSES, add_threads },
+	{ IN_BOTH, add_cpu },
+	{ IN_BOTH, add_wait },
+	{ IN_BOTH, add_memory },
+	{ IN_BOTH, add_read },
+	{ IN_BOTH, add_write },
+	{ IN_BOTH, add_network },
+	{ IN_GROUPS, add_processes },
+	{ IN_GROUPS, add_starts },
+};
+_Static_assert(sizeof(columns) / sizeof(columns[0]) == COLUMNS, "nothing fills a column");
 
 static bool is_processes(const struct table_view *view)
 {
@@ -200,19 +179,7 @@ void table_header(struct text *out, const struct table_view *view)
 	u32 chosen = fit(view, &left);
 
 	text_add(out, view->style.colour ? "\033[7m" : "");
-	for (size_t i = 0; i < COLUMNS; i++) {
-		bool marked = view->style.colour && columns[i].sort == (int)view->sort;
-		size_t start;
-
-		if (!(chosen >> i & 1))
-			continue;
-		text_add(out, marked ? "\033[27;1m" : "");
-		start = out->length;
-		text_add(out, columns[i].title);
-		columns_align(out, start, &places[i]);
-		text_add(out, marked ? "\033[22;7m" : "");
-		text_add_char(out, ' ');
-	}
+	columns_header(out, places, COLUMNS, chosen, view->sort, view->style.colour);
 	add_name_title(out, view, left);
 	text_add(out, view->style.colour ? "\033[0m" : "");
 }

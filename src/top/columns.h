@@ -26,7 +26,6 @@ void table_line(struct text *out, const struct table_view *view, const struct li
 
 /* Numbers that take little room: "12.3", "999", "1.2K", "35M". */
 void add_percent(struct text *out, u64 part, u64 whole);
-void add_amount(struct text *out, u64 bytes);
 void add_rate(struct text *out, u64 bytes, u64 interval);
 
 #endif

@@ -1,6 +1,7 @@
 /* Differences of what the machine counts, over the interval between two looks at it. */
 #include "top/host_lines.h"
 
+#include "base/columns.h"
 #include "top/columns.h"
 
 #define BAR_MOST 20
@@ -55,14 +56,14 @@ static void add_memories(struct text *out, const struct frame *frame, const stru
 		return;
 	text_add(out, "Mem  ");
 	add_bar(out, (double)now->memory_used / facts->memory, width);
-	add_amount(out, now->memory_used);
+	columns_amount(out, now->memory_used);
 	text_add(out, " of ");
-	add_amount(out, facts->memory);
+	columns_amount(out, facts->memory);
 	if (facts->swap && now->swap_used != UINT64_MAX) {
 		text_add(out, "   swap ");
-		add_amount(out, now->swap_used);
+		columns_amount(out, now->swap_used);
 		text_add(out, " of ");
-		add_amount(out, facts->swap);
+		columns_amount(out, facts->swap);
 	}
 }
 

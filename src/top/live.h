@@ -5,7 +5,7 @@
 #ifndef TOP_LIVE_H
 #define TOP_LIVE_H
 
-#include "books/rules.h"
+#include "rules/rules.h"
 #include "event/event.h"
 #include "proc/identity.h"
 #include "top/frame.h"

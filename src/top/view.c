@@ -13,7 +13,7 @@
 #include "base/pane.h"
 #include "top/host_lines.h"
 
-#define KEYS "b by  < > sort  r reverse  / filter  t tree  space freeze  ? help  q quit"
+#define KEYS "? help  q quit  b by  < > sort  r reverse  / filter  t tree  space freeze"
 
 static const char *const help[] = {
 	"b                group by the next of tool, task, container, user, process",
@@ -104,12 +104,12 @@ static unsigned int draw_head(struct view *view)
 	if (view->frame->lost)
 		text_add_format(&text, "%llu EVENTS LOST  ", (unsigned long long)view->frame->lost);
 	view_title(view, &text);
-	pane_line(row++, &text, view->frame->lost && view->colour ? "\033[1;31m" : "\033[1m");
+	pane_parts(row++, &text, view->frame->lost && view->colour ? "\033[1;31m" : "\033[1m");
 	for (unsigned int i = 0; i < lines; i++) {
 		text_reset(&text);
 		host_line(&text, i, view->frame, view->host, screen_columns());
 		if (text.length)
-			pane_line(row++, &text, "");
+			pane_parts(row++, &text, "");
 	}
 	text_free(&text);
 	return row;

@@ -56,6 +56,13 @@ def seconds(limit):
     return mark
 
 
+def without_doubles(pairs):
+    """An object of which no key stands there twice: readers would each take another of the two."""
+    made = dict(pairs)
+    equal(len(made), len(pairs), "keys of an object: %s" % [key for key, _ in pairs])
+    return made
+
+
 def build_programs():
     """Compiles tests/programs/*.c; static, so that they also run in an empty root."""
     os.makedirs(PROGRAMS, exist_ok=True)
@@ -200,7 +207,7 @@ class Sonde:
         records = []
         for line in data[:data.rfind(b"\n") + 1].split(b"\n")[:-1]:
             try:
-                records.append(json.loads(line.decode("utf-8")))
+                records.append(json.loads(line.decode("utf-8"), object_pairs_hook=without_doubles))
             except ValueError as error:
                 raise Failure("not a JSON line (%s): %r" % (error, line[:500])) from None
         return records

@@ -2,6 +2,7 @@
 which nothing is dropped."""
 
 import socket
+import subprocess
 
 from harness import check_fields, check_if_told, equal, expect, field
 from hosts import Actor, bridged
@@ -142,7 +143,7 @@ def test_nobody_in_the_neighbourhood(case):
 
 
 def test_a_healthy_network_drops_nothing(case):
-    """Large and small, both families, many connections, ends of every usual kind: not one drop on these hosts."""
+    """Large and small, both families, many connections, ends of every usual kind, pings: not one drop on these hosts."""
     hosts = bridged(case, "s", [("10.213.6.%d/24" % n, "fd00:216::%d/64" % n) for n in (1, 2)])
 
     def serve(pipe):
@@ -172,6 +173,10 @@ def test_a_healthy_network_drops_nothing(case):
         for number in range(500):
             sender.sendto(bytes(number), ("fd00:216::2" if number % 2 else "::ffff:10.213.6.2", 7602))
             sender.recv(2000)
+        ping = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        for _ in range(3):
+            ping.sendto(bytes.fromhex("0800f7b2004d0000"), ("10.213.6.2", 0))
+            ping.recv(100)
     sonde = case.sonde("drop")
     server = Actor(case, hosts[1], serve)
     server.hear()
@@ -181,3 +186,77 @@ def test_a_healthy_network_drops_nothing(case):
     wrong = [event for event in sonde.events("drop")
              if field(event, "network.namespace") in (hosts[0].number, hosts[1].number)]
     expect(not wrong, "no drop: %s" % wrong[:2])
+
+
+def test_whose_backlog_it_is(case):
+    """However a listener is bound, beside one of the other family, and where two share a port: as many as the kernel counts."""
+    code = ("""import time
+def listen(family, address, port, shared=False):
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, port == 7304)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+    listener.bind((address, port))
+    listener.listen(1)
+    return listener
+four, six = socket.AF_INET, socket.AF_INET6
+listeners = [listen(four, "0.0.0.0", 7301), listen(six, "::", 7302), listen(four, "127.0.0.1", 7303), listen(six, "::", 7304),
+             listen(four, "0.0.0.0", 7304), listen(six, "::ffff:127.0.0.1", 7305), listen(four, "0.0.0.0", 7306, True),
+             listen(four, "0.0.0.0", 7306, True)]
+def call(ports, patience):
+    callers = [(socket.socket(four, socket.SOCK_STREAM), port) for _ in range(8) for port in ports]
+    for caller, port in callers:
+        caller.setblocking(False)
+        caller.connect_ex(("127.0.0.1", port))
+    time.sleep(patience)
+    for caller, _ in callers:
+        caller.close()
+call(range(7301, 7306), 1.2)
+call([7306, 7306], 0)  # before they ask again, on any processor
+for listener in listeners:
+    listener.close()
+lines = [line.split() for line in open("/proc/net/netstat") if line.startswith("TcpExt:")]
+print(dict(zip(*lines))["ListenOverflows"])
+""")
+    with Hosts() as hosts:
+        sonde = case.sonde("drop")
+        overflows = int(hosts.python("b", code))
+        sonde.stop()
+    told = [e for e in sonde.events("drop") if field(e, "drop.reason") == "TCP_LISTEN_OVERFLOW" and
+            7300 < field(e, "destination.port") < 7310]
+    equal(sum(field(e, "drop.count") for e in told), overflows, "requests told of, and as the kernel counts them")
+    equal({field(e, "destination.port") for e in told}, set(range(7301, 7307)), "ports that had no room")
+    equal({field(e, "network.interface.name") for e in told}, {"lo"}, "where they came in")
+
+
+def test_backlog_that_is_full_of_strangers(case):
+    """From another host: through which interface they came, and that a listener with room refuses nobody."""
+    listener = """import select, time
+for port, room in ((7311, 1), (7312, 64)):
+    listener = socket.socket()
+    listener.bind(("0.0.0.0", port))
+    listener.listen(room)
+    globals()["l%d" % port] = listener
+print("", flush=True)
+input()
+"""
+    callers = """import time
+callers = [socket.socket() for _ in range(16)]
+for i, caller in enumerate(callers):
+    caller.setblocking(False)
+    caller.connect_ex(("10.213.2.2", 7311 + i % 2))
+time.sleep(0.2)
+"""
+    with Hosts() as hosts:
+        sonde = case.sonde("drop")
+        server = case.start(["ip", "netns", "exec", hosts.names["b"], "python3", "-c", "import socket\n" + listener],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        server.stdout.readline()
+        hosts.python("a", callers)
+        place = hosts.namespace("b")
+        sonde.stop()
+    told = [e for e in sonde.events("drop") if field(e, "drop.reason") == "TCP_LISTEN_OVERFLOW"]
+    expect(told, "nothing was told")
+    for event in told:
+        check_fields(event, {"destination.port": 7311, "source.address": "10.213.1.2", "network.interface.name": "eth0",
+                             "network.namespace": place, "process.pid": server.pid})

@@ -116,6 +116,15 @@ def test_not_root(case):
         equal(status, 0, "exit status of %s without root" % command)
 
 
+def test_own_pids(case):
+    """In a container that has pids of its own nothing could be found again; that is said instead of recording nothing."""
+    for arguments in (["run", "--store", case.path("store.db"), "--", "true"], ["trace", "exec"], ["top", "--count", "1"]):
+        result = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", SONDE, *arguments], stdin=subprocess.DEVNULL,
+                                capture_output=True, timeout=20, text=True)
+        equal((result.returncode, result.stdout), (1, ""), "exit status and output of %s" % arguments)
+        expect("--pid=host" in result.stderr, "the remedy is missing: " + result.stderr)
+
+
 @seconds(90)
 def test_tiny_ring_under_a_storm(case):
     """Any loss, but every event of the tree is in the books: as many were produced as there were."""

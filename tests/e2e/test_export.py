@@ -79,6 +79,7 @@ def test_json_has_everything_and_adds_up(case):
     equal(run["run"]["wall_ns"], said["run"]["wall_ns"], "wall time")
     equal([finding["kind"] for finding in run["findings"]], [finding["kind"] for finding in said["findings"]],
           "findings")
+    equal(run["right_size"], said["right_size"], "right size")
     for index, process in enumerate(run["processes"]):
         expect(process.get("parent", -1) < index, "a parent after its child")
         expect(run["tools"][process["tool"]]["name"], "a tool without a name")

@@ -160,10 +160,10 @@ def test_slow_network(case):
 
 
 def test_memory_near_its_limit(case):
-    group = memory_group(case, 1024 * MIB)
-    report = recorded(case, PLANT, "hold", "940", "3", "2", within=group)
-    first_is(report, "memory-limit", words=["of 1 GiB", "Give it"])
-    equal(report["host"]["memory_limit"], 1024 * MIB, "limit")
+    group = memory_group(case, 512 * MIB)
+    report = recorded(case, PLANT, "hold", "465", "3", "2", within=group)
+    first_is(report, "memory-limit", words=["of 512 MiB", "Give it"])
+    equal(report["host"]["memory_limit"], 512 * MIB, "limit")
 
 
 def test_out_of_memory(case):

@@ -133,6 +133,7 @@ def test_across_namespaces_and_addresses_that_exist_twice(case):
                 "bytes.to_server": i + 1, "bytes.to_client": 9, "dialled": None,
                 "client.network_namespace": os.stat("/run/netns/" + here).st_ino,
                 "server.network_namespace": os.stat("/run/netns/" + there).st_ino,
+                "client.network_namespace_name": here, "server.network_namespace_name": there,
             })
 
 

@@ -78,12 +78,12 @@ def test_files_by_prefix_suffix_and_mode(case):
         "import sys\nfor path in sys.argv[1:]:\n    open(path, 'rb', 0).read(50)\n    open(path, 'ab', 0).write(b'y')",
         secret, plain))
     event = ran.one("file-monitoring-filtered", "security_file_permission")
-    check_fields(event, {"policy.action": "log", "policy.action_taken": "logged", "policy.selector": 2})
+    check_fields(event, {"policy.action": "log", "policy.result": "observed", "policy.selector": 2})
     path, mask = arguments(event)
     equal((path["type"], path["path"], path["mode"], path["inode"]),
           ("file", secret, "0%o" % os.stat(secret).st_mode, os.stat(secret).st_ino), "the file")
     equal(mask, {"type": "int32", "value": 4}, "what was asked of it")
-    equal(field(event, "policy.result"), [{"type": "int32", "value": 0}], "what was answered")
+    equal(field(event, "policy.returned"), [{"type": "int32", "value": 0}], "what was answered")
 
 
 def test_a_renamed_file_is_seen_again(case):
@@ -129,7 +129,7 @@ def test_opens(case):
     check_fields(event, {"policy.hook": "openat", "process.name": "sh", "policy.selector": 1})
     equal([each["value"] for each in arguments(event)], [-100, "/etc/passwd", os.O_WRONLY | os.O_CREAT | os.O_APPEND],
           "arguments")
-    expect(field(event, "policy.result")[0]["value"] > 0, "a descriptor is the result")
+    expect(field(event, "policy.returned")[0]["value"] > 0, "a descriptor is the result")
     event = ran.one("lsm-file-open")
     check_fields(event, {"policy.hook": "file_open", "process.executable.path": os.path.realpath("/bin/cat")})
     equal(arguments(event)[0]["path"], "/etc/passwd", "the file")
@@ -145,7 +145,7 @@ def test_a_program_about_to_run(case):
     if "sched_process_exec" in ran.stderr.split("rung rawtp")[0]:
         raise Skip("this kernel shows programs only as they run")
     event = ran.one("lsm")
-    check_fields(event, {"policy.action": "deny", "policy.action_taken": "observed"})
+    check_fields(event, {"policy.action": "deny", "policy.result": "due"})
     equal(arguments(event)[0]["path"], os.path.join(directory, "nop"), "the program")
     paths = [arguments(event)[0]["path"] for event in ran.events("rawtp")]
     expect({os.path.join(directory, name) for name in ("nop", "other")} <= set(paths), lambda: "programs: %s" % paths)
@@ -179,7 +179,7 @@ def test_connections(case):
     sent = ran.one("connect", "tcp_sendmsg")
     equal((arguments(sent)[0]["peer"]["port"], arguments(sent)[1]["value"]), (port, 5), "what was sent, and to where")
     asked = ran.one("security-socket-connect")
-    equal(arguments(asked), [{"type": "sockaddr", "family": "ipv4", "local": {"address": "127.0.0.1", "port": port}},
+    equal(arguments(asked), [{"type": "sockaddr", "family": "ipv4", "address": "127.0.0.1", "port": port},
                              {"type": "int32", "value": 16}], "what connect was asked for; unix sockets are not told of")
 
 
@@ -187,7 +187,7 @@ def test_credentials_and_privileges(case):
     ran = Ran(case, foreign("privileges-setuid-root", "kprobe_commit_creds"), python(
         "import os\nos.setuid(0)\nos.setresgid(1, 0, 0)\nos.setfsuid(5) if hasattr(os, 'setfsuid') else None\nos.setuid(7)"))
     event = ran.one("privileges-setuid-root", "__sys_setuid")
-    equal((arguments(event)[0]["value"], field(event, "policy.result")), (0, [{"type": "int32", "value": 0}]), "setuid(0)")
+    equal((arguments(event)[0]["value"], field(event, "policy.returned")), (0, [{"type": "int32", "value": 0}]), "setuid(0)")
     event = ran.one("privileges-setuid-root", "__sys_setresgid")
     equal(([each["value"] for each in arguments(event)], field(event, "policy.selector")), ([1, 0, 0], 1), "setresgid")
     changes = [arguments(event)[0] for event in ran.events("commit-creds")]
@@ -252,10 +252,10 @@ def test_kill_through_an_enforcer(case):
     equal(ran.events("kill-syscalls"), [], "matches of another program")
     ran = Ran(case, [policy], copied, "--enforce", "--allow-late")
     equal(ran.status, 128 + 9, "the shell is killed")
-    check_fields(ran.one("kill-syscalls"), {"policy.action_taken": "notified_enforcer"})
+    check_fields(ran.one("kill-syscalls"), {"policy.result": "notified_enforcer"})
     ran = Ran(case, foreign("killer"), ["bash", "-c", "exec 5>&1; exit 3"])
     equal(ran.status, 3, "observed, it lives")
-    check_fields(ran.one("kill-syscalls"), {"policy.action_taken": "observed"})
+    check_fields(ran.one("kill-syscalls"), {"policy.result": "due"})
 
 
 def test_kill(case):
@@ -275,12 +275,12 @@ def test_kill(case):
     equal((ran.status, ran.events("no-peeking")), (0, []), "another file")
     ran = Ran(case, [policy], ["cat", case.path("forbidden")], "--enforce")
     equal(ran.status, 128 + 9, "status")
-    check_fields(ran.one("no-peeking"), {"policy.action": "kill", "policy.action_taken": "killed",
+    check_fields(ran.one("no-peeking"), {"policy.action": "kill", "policy.result": "killed",
                                          "policy.message": "somebody peeked", "policy.tags": ["one", "two"]})
     equal([count["taken"] for count in ran.counts], [1], "what was counted")
     ran = Ran(case, [policy], ["cat", case.path("forbidden")])
     equal(ran.status, 0, "status where it is observed")
-    check_fields(ran.one("no-peeking"), {"policy.action_taken": "observed"})
+    check_fields(ran.one("no-peeking"), {"policy.result": "due"})
 
 
 def test_connections_are_denied(case):
@@ -301,7 +301,7 @@ def test_connections_are_denied(case):
            "except OSError as error: sys.exit(error.errno)"
     ran = Ran(case, [policy], python(text, str(port)), "--enforce")
     equal(ran.status, 1, "EPERM; " + ran.stderr)
-    check_fields(ran.one("no-talking"), {"policy.action": "deny", "policy.action_taken": "denied"})
+    check_fields(ran.one("no-talking"), {"policy.action": "deny", "policy.result": "denied"})
     other = socket.socket()
     other.bind(("127.0.0.1", 0))
     other.listen()
@@ -518,7 +518,7 @@ def test_own_files(case):
     ran = Ran(case, [entries], python("import ctypes, signal, sys\ngot = []\nsignal.signal(10, lambda *_: got.append(1))\n"
                                       "ctypes.CDLL(None).getenv(b'SONDE_OWN')\nsys.exit(len(got))"), "--enforce")
     equal(ran.status, 1, "the signal came")
-    check_fields(ran.one("signals"), {"policy.action": "signal", "policy.action_taken": "signalled"})
+    check_fields(ran.one("signals"), {"policy.action": "signal", "policy.result": "signalled"})
 
 
 def test_changed_namespaces(case):

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from harness import SONDE, Skip, equal, expect, field, until
+from harness import SONDE, Skip, check_fields, equal, expect, field, until
 
 
 PINS = "/sys/fs/bpf/sonde/policies"
@@ -41,7 +41,18 @@ def bpf_ids(what):
 
 def connect(port, runner=()):
     """What connect says, as an errno, in a process of its own."""
-    code = "import socket; print(socket.socket().connect_ex(('127.0.0.1', %d)))" % port
+    return connected("socket.socket().connect_ex(('127.0.0.1', %d))" % port, runner)
+
+
+def connect_mapped(port, runner=()):
+    """The same address, written as IPv6; 0 where there is no IPv6."""
+    if not os.path.exists("/proc/net/if_inet6"):
+        return 0
+    return connected("socket.socket(socket.AF_INET6).connect_ex(('::ffff:127.0.0.1', %d))" % port, runner)
+
+
+def connected(expression, runner):
+    code = "import socket; print(%s)" % expression
     return int(subprocess.run([*runner, PYTHON, "-c", code], stdout=subprocess.PIPE, check=True).stdout)
 
 
@@ -212,6 +223,7 @@ def test_refused(case):
     equal(policy(case, "list", "--json").stdout, "", "what stands")
     policy(case, "observe", status=2)
     policy(case, "nonsense", status=2)
+    expect("--force is for enforce" in policy(case, "observe", "--force", case.path("others"), status=2).stderr, "an option of others")
 
 
 def test_only_the_owner(case):
@@ -222,6 +234,11 @@ def test_only_the_owner(case):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(case))
     equal(done.returncode, 1, "exit status (%s)" % done.stderr)
     expect("may change policies" in done.stderr, done.stderr)
+    for change, undo in (((os.chmod, 0o620), (os.chmod, 0o600)), ((os.chown, 65534, -1), (os.chown, os.geteuid(), -1))):
+        change[0](case.path("policies.db"), *change[1:])
+        done = policy(case, "load", status=1)
+        expect("could change what is enforced" in done.stderr, "a state that others may write is taken: %s" % done.stderr)
+        undo[0](case.path("policies.db"), *undo[1:])
     equal([row["name"] for row in lines(policy(case, "list", "--json"))], ["mine"], "what stands")
 
 
@@ -252,23 +269,25 @@ def test_deny(case):
     equal(row()["mode"], "observe", "mode")
     policy(case, "enforce", "no-port", "--observed-for", "1us", "--acknowledge")
     equal(connect(47, AS_4711), errno.EPERM, "connect, enforced")
+    mapped = connect_mapped(47, AS_4711)
+    expect(mapped in (errno.EPERM, 0), "an address written as IPv6 gets around it: errno %d" % mapped)
     equal(connect(47), errno.ECONNREFUSED, "connect of another user")
     equal(connect(48, AS_4711), errno.ECONNREFUSED, "connect to another port")
     got = row()
-    equal((got["mode"], got["matched"], got["stopped"]), ("enforce", 2, 1), "what stands")
+    stopped = got["stopped"]
+    equal((got["mode"], got["matched"], stopped in (1, 2)), ("enforce", 1 + stopped, True), "what stands: %s" % got)
     expect("is enforced" in policy(case, "observe", file, status=1).stderr, "it can be replaced")
 
     sonde = watch(case)
     equal(connect(47, AS_4711), errno.EPERM, "connect, while an agent watches")
     told = sonde.wait_record(lambda record: field(record, "policy.name") == "no-port", "the match")
     equal((field(told, "process.user.id"), told["kind"]), (4711, "policy"), "who it was")
-    got = told["policy"]
-    equal((got["point"], got["action"], got["result"], got["arguments"][0]["local"]),
-          ("connect", "deny", "denied", {"address": "127.0.0.1", "port": 47}), "what it was")
+    check_fields(told, {"policy.point": "connect", "policy.action": "deny", "policy.result": "denied", "network": None})
+    equal(told["policy"]["arguments"], [{"type": "sockaddr", "family": "ipv4", "address": "127.0.0.1", "port": 47}], "where to")
     sonde.process.kill()
     sonde.process.wait()
     equal(connect(47, AS_4711), errno.EPERM, "connect, after the agent was killed")
-    equal((row()["matched"], row()["stopped"]), (4, 3), "what was counted")
+    equal((row()["matched"], row()["stopped"]), (3 + stopped, 2 + stopped), "what was counted")
 
     before = bpf_ids("prog")
     expect("policy_connect4" in before.values(), "programs: %s" % before)

@@ -63,6 +63,8 @@ def test_rows_add_up(case):
             if name.startswith(COSTS) or name in ("memory.minor_faults", "processes", "failures", "lifetime_ns"):
                 equal(sum(dict(flat(row))[name] for row in report["rows"]), total, "%s of rows by %s" % (name, by))
         equal(report["row_count"], len(report["rows"]), "row_count by " + by)
+        if by == "tool":
+            equal(report["totals"]["tools"], report["row_count"], "tools in the totals")
         equal(totals["processes"], len(run.processes), "processes")
         for name, column in (("cpu.time_ns", "cpu"), ("io.read", "read"), ("io.write", "write"),
                              ("disk.write", "disk_write")):
@@ -85,6 +87,8 @@ def test_tree_and_failures(case):
     root = report["tree"][0]
     equal(root["together"]["cpu"]["time_ns"], report["totals"]["cpu"]["time_ns"], "CPU of all below the root")
     equal(sorted(field(row, "process.exit.code") for row in report["failures"]), [3, 4], "codes of what failed")
+    times = [row["time_ns"] for row in report["failures"]]
+    equal(times, sorted(times), "failures by time")
     equal((report["run"]["exit_status"], report["run"]["state"]), (4, "finished"), "end of the run")
     said = text(case, "--tree")
     expect(re.search(r"\[exit 3\] \d+ /bin/sh -c '", said), "the tree as text: " + said)

@@ -348,8 +348,10 @@ def test_screen(case):
     lines = screen.wait(r"\\_ .*burner\.py")
     below = [line for line in lines if "parent.py" in line or "\\_" in line]
     expect(any("parent.py" in line for line in below), lambda: "no parent above in:\n" + "\n".join(lines))
+    expect(any(len(line) == 80 and line.endswith("\u2026") for line in below),
+           lambda: "no command is cut in the last column of:\n" + "\n".join(lines))
     screen.keys("Escape")
-    screen.wait(r"q quit$")
+    screen.wait(r"^\? help  q quit")
 
     screen.keys("5", "N")
     screen.wait("^sonde top  by process")

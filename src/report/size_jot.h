@@ -1,0 +1,11 @@
+/* The right size in JSON. */
+#ifndef REPORT_SIZE_JOT_H
+#define REPORT_SIZE_JOT_H
+
+#include "base/jot.h"
+#include "findings/size.h"
+
+/* The member `right_size`; nothing without processes or prices. */
+void size_jot(const struct run *run, struct jot *jot, const struct size_prices *prices);
+
+#endif
