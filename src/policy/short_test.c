@@ -157,7 +157,7 @@ static void test_known_beforehand(void **state)
 		{ "{name: x, when: remove, if: 'file.change == \"chmod\"'}", { NULL }, { NULL } },
 		{ "{name: x, when: [remove, chown], if: 'file.user.id + 1 == 2 or not exists(file.new_path) and user.id == 3'}",
 		  { "security_path_unlink", "security_path_rmdir", "security_path_chown" },
-		  { "process.user.id == 3", "process.user.id == 3", "file.user.id + 1 == 2 or process.user.id == 3" } },
+		  { "process.user.id == 3", "process.user.id == 3", "(file.user.id + 1) == 2 or process.user.id == 3" } },
 		{ "{name: x, when: signal, if: 'signal.name in [\"SIGHUP\", \"SIGKILL\"]'}", { "signal_generate" },
 		  { "signal.number in [1, 9]" } },
 	};
