@@ -106,6 +106,7 @@ static inline struct run *books_make(u32 processes)
 	for (u32 i = 0; i < processes; i++) {
 		struct run_sample *sample = run_sample_add(run);
 		struct run_peer *peer;
+		struct run_drop *drop;
 		struct run_fact *fact;
 
 		books_fill(sample, sizeof(*sample), i);
@@ -133,6 +134,16 @@ static inline struct run *books_make(u32 processes)
 		peer->error = i;
 		peer->first = run->start + 7000ULL * i;
 		peer->last = peer->first + 100 + i;
+		drop = run_drop_add(run);
+		books_fill(drop, sizeof(*drop), i);
+		memset(drop->padding, 0, sizeof(drop->padding));
+		drop->process = i % 2 ? i : RUN_NONE;
+		drop->reason = books_text(run, "REASON_%u", i);
+		drop->function = books_text(run, "function_%u", i);
+		drop->interface = drop->source = RUN_NONE;
+		drop->destination = books_text(run, "10.0.2.%u", i);
+		drop->first = run->start + 5000ULL * i;
+		drop->last = drop->first + 70 + i;
 		books_fill(run_file_add(run), sizeof(struct run_file), i);
 		run->files[i / 3].tool = i % 7;
 		run->files[i / 3].path = books_text(run, "/data/file\n%u", i);
@@ -163,6 +174,8 @@ static inline void books_tell(struct store_writer *writer, const struct run *run
 		store_host_sample(writer, &run->host_samples[i]);
 	for (u32 i = 0; i < run->fact_count; i++)
 		store_fact(writer, &run->facts[i]);
+	for (u32 i = 0; i < run->drop_count; i++)
+		store_drop(writer, i, &run->drops[i]);
 	for (u32 i = 0; i < run->peer_count; i++)
 		store_peer(writer, i, &run->peers[i]);
 	for (u32 i = 0; i < run->file_count; i++)

@@ -105,7 +105,18 @@ void manual_roff(struct text *text, const struct command *const *commands, const
 	for (size_t i = 0; commands[i]; i++)
 		roff_command(text, commands[i]);
 	text_add(text, ".SH EXIT STATUS\n.TP\n0\nDone.\n.TP\n1\nFailed; the reason is on standard "
-		 "error.\n.TP\n2\nThe command line was wrong; nothing was done.\n.SH EXAMPLES\n");
+		 "error.\n.TP\n2\nThe command line was wrong; nothing was done.\n"
+		 ".PP\nAfter \\fB\\-\\-\\fR \\fICOMMAND\\fR it is the command\\(aqs own.\n");
+	text_add(text, ".SH ENVIRONMENT\n"
+		 ".TP\nSONDE_STORE\nThe store of recorded runs, if \\fB\\-\\-store\\fR does not name one.\n"
+		 ".TP\nXDG_STATE_HOME\nWhere the store of a user other than root lies.\n"
+		 ".TP\nNO_COLOR\nIf set, nothing is coloured; without a terminal nothing is in any case.\n"
+		 ".TP\nCOLUMNS\nThe width to print for on a terminal, instead of its own.\n"
+		 ".SH FILES\n"
+		 ".TP\n/var/lib/sonde/store.db\nRuns that root recorded.\n"
+		 ".TP\n~/.local/state/sonde/store.db\nRuns of another user, if XDG_STATE_HOME is not set.\n"
+		 ".TP\n/var/lib/sonde/policies.db\nThe list of policies.\n"
+		 ".SH EXAMPLES\n");
 	for (size_t i = 0; commands[i]; i++)
 		roff_examples(text, commands[i]);
 }

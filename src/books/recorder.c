@@ -22,6 +22,7 @@
 #define CONTAINERS_MOST 2048
 /* Rows that are added up before they go. */
 #define PEERS_MOST 8192
+#define DROPS_MOST 4096
 #define FILES_MOST 16384
 
 struct recorder *recorder_new(struct run *run, struct store_writer *writer, struct rules *rules, struct identity *identity,
@@ -32,6 +33,7 @@ struct recorder *recorder_new(struct run *run, struct store_writer *writer, stru
 	*recorder = (struct recorder){
 		.run = run, .writer = writer, .rules = rules, .identity = identity, .root = root, .interval = run->interval,
 		.peers = { .most = PEERS_MOST, .tell = recorder_tell_peer },
+		.drops = { .most = DROPS_MOST, .tell = recorder_tell_drop },
 		.files = { .most = FILES_MOST, .tell = recorder_tell_file },
 	};
 	intern_init(&recorder->texts, TEXTS_MOST);
@@ -64,12 +66,14 @@ void recorder_free(struct recorder *recorder)
 		return;
 	free_list(&recorder->living);
 	free_list(&recorder->lingering);
+	free_list(&recorder->resting);
 	for (struct entry *entry = recorder->spare, *next; entry; entry = next) {
 		next = entry->older;
 		free(entry);
 	}
 	recorder_images_free(recorder);
 	recorder_rows_free(&recorder->peers);
+	recorder_rows_free(&recorder->drops);
 	recorder_rows_free(&recorder->files);
 	intern_free(&recorder->texts);
 	intern_free(&recorder->tools);
@@ -238,6 +242,12 @@ void recorder_event(struct recorder *recorder, const struct event *event)
 	case KIND_close:
 		on_connection(recorder, event);
 		break;
+	case KIND_flow:
+		recorder_datagrams(recorder, event);
+		break;
+	case KIND_drop:
+		recorder_drop(recorder, event);
+		break;
 	case KIND_open:
 	case KIND_change:
 		entry = recorder_find(recorder, event->record->pid, event->record->start);
@@ -281,8 +291,10 @@ void recorder_flush(struct recorder *recorder, u64 now)
 	for (struct entry *entry = recorder->living.head; entry; entry = entry->next)
 		if (entry->changed)
 			tell_living(recorder, entry, now);
+	recorder_forget_rested(recorder, now);
 	recorder_images_flush(recorder);
 	recorder_rows_flush(recorder, &recorder->peers);
+	recorder_rows_flush(recorder, &recorder->drops);
 	recorder_rows_flush(recorder, &recorder->files);
 	recorder_facts_flush(recorder, now, false);
 	store_flush(recorder->writer);
@@ -313,6 +325,7 @@ void recorder_close(struct recorder *recorder, u64 now)
 		recorder->now.remaining += recorder->living.count;
 	recorder_images_flush(recorder);
 	recorder_rows_flush(recorder, &recorder->peers);
+	recorder_rows_flush(recorder, &recorder->drops);
 	recorder_rows_flush(recorder, &recorder->files);
 	recorder_facts_flush(recorder, ended, true);
 	store_flush(recorder->writer);

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The dead whose connections are still closing. */
+/* The dead whose connections are still closing, and the others that died lately. */
 #define LINGERING_MOST 2048
+#define RESTING_MOST 4096
+/* The kernel's sums are taken down once a second. */
+#define REST_NS 2500000000ULL
 
 static void list_add(struct entries *list, struct entry *entry)
 {
@@ -26,6 +29,11 @@ static void list_remove(struct entries *list, struct entry *entry)
 	list->count--;
 }
 
+static struct entries *list_of(struct recorder *recorder, const struct entry *entry)
+{
+	return !entry->dead ? &recorder->living : entry->resting ? &recorder->resting : &recorder->lingering;
+}
+
 struct entry *recorder_find(const struct recorder *recorder, u32 pid, u64 start)
 {
 	struct entry *entry = table_get(&recorder->by_pid, pid);
@@ -39,7 +47,7 @@ void recorder_forget(struct recorder *recorder, struct entry *entry)
 {
 	struct entry *newest = table_get(&recorder->by_pid, entry->row.pid), *above = newest;
 
-	list_remove(entry->dead ? &recorder->lingering : &recorder->living, entry);
+	list_remove(list_of(recorder, entry), entry);
 	if (newest == entry && !entry->older) {
 		table_remove(&recorder->by_pid, entry->row.pid);
 	} else if (newest == entry) {
@@ -60,14 +68,21 @@ void recorder_bury(struct recorder *recorder, struct entry *entry)
 	recorder_tell(recorder, entry);
 	list_remove(&recorder->living, entry);
 	entry->dead = true;
-	list_add(&recorder->lingering, entry);
+	entry->resting = !entry->connections;
+	list_add(list_of(recorder, entry), entry);
 	costs_add(&recorder->now.costs, &entry->row.costs);
 	if (entry->row.code || entry->row.signal)
 		recorder->now.failed++;
-	if (!entry->connections)
-		recorder_forget(recorder, entry);
-	else if (recorder->lingering.count > LINGERING_MOST)
+	if (recorder->resting.count > RESTING_MOST)
+		recorder_forget(recorder, recorder->resting.head);
+	if (recorder->lingering.count > LINGERING_MOST)
 		recorder_forget(recorder, recorder->lingering.head);
+}
+
+void recorder_forget_rested(struct recorder *recorder, u64 now)
+{
+	while (recorder->resting.head && recorder->resting.head->row.end + REST_NS < now)
+		recorder_forget(recorder, recorder->resting.head);
 }
 
 void recorder_lose(struct recorder *recorder, struct entry *entry, u64 time)

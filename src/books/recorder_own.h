@@ -1,6 +1,6 @@
 /*
  * What the parts of the recorder share: recorder.c (the course of the run), recorder_entry.c (the living), recorder_image.c (who they are),
- * recorder_sample.c, recorder_row.c, recorder_peer.c, recorder_file.c, recorder_fact.c.
+ * recorder_sample.c, recorder_row.c, recorder_peer.c, recorder_drop.c, recorder_file.c, recorder_fact.c.
  */
 #ifndef BOOKS_RECORDER_OWN_H
 #define BOOKS_RECORDER_OWN_H
@@ -11,8 +11,13 @@
 
 /* Those whose fork or exit may still be on its way get this long. */
 #define EVENT_PATIENCE 2000000000ULL
+/* Ports from here on are given out to clients. */
+#define EPHEMERAL 32768
 
-/* A process that lives, or died and has connections that are still closing. */
+/*
+ * A process that lives, or died and has connections that are still closing, or died so lately that the kernel's sums may have something
+ * of it.
+ */
 struct entry {
 	struct entry *older;		/* with the same pid */
 	struct entry *previous, *next;	/* in its list */
@@ -27,6 +32,7 @@ struct entry {
 	bool told : 1;
 	bool image_changed : 1;		/* its arguments were not told yet */
 	bool dead : 1;
+	bool resting : 1;		/* dead, and without connections */
 	bool oom : 1;
 	bool signal_told : 1;
 	u32 signal_sender;
@@ -52,6 +58,7 @@ struct recorder_row {
 	bool changed;			/* since it was told */
 	union {
 		struct run_peer peer;
+		struct run_drop drop;
 		struct {
 			struct run_file file;
 			u32 recent[4];	/* processes, so that each is counted once */
@@ -80,6 +87,7 @@ void recorder_rows_free(struct recorder_rows *rows);
 struct recorder_standing {
 	u64 sent, received, retransmits;
 	bool earlier;			/* it is older than the recording */
+	u8 direction;			/* of datagrams, as once decided */
 };
 
 /* By number: what the rules ask of the tasks a process is in. */
@@ -102,7 +110,7 @@ struct recorder {
 	u64 ended;			/* when the run did, 0: it goes on */
 
 	struct table by_pid;		/* the newest entry of each */
-	struct entries living, lingering;
+	struct entries living, lingering, resting;
 	struct entry *spare;		/* entries to use again, by `older` */
 	u32 count;			/* processes ever */
 
@@ -117,7 +125,7 @@ struct recorder {
 	size_t named_later_count;
 	struct text key, name, inside;	/* while something is put together */
 
-	struct recorder_rows peers, files;
+	struct recorder_rows peers, drops, files;
 	u64 interval;			/* between the last two samples */
 	struct recorder_facts {
 		u64 lost[KIND_MAX][LOSS_CAUSES];	/* and not told yet */
@@ -141,6 +149,8 @@ void recorder_bury(struct recorder *recorder, struct entry *entry);
 void recorder_lose(struct recorder *recorder, struct entry *entry, u64 time);
 /* It is dead, and nothing of it is awaited any more. */
 void recorder_forget(struct recorder *recorder, struct entry *entry);
+/* Those that have been dead for long enough. */
+void recorder_forget_rested(struct recorder *recorder, u64 now);
 /* Its row as it stands now; for one that lives it is what is known if the recorder dies. */
 void recorder_tell(struct recorder *recorder, struct entry *entry);
 
@@ -154,7 +164,10 @@ void recorder_images_flush(struct recorder *recorder);
 void recorder_images_free(struct recorder *recorder);
 
 void recorder_connection(struct recorder *recorder, struct entry *entry, const struct event *event);
+void recorder_datagrams(struct recorder *recorder, const struct event *event);
 void recorder_tell_peer(struct recorder *recorder, struct recorder_row *row);
+void recorder_drop(struct recorder *recorder, const struct event *event);
+void recorder_tell_drop(struct recorder *recorder, struct recorder_row *row);
 void recorder_file(struct recorder *recorder, const struct entry *entry, const struct event *event);
 void recorder_tell_file(struct recorder *recorder, struct recorder_row *row);
 

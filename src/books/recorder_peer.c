@@ -1,7 +1,8 @@
 /*
  * Whom a process talked to. A row is a process and an endpoint: the service it used, or the port on which it was one. Bytes
  * come with the end of a connection, which can be later than that of the process, or when the recording ends before the
- * connection does. Of one that is older than the recording only what went through it since is counted.
+ * connection does. Of one that is older than the recording only what went through it since is counted. Datagrams come as sums, at most a
+ * second later.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -20,15 +21,15 @@ struct endpoint {
 	u8 transport, direction;
 };
 
-static void find_endpoint(struct endpoint *endpoint, const struct connection_record *connection)
+static void find_endpoint(struct endpoint *endpoint, const struct connection_record *connection, u8 direction)
 {
 	memset(endpoint, 0, sizeof(*endpoint));
 	memcpy(endpoint->address, connection->peer, connection->family == AF_INET ? 4 : 16);
 	endpoint->family = connection->family;
 	endpoint->network_namespace = connection->network_namespace;
-	endpoint->direction = connection->direction;
+	endpoint->direction = direction;
 	endpoint->transport = connection->transport;
-	endpoint->port = connection->direction == NET_IN ? connection->local_port : connection->peer_port;
+	endpoint->port = direction == NET_IN ? connection->local_port : connection->peer_port;
 }
 
 /* A connect that failed may have come before it had an address of its own. */
@@ -40,7 +41,7 @@ static bool is_bound(const struct connection_record *connection)
 }
 
 static struct run_peer *peer_of(struct recorder *recorder, const struct entry *entry,
-				const struct connection_record *connection)
+				const struct connection_record *connection, u8 direction)
 {
 	char address[INET6_ADDRSTRLEN] = "", local[INET6_ADDRSTRLEN] = "";
 	struct endpoint endpoint;
@@ -48,7 +49,7 @@ static struct run_peer *peer_of(struct recorder *recorder, const struct entry *e
 	bool fresh;
 	u32 number;
 
-	find_endpoint(&endpoint, connection);
+	find_endpoint(&endpoint, connection, direction);
 	number = intern_number(&recorder->endpoints, &endpoint, sizeof(endpoint), &fresh);
 	if (number == INTERN_NONE)
 		return NULL;
@@ -56,19 +57,22 @@ static struct run_peer *peer_of(struct recorder *recorder, const struct entry *e
 	if (!row)
 		return NULL;
 	if (fresh) {
-		inet_ntop(endpoint.family, endpoint.address, address, sizeof(address));
-		if (is_bound(connection))
-			inet_ntop(endpoint.family, connection->local, local, sizeof(local));
+		if (memcmp(endpoint.address, (u8[sizeof(endpoint.address)]){ 0 }, sizeof(endpoint.address)))
+			inet_ntop(endpoint.family, endpoint.address, address, sizeof(address));
 		row->peer = (struct run_peer){
 			.process = entry->index,
-			.address = recorder_text(recorder, address, strlen(address)),
-			.local = recorder_text_of(recorder, local),
+			.address = recorder_text_of(recorder, address),
+			.local = RUN_NONE,
 			.network_namespace = endpoint.network_namespace,
 			.port = endpoint.port,
 			.transport = endpoint.transport,
 			.direction = endpoint.direction,
-			.first = connection->record.time,
+			.first = connection->record.time - (connection->record.kind == KIND_flow ? connection->duration_ns : 0),
 		};
+	}
+	if (row->peer.local == RUN_NONE && is_bound(connection)) {
+		inet_ntop(endpoint.family, connection->local, local, sizeof(local));
+		row->peer.local = recorder_text_of(recorder, local);
 	}
 	row->peer.last = connection->record.time;
 	return &row->peer;
@@ -105,7 +109,7 @@ static void on_begin(struct entry *entry, struct run_peer *peer, const struct co
 struct ends {
 	u8 local[16], peer[16];
 	u32 network_namespace;
-	u16 family, local_port, peer_port, padding;
+	u16 family, local_port, peer_port, transport;
 };
 
 static u64 key_of(const struct recorder *recorder, const struct connection_record *connection)
@@ -115,6 +119,7 @@ static u64 key_of(const struct recorder *recorder, const struct connection_recor
 		.family = connection->family,
 		.local_port = connection->local_port,
 		.peer_port = connection->peer_port,
+		.transport = connection->transport,
 	};
 
 	memcpy(ends.local, connection->local, sizeof(ends.local));
@@ -140,7 +145,7 @@ static void add_progress(struct recorder *recorder, struct entry *entry, struct 
 	/* the dead are in the total already */
 	if (entry->dead)
 		costs_add(&recorder->now.costs, &more);
-	*last = (struct recorder_standing){ now->sent, now->received, now->retransmits, false };
+	*last = (struct recorder_standing){ now->sent, now->received, now->retransmits, false, 0 };
 }
 
 static void on_close(struct recorder *recorder, struct entry *entry, struct run_peer *peer,
@@ -182,10 +187,10 @@ void recorder_standing(struct recorder *recorder, const struct connection_record
 	if (!last)
 		return;
 	if (before) {
-		*last = (struct recorder_standing){ connection->sent, connection->received, connection->retransmits, true };
+		*last = (struct recorder_standing){ connection->sent, connection->received, connection->retransmits, true, 0 };
 		return;
 	}
-	peer = peer_of(recorder, entry, connection);
+	peer = peer_of(recorder, entry, connection, connection->direction);
 	if (!peer)
 		return;
 	add_progress(recorder, entry, peer, last, connection);
@@ -201,7 +206,7 @@ void recorder_connection(struct recorder *recorder, struct entry *entry, const s
 
 	if (connection->transport != NET_TCP && connection->transport != NET_UDP)
 		return;
-	peer = peer_of(recorder, entry, connection);
+	peer = peer_of(recorder, entry, connection, connection->direction);
 	if (!peer)
 		return;
 	if (event->record->kind == KIND_close)
@@ -209,4 +214,38 @@ void recorder_connection(struct recorder *recorder, struct entry *entry, const s
 	else
 		on_begin(entry, peer, connection);
 	entry->changed = true;
+}
+
+/*
+ * A client is whose port is one of those that are given out. If that is so of both ends, or of none, it is who was seen to send first, and
+ * what was decided once stays so.
+ */
+static u8 direction_of(struct recorder *recorder, const struct connection_record *datagrams)
+{
+	bool own = datagrams->local_port >= EPHEMERAL, peers = datagrams->peer_port >= EPHEMERAL;
+	u8 first = datagrams->sent || !datagrams->received ? NET_OUT : NET_IN;
+	struct recorder_standing *known;
+
+	if (datagrams->transport == NET_ICMP)
+		return NET_OUT;
+	if (own != peers)
+		return own ? NET_OUT : NET_IN;
+	known = stand(recorder, datagrams);
+	if (known && !known->direction)
+		known->direction = first;
+	return known ? known->direction : first;
+}
+
+void recorder_datagrams(struct recorder *recorder, const struct event *event)
+{
+	const struct connection_record *datagrams = (const void *)event->record;
+	struct entry *entry = recorder_find(recorder, datagrams->record.pid, datagrams->record.start);
+	struct run_peer *peer = entry ? peer_of(recorder, entry, datagrams, direction_of(recorder, datagrams)) : NULL;
+
+	if (!peer)
+		return;
+	peer->sent += datagrams->sent;
+	peer->received += datagrams->received;
+	peer->packets_sent += datagrams->segments_sent;
+	peer->packets_received += datagrams->segments_received;
 }

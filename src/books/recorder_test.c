@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "books/recorder.h"
 #include "proc/identity.h"
 #include "tests/records.h"
+#include "wire/drop.h"
 
 #define BEGIN 1000000000000ULL
 #define SECOND 1000000000ULL
@@ -373,6 +375,105 @@ static void connections(void **state)
 	run_free(run);
 }
 
+static void datagrams_of(u32 pid, u64 start, u16 local_port, u16 peer_port, u64 sent, u64 received)
+{
+	struct connection_record *flow = make(KIND_flow, pid, start);
+
+	inet_pton(AF_INET, "10.1.2.3", flow->peer);
+	inet_pton(AF_INET, "10.1.2.4", flow->local);
+	flow->family = AF_INET;
+	flow->transport = NET_UDP;
+	flow->local_port = local_port;
+	flow->peer_port = peer_port;
+	flow->sent = sent;
+	flow->received = received;
+	flow->segments_sent = sent > 0;
+	flow->segments_received = received > 0;
+	tell();
+}
+
+static void datagrams(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	fork_of(PID + 1, BEGIN + 1, PID, BEGIN - 5);
+	datagrams_of(PID, BEGIN - 5, 40000, 53, 30, 90);
+	datagrams_of(PID, BEGIN - 5, 40001, 53, 30, 90);
+	datagrams_of(PID, BEGIN - 5, 5353, 40002, 0, 7);
+	/* the ports say nothing: who is heard of first has sent first, and that stays so */
+	datagrams_of(PID, BEGIN - 5, 50000, 50001, 0, 5);
+	datagrams_of(PID, BEGIN - 5, 50000, 50001, 6, 0);
+	/* sums come after the end of who sent */
+	exit_of(PID + 1, BEGIN + 1, PID, BEGIN - 5, 1);
+	datagrams_of(PID + 1, BEGIN + 1, 40003, 514, 11, 0);
+	exit_of(PID, BEGIN - 5, PID - 1, 7, 10);
+	run = end();
+	assert_int_equal(run->peer_count, 4);
+	assert_int_equal(run->peers[0].sent, 60);
+	assert_int_equal(run->peers[0].received, 180);
+	assert_int_equal(run->peers[0].packets_sent, 2);
+	assert_int_equal(run->peers[0].connections, 0);
+	assert_string_equal(run_text(run, run->peers[0].local).data, "10.1.2.4");
+	assert_int_equal(run->peers[1].direction, NET_IN);
+	assert_int_equal(run->peers[1].port, 5353);
+	assert_int_equal(run->peers[2].direction, NET_IN);
+	assert_int_equal(run->peers[2].sent, 6);
+	assert_int_equal(run->peers[2].received, 5);
+	assert_int_equal(run->peers[3].process, 1);
+	assert_int_equal(run->peers[3].sent, 11);
+	assert_int_equal(run->processes[0].costs.sent, 0);
+	run_free(run);
+}
+
+static void drop_of(u32 pid, u64 start, u16 from, u16 to, u64 count)
+{
+	struct drop_record *drop = make(KIND_drop, pid, start);
+
+	drop->key.reason = DROP_LISTEN_OVERFLOW;
+	drop->key.family = AF_INET;
+	drop->key.protocol = IPPROTO_TCP;
+	inet_pton(AF_INET, "10.1.2.3", drop->key.source);
+	inet_pton(AF_INET, "10.1.2.4", drop->key.destination);
+	drop->key.source_port = from;
+	drop->key.destination_port = to;
+	drop->count = count;
+	drop->bytes = count * 60;
+	strcpy(drop->interface, "eth0");
+	record_string(&buffer, "tcp_conn_request", 16, 16);
+	tell();
+}
+
+static void dropped_packets(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	drop_of(PID, BEGIN - 5, 40000, 80, 3);
+	drop_of(PID, BEGIN - 5, 40001, 80, 4);
+	drop_of(0, 0, 80, 40001, 5);
+	exit_of(PID, BEGIN - 5, PID - 1, 7, 10);
+	run = end();
+	assert_int_equal(run->drop_count, 2);
+	assert_int_equal(run->drops[0].process, 0);
+	assert_int_equal(run->drops[0].packets, 7);
+	assert_int_equal(run->drops[0].bytes, 420);
+	assert_int_equal(run->drops[0].source_port, 0);
+	assert_int_equal(run->drops[0].destination_port, 80);
+	assert_string_equal(run_text(run, run->drops[0].reason).data, "TCP_LISTEN_OVERFLOW");
+	assert_string_equal(run_text(run, run->drops[0].function).data, "tcp_conn_request");
+	assert_string_equal(run_text(run, run->drops[0].interface).data, "eth0");
+	assert_string_equal(run_text(run, run->drops[0].source).data, "10.1.2.3");
+	assert_int_equal(run->drops[1].process, RUN_NONE);
+	assert_int_equal(run->drops[1].source_port, 80);
+	assert_int_equal(run->drops[1].packets, 5);
+	run_free(run);
+}
+
 static void standing_of(u32 pid, u64 start, u64 sent, bool before)
 {
 	struct connection_record *connection = make(KIND_close, pid, start);
@@ -511,6 +612,8 @@ int main(void)
 		cmocka_unit_test(failed_execs),
 		cmocka_unit_test(signals),
 		cmocka_unit_test(connections),
+		cmocka_unit_test(datagrams),
+		cmocka_unit_test(dropped_packets),
 		cmocka_unit_test(who_was_there_before),
 		cmocka_unit_test(what_was_before_the_command),
 		cmocka_unit_test(connections_from_before),

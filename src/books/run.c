@@ -39,7 +39,7 @@ struct run_own {
 	u32 argument_count;
 
 	u32 process_capacity, tool_capacity, task_capacity, container_capacity, sample_capacity, host_sample_capacity,
-	    fact_capacity, peer_capacity, file_capacity;
+	    fact_capacity, peer_capacity, drop_capacity, file_capacity;
 };
 
 struct run *run_new(void)
@@ -78,6 +78,7 @@ void run_free(struct run *run)
 	free(run->host_samples);
 	free(run->facts);
 	free(run->peers);
+	free(run->drops);
 	free(run->files);
 	free(run);
 }
@@ -201,6 +202,7 @@ ADDER(sample, samples)
 ADDER(host_sample, host_samples)
 ADDER(fact, facts)
 ADDER(peer, peers)
+ADDER(drop, drops)
 ADDER(file, files)
 
 /* --- arguments --- */

@@ -139,7 +139,22 @@ struct run_peer {
 	u32 connections, failures;
 	s32 error;		/* errno of the last failure, positive */
 	u64 sent, received, retransmits;
+	u64 packets_sent, packets_received;	/* datagrams; of TCP 0 */
 	u64 latency;		/* longest handshake, ns */
+	u64 first, last;
+};
+
+/* Packets that the kernel dropped: for one reason, at one place, of one flow. */
+struct run_drop {
+	u32 process;		/* whose socket sent them or should have had them; RUN_NONE: not known */
+	u32 reason;		/* texts: the kernel's word; RUN_NONE: this kernel has none */
+	u32 function, interface;
+	u32 source, destination;	/* texts: addresses; RUN_NONE: not of IP, or left out of too many */
+	u32 network_namespace;
+	u16 source_port, destination_port;	/* 0: none, or a client's beside that of a service */
+	u8 protocol;		/* IPPROTO_*; 0: none of IP */
+	u8 padding[7];
+	u64 packets, bytes;
 	u64 first, last;
 };
 
@@ -187,9 +202,10 @@ struct run {
 	struct run_host_sample *host_samples;
 	struct run_fact *facts;		/* by time */
 	struct run_peer *peers;
+	struct run_drop *drops;
 	struct run_file *files;
 	u32 process_count, tool_count, task_count, container_count, sample_count, host_sample_count, fact_count,
-	    peer_count, file_count;
+	    peer_count, drop_count, file_count;
 
 	struct run_own *own;		/* run.c's: texts, arguments, capacities */
 };
@@ -215,6 +231,7 @@ struct run_sample *run_sample_add(struct run *run);
 struct run_host_sample *run_host_sample_add(struct run *run);
 struct run_fact *run_fact_add(struct run *run);
 struct run_peer *run_peer_add(struct run *run);
+struct run_drop *run_drop_add(struct run *run);
 struct run_file *run_file_add(struct run *run);
 
 /*

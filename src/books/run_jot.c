@@ -143,7 +143,26 @@ void run_jot_peer(const struct run *run, struct jot *jot, const struct run_peer 
 	jot_unsigned(jot, "sent", peer->sent);
 	jot_unsigned(jot, "received", peer->received);
 	jot_unsigned(jot, "retransmits", peer->retransmits);
+	jot_nonzero(jot, "packets_sent", peer->packets_sent);
+	jot_nonzero(jot, "packets_received", peer->packets_received);
 	jot_nonzero(jot, "latency_ns", peer->latency);
 	run_jot_time(run, jot, "first_ns", peer->first);
 	run_jot_time(run, jot, "last_ns", peer->last);
+}
+
+void run_jot_drop(const struct run *run, struct jot *jot, const struct run_drop *drop)
+{
+	run_jot_text(run, jot, "reason", drop->reason);
+	run_jot_text(run, jot, "function", drop->function);
+	run_jot_text(run, jot, "interface", drop->interface);
+	jot_nonzero(jot, "network_namespace", drop->network_namespace);
+	jot_nonzero(jot, "protocol", drop->protocol);
+	run_jot_text(run, jot, "source", drop->source);
+	jot_nonzero(jot, "source_port", drop->source_port);
+	run_jot_text(run, jot, "destination", drop->destination);
+	jot_nonzero(jot, "destination_port", drop->destination_port);
+	jot_unsigned(jot, "packets", drop->packets);
+	jot_unsigned(jot, "bytes", drop->bytes);
+	run_jot_time(run, jot, "first_ns", drop->first);
+	run_jot_time(run, jot, "last_ns", drop->last);
 }

@@ -20,5 +20,6 @@ void run_jot_link(const struct run *run, struct jot *jot, const struct critical_
 /* All but whose they are. */
 void run_jot_file(const struct run *run, struct jot *jot, const struct run_file *file);
 void run_jot_peer(const struct run *run, struct jot *jot, const struct run_peer *peer);
+void run_jot_drop(const struct run *run, struct jot *jot, const struct run_drop *drop);
 
 #endif

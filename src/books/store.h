@@ -42,6 +42,7 @@ void store_sample(struct store_writer *writer, const struct run_sample *sample);
 void store_host_sample(struct store_writer *writer, const struct run_host_sample *sample);
 void store_fact(struct store_writer *writer, const struct run_fact *fact);
 void store_peer(struct store_writer *writer, u32 index, const struct run_peer *peer);
+void store_drop(struct store_writer *writer, u32 index, const struct run_drop *drop);
 void store_file(struct store_writer *writer, u32 index, const struct run_file *file);
 /* Hands over what was gathered since the last time; never waits for the disk. */
 void store_flush(struct store_writer *writer);

@@ -152,6 +152,10 @@ static u32 read_row(struct loader *loader, sqlite3_stmt *statement, enum store_t
 		index = run->peer_count;
 		row = run_peer_add(run);
 		break;
+	case STORE_DROPS:
+		index = run->drop_count;
+		row = run_drop_add(run);
+		break;
 	case STORE_FILES:
 		index = run->file_count;
 		row = run_file_add(run);
@@ -282,6 +286,9 @@ static void mend_times(struct run *run)
 	for (u32 i = 0; i < run->peer_count; i++)
 		if (run->peers[i].last < run->peers[i].first)
 			run->peers[i].last = run->peers[i].first;
+	for (u32 i = 0; i < run->drop_count; i++)
+		if (run->drops[i].last < run->drops[i].first)
+			run->drops[i].last = run->drops[i].first;
 }
 
 static int compare_times(const void *a, const void *b)
@@ -337,6 +344,7 @@ static void connect_rows(struct loader *loader)
 	look_up(loader, STORE_SAMPLES, run->samples, run->sample_count, sizeof(*run->samples));
 	look_up(loader, STORE_FACTS, run->facts, run->fact_count, sizeof(*run->facts));
 	look_up(loader, STORE_PEERS, run->peers, run->peer_count, sizeof(*run->peers));
+	look_up(loader, STORE_DROPS, run->drops, run->drop_count, sizeof(*run->drops));
 	look_up(loader, STORE_FILES, run->files, run->file_count, sizeof(*run->files));
 	mend_tools(run);
 	mend_times(run);
@@ -369,7 +377,7 @@ static int read_all(struct loader *loader, unsigned int with)
 	} tables[] = {
 		{ STORE_TOOLS, 0 }, { STORE_CONTAINERS, 0 }, { STORE_TASKS, 0 }, { STORE_PROCESSES, 0 },
 		{ STORE_SAMPLES, STORE_WITH_SAMPLES }, { STORE_HOST_SAMPLES, STORE_WITH_SAMPLES }, { STORE_FACTS, 0 },
-		{ STORE_PEERS, 0 }, { STORE_FILES, STORE_WITH_FILES },
+		{ STORE_PEERS, 0 }, { STORE_DROPS, 0 }, { STORE_FILES, STORE_WITH_FILES },
 	};
 	int error = read_rows(loader, STORE_RUNS, read_run);
 

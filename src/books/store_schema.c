@@ -135,9 +135,9 @@ static const struct store_column fact_columns[] = {
 
 static const struct store_column peer_columns[] = {
 	REFERENCE(run_peer, process, "process", STORE_PROCESSES, ""),
-	REFERENCE(run_peer, address, "address", STORE_TEXTS, "of the peer"),
+	REFERENCE(run_peer, address, "address", STORE_TEXTS, "of the peer; NULL: not known"),
 	COLUMN(run_peer, port, STORE_PLAIN, "of the service"),
-	COLUMN(run_peer, transport, STORE_PLAIN, "1: TCP, 2: UDP, 3: Unix"),
+	COLUMN(run_peer, transport, STORE_PLAIN, "1: TCP, 2: UDP, 3: Unix, 4: ICMP"),
 	COLUMN(run_peer, direction, STORE_PLAIN, "1: it connected, 2: it accepted"),
 	COLUMN(run_peer, connections, STORE_PLAIN, "that were established"),
 	COLUMN(run_peer, failures, STORE_PLAIN, "that were not"),
@@ -150,6 +150,25 @@ static const struct store_column peer_columns[] = {
 	SPAN(run_peer, last, first, "duration", "ns until the end of the last"),
 	REFERENCE(run_peer, local, "local", STORE_TEXTS, "its own address of the first connection"),
 	COLUMN(run_peer, network_namespace, STORE_PLAIN, "in which it was; 0: not known"),
+	COLUMN(run_peer, packets_sent, STORE_PLAIN, "datagrams; of TCP 0"),
+	COLUMN(run_peer, packets_received, STORE_PLAIN, "datagrams; of TCP 0"),
+};
+
+static const struct store_column drop_columns[] = {
+	REFERENCE(run_drop, process, "process", STORE_PROCESSES, "whose socket sent them or should have had them; NULL: not known"),
+	REFERENCE(run_drop, reason, "reason", STORE_TEXTS, "the kernel's word; NULL: this kernel has none"),
+	REFERENCE(run_drop, function, "function", STORE_TEXTS, "of the kernel, that dropped them"),
+	REFERENCE(run_drop, interface, "interface", STORE_TEXTS, "at which they were"),
+	COLUMN(run_drop, network_namespace, STORE_PLAIN, "in which they were; 0: not known"),
+	COLUMN(run_drop, protocol, STORE_PLAIN, "of IP: 6 TCP, 17 UDP, ...; 0: not of IP"),
+	REFERENCE(run_drop, source, "source", STORE_TEXTS, "address"),
+	COLUMN(run_drop, source_port, STORE_PLAIN, "0: none, or a client's, of which there may be many"),
+	REFERENCE(run_drop, destination, "destination", STORE_TEXTS, "address"),
+	COLUMN(run_drop, destination_port, STORE_PLAIN, "likewise"),
+	COLUMN(run_drop, packets, STORE_PLAIN, "how many"),
+	COLUMN(run_drop, bytes, STORE_PLAIN, "as long as they were"),
+	COLUMN(run_drop, first, STORE_TIME, "when the first was dropped"),
+	SPAN(run_drop, last, first, "duration", "ns until the last"),
 };
 
 static const struct store_column file_columns[] = {
@@ -217,6 +236,10 @@ const struct store_layout store_layouts[STORE_TABLES] = {
 	[STORE_PEERS] = {
 		.name = "peers", .index = "peer", .key = "peer", COLUMNS(peer_columns), .index_help = "number",
 		.help = "All a process had to do with one peer.",
+	},
+	[STORE_DROPS] = {
+		.name = "drops", .index = "number", .key = "number", COLUMNS(drop_columns), .index_help = "number",
+		.help = "Packets that the kernel dropped, for one reason, at one place, of one flow.",
 	},
 	[STORE_FILES] = {
 		.name = "files", .index = "file", .key = "file", COLUMNS(file_columns), .index_help = "number",
@@ -314,19 +337,23 @@ static void create_view(struct text *sql)
 	text_free(&costs);
 }
 
+static void create_table(struct text *sql, enum store_table table)
+{
+	const struct store_layout *layout = &store_layouts[table];
+
+	text_add_format(sql, "CREATE TABLE %s ( -- %s\n\t%s INTEGER NOT NULL, -- %s\n", layout->name,
+			layout->help, run_column(table), table == STORE_RUNS ? run_help : run_reference_help);
+	each_column(table, tell_definition, sql);
+	if (table == STORE_RUNS)
+		text_add(sql, "\tPRIMARY KEY (id AUTOINCREMENT));\n");
+	else
+		text_add_format(sql, "\tPRIMARY KEY (run, %s)) WITHOUT ROWID;\n", layout->key);
+}
+
 void store_schema_create(struct text *sql)
 {
-	for (enum store_table table = 0; table < STORE_TABLES; table++) {
-		const struct store_layout *layout = &store_layouts[table];
-
-		text_add_format(sql, "CREATE TABLE %s ( -- %s\n\t%s INTEGER NOT NULL, -- %s\n", layout->name,
-				layout->help, run_column(table), table == STORE_RUNS ? run_help : run_reference_help);
-		each_column(table, tell_definition, sql);
-		if (table == STORE_RUNS)
-			text_add(sql, "\tPRIMARY KEY (id AUTOINCREMENT));\n");
-		else
-			text_add_format(sql, "\tPRIMARY KEY (run, %s)) WITHOUT ROWID;\n", layout->key);
-	}
+	for (enum store_table table = 0; table < STORE_TABLES; table++)
+		create_table(sql, table);
 	create_view(sql);
 }
 
@@ -335,6 +362,11 @@ void store_schema_add_layout(struct text *sql, int layout)
 	if (layout < 2)
 		text_add(sql, "ALTER TABLE peers ADD COLUMN local;\n"
 			      "ALTER TABLE peers ADD COLUMN network_namespace;\n");
+	if (layout < 3) {
+		text_add(sql, "ALTER TABLE peers ADD COLUMN packets_sent;\n"
+			      "ALTER TABLE peers ADD COLUMN packets_received;\n");
+		create_table(sql, STORE_DROPS);
+	}
 }
 
 void store_schema_add_costs(struct text *sql, size_t first)

@@ -81,6 +81,7 @@ static void same_run(const struct run *got, const struct run *want)
 	SAME(host_samples, host_sample_count);
 	SAME(facts, fact_count);
 	SAME(peers, peer_count);
+	SAME(drops, drop_count);
 	SAME(files, file_count);
 	for (u32 i = 0; i < want->process_count; i++)
 		same_bytes(run_arguments(got, i), run_arguments(want, i));

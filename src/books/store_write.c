@@ -156,6 +156,11 @@ void store_peer(struct store_writer *writer, u32 index, const struct run_peer *p
 	add_entry(writer, PART_ROWS, STORE_PEERS, index, peer, sizeof(*peer));
 }
 
+void store_drop(struct store_writer *writer, u32 index, const struct run_drop *drop)
+{
+	add_entry(writer, PART_ROWS, STORE_DROPS, index, drop, sizeof(*drop));
+}
+
 void store_file(struct store_writer *writer, u32 index, const struct run_file *file)
 {
 	add_entry(writer, PART_ROWS, STORE_FILES, index, file, sizeof(*file));
@@ -265,6 +270,7 @@ static bool write_entry(struct store_writer *writer, const struct entry *entry, 
 		struct run_process process;
 		struct run_host_sample host_sample;
 		struct run_peer peer;
+		struct run_drop drop;
 	} row;
 	int parameter = 1;
 

@@ -1,6 +1,6 @@
 /*
  * A recording keeps one row for a process and a peer, with sums. What both ends have is shown once, as the client's: of the rows of a server
- * only those are shown for whose clients there is no row, because they are elsewhere.
+ * only those are shown for whose clients there is no row, because they are elsewhere. Dropped packets are rows by themselves.
  */
 #include "cmd/flows_stored.h"
 
@@ -119,6 +119,17 @@ static void tell(struct stored *stored, const struct flow *flow)
 	output_some(&stored->output);
 }
 
+static u8 protocol_of(u8 transport)
+{
+	return transport == NET_UDP ? IPPROTO_UDP : transport == NET_ICMP ? IPPROTO_ICMP : IPPROTO_TCP;
+}
+
+/* Bytes went there and back, or a connection was made: then there is a flow, whatever failed besides. */
+static u64 use_of(const struct run_peer *peer)
+{
+	return peer->connections + peer->sent + peer->received + peer->packets_sent + peer->packets_received;
+}
+
 /* Those that were made, and those that were not, are two flows. */
 static void tell_row(struct stored *stored, const struct run *run, const struct stored_row *row, const struct stored_row *other)
 {
@@ -126,11 +137,12 @@ static void tell_row(struct stored *stored, const struct run *run, const struct 
 	bool client = peer->direction != NET_IN;
 	struct party own, theirs;
 	struct flow_end self = { .at = row->local, .network_namespace = peer->network_namespace, .here = true, .party = &own,
-				 .sent = peer->sent, .received = peer->received, .retransmits = peer->retransmits };
+				 .sent = peer->sent, .received = peer->received, .retransmits = peer->retransmits,
+				 .packets_sent = peer->packets_sent, .packets_received = peer->packets_received };
 	struct flow_end distant = { .at = row->remote };
 	struct flow flow = {
-		.kind = peer->transport == NET_UDP ? FLOW_DATAGRAMS : FLOW_CONNECTION,
-		.transport = peer->transport == NET_UDP ? IPPROTO_UDP : IPPROTO_TCP,
+		.kind = peer->transport == NET_TCP ? FLOW_CONNECTION : FLOW_DATAGRAMS,
+		.transport = protocol_of(peer->transport),
 		.begun = peer->first, .last = peer->last, .duration = peer->last - peer->first, .latency = peer->latency,
 		.to_server = client ? peer->sent : peer->received, .to_client = client ? peer->received : peer->sent,
 		.retransmits = peer->retransmits, .connections = peer->connections,
@@ -145,7 +157,7 @@ static void tell_row(struct stored *stored, const struct run *run, const struct 
 	}
 	flow.client = client ? self : distant;
 	flow.server = client ? distant : self;
-	if (peer->connections || peer->sent || peer->received)
+	if (use_of(peer))
 		tell(stored, &flow);
 	if (peer->failures) {
 		flow.connections = peer->failures;
@@ -180,18 +192,52 @@ static struct stored_row *read_rows(const struct stored *stored, const struct ru
 	return rows;
 }
 
+static const char *word(const struct run *run, u32 text)
+{
+	return text == RUN_NONE ? NULL : run_text(run, text).data;
+}
+
+/* Of the port of a service and a client's the recorder keeps the first: that end is the server. */
+static void tell_drop(struct stored *stored, const struct run *run, const struct run_drop *drop)
+{
+	struct flow_end source = { .network_namespace = drop->network_namespace }, destination = { 0 }, *here;
+	struct flow flow = {
+		.kind = FLOW_DROP, .verdict = FLOW_DROPPED, .transport = drop->protocol,
+		.backwards = drop->source_port && !drop->destination_port,
+		.reason = word(run, drop->reason), .function = word(run, drop->function),
+		.begun = drop->first, .last = drop->last, .duration = drop->last - drop->first,
+		.packets = drop->packets, .bytes = drop->bytes,
+	};
+	struct party party;
+
+	parse_address(run, drop->source, drop->source_port, &source.at);
+	parse_address(run, drop->destination, drop->destination_port, &destination.at);
+	here = flow_is_receivers(flow.reason, flow.function) ? &destination : &source;
+	if (drop->process < run->process_count) {
+		fill_party(stored, &party, run, drop->process);
+		here->here = true;
+		here->party = &party;
+	}
+	flow.client = flow.backwards ? destination : source;
+	flow.server = flow.backwards ? source : destination;
+	snprintf(flow.interface, sizeof(flow.interface), "%s", drop->interface == RUN_NONE ? "" : word(run, drop->interface));
+	tell(stored, &flow);
+	if (here->here)
+		empty_party(stored, &party);
+}
+
 static void tell_run(struct stored *stored, const struct run *run)
 {
 	struct table servers = { 0 };
 	u32 count;
 	struct stored_row *rows = read_rows(stored, run, &count);
 
-	/* Of several servers that share a port the one with the most connections stands for all. */
+	/* Of several servers that share a port the busiest stands for all. */
 	for (u32 i = 0; i < count; i++) {
 		struct stored_row *known = table_get(&servers, rows[i].key);
 
 		if (rows[i].peer->direction == NET_IN && rows[i].local.family &&
-		    (!known || known->peer->connections < rows[i].peer->connections))
+		    (!known || use_of(known->peer) < use_of(rows[i].peer)))
 			table_put(&servers, rows[i].key, &rows[i]);
 	}
 	stored->show.wall = (struct wall){ .offset = run->wall_offset };
@@ -200,7 +246,7 @@ static void tell_run(struct stored *stored, const struct run *run)
 
 		if (rows[i].peer->direction == NET_IN)
 			continue;
-		if (server && rows[i].peer->connections)
+		if (server && use_of(rows[i].peer))
 			server->covered = true;
 		tell_row(stored, run, &rows[i], server);
 	}
@@ -210,6 +256,9 @@ static void tell_run(struct stored *stored, const struct run *run)
 		if (rows[i].peer->direction == NET_IN && !(first && first->covered))
 			tell_row(stored, run, &rows[i], NULL);
 	}
+	for (u32 i = 0; i < run->drop_count; i++)
+		if (run_wall(run, run->drops[i].last) >= stored->from)
+			tell_drop(stored, run, &run->drops[i]);
 	table_free(&servers);
 	free(rows);
 }

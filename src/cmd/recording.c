@@ -32,7 +32,7 @@
 
 #define RUN_KINDS                                                                                                 \
 	(KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit) | KIND_BIT(signal) | KIND_BIT(oom) | KIND_BIT(connect) |   \
-	 KIND_BIT(accept) | KIND_BIT(close))
+	 KIND_BIT(accept) | KIND_BIT(close) | KIND_BIT(flow) | KIND_BIT(drop))
 #define FILE_KINDS (KIND_BIT(open) | KIND_BIT(change))
 
 struct recording {

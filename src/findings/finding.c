@@ -8,9 +8,10 @@
 
 #include "base/alloc.h"
 #include "base/duration.h"
+#include "base/escape.h"
 #include "findings/finding_scene.h"
 
-#define COMMAND_SHOWN 100
+#define COMMAND_SHOWN 200
 
 extern const struct finding_family finding_failure, finding_memory, finding_cpu, finding_disk, finding_network,
 	finding_quiet, finding_tiny, finding_given;
@@ -182,6 +183,7 @@ void say_share(struct text *out, double part, double whole)
 	text_add_format(out, "%.0f %%", whole > 0 ? 100 * part / whole : 0);
 }
 
+/* As a shell takes it, so that it can be run again. */
 void say_command(struct text *out, const struct run *run, u32 process)
 {
 	struct run_bytes arguments = run_arguments(run, process);
@@ -191,13 +193,17 @@ void say_command(struct text *out, const struct run *run, u32 process)
 		say_tool(out, run, run->processes[process].tool);
 		return;
 	}
-	/* not in the middle of a character, and without the last NUL */
+	/* not in the middle of a character */
 	while (length < arguments.length && length && (arguments.data[length] & 0xc0) == 0x80)
 		length--;
-	while (length && !arguments.data[length - 1])
-		length--;
-	for (size_t i = 0; i < length; i++)
-		text_add_char(out, arguments.data[i] ? arguments.data[i] : ' ');
-	if (length < arguments.length && arguments.length > COMMAND_SHOWN)
+	for (size_t at = 0; at < length;) {
+		size_t word = strnlen(arguments.data + at, length - at);
+
+		if (at)
+			text_add_char(out, ' ');
+		escape_shell(out, arguments.data + at, word);
+		at += word + 1;
+	}
+	if (length < arguments.length)
 		text_add(out, "...");
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/table.h"
 #include "findings/finding_scene.h"
 #include "books/order.h"
@@ -125,6 +126,12 @@ static void say_failed(struct finding *finding, const struct run *run)
 	say_time(&finding->evidence, life_of(run, finding->process));
 	text_add(&finding->evidence, ": ");
 	say_command(&finding->evidence, run, finding->process);
+	if (process->directory != RUN_NONE && process->directory != run->directory) {
+		struct run_bytes directory = run_text(run, process->directory);
+
+		text_add(&finding->evidence, ", in ");
+		escape_shell(&finding->evidence, directory.data, directory.length);
+	}
 	if (missing)
 		say_missing(finding, run, missing);
 }

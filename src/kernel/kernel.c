@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -24,6 +25,7 @@
 #define LIFE_SIZE (2 << 20)
 #define BULK_SIZE (4 << 20)
 #define UNUSED_SIZE 4096
+#define FILES_NEEDED 1024
 /* Processes that a tree can have at once. */
 #define WATCHED_MAX 65536
 /* Ends of connections at once, where memory for them is taken as they come. */
@@ -362,6 +364,36 @@ static void rule_out(struct kernel *kernel, struct bpf_object *object)
 	}
 }
 
+/* Each program and map is an open file, and a shell may allow few. A command that is watched was forked before and keeps its limit. */
+static void allow_files(void)
+{
+	struct rlimit limit;
+	rlim_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_NEEDED)
+		return;
+	most = limit.rlim_max;
+	limit.rlim_cur = FILES_NEEDED;
+	if (most < FILES_NEEDED)
+		limit.rlim_max = FILES_NEEDED;
+	if (!setrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max = most;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void say_refused(int error)
+{
+	if (error == -ENOMEM)
+		message_error("cannot load the programs: they and their maps need some 40 MiB of memory, and the control group or "
+			      "the machine has no more; give it more, or less to the lanes (--ring-size)");
+	else if (error == -EMFILE || error == -ENFILE)
+		message_error("cannot load the programs: %s; allow at least %d (ulimit -n)", strerror(-error), FILES_NEEDED);
+	else
+		message_error("cannot load the program %s: %s", object_refused(),
+			      object_said()[0] ? object_said() : strerror(-error));
+}
+
 struct kernel *kernel_open(const struct kernel_options *options, const struct features *features)
 {
 	struct kernel *kernel = xcalloc(1, sizeof(*kernel));
@@ -369,6 +401,7 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 	struct bpf_object *object = object_open(&settings);
 	int error = -EAGAIN;
 
+	allow_files();
 	kernel->options = options;
 	kernel->kinds = options->kinds;
 	kernel->features = features;
@@ -386,7 +419,7 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 	if (!error)
 		return kernel;
 	if (error != -EAGAIN)
-		message_error("cannot load the program %s: %s", object_refused(), object_said()[0] ? object_said() : strerror(-error));
+		say_refused(error);
 	kernel_close(kernel);
 	return NULL;
 }

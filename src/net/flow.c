@@ -3,9 +3,16 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *const flow_kind_names[] = { "connection", "flow", "drop", NULL };
 const char *const flow_verdict_names[] = { "forwarded", "dropped", "denied", "failed", NULL };
+
+bool flow_is_receivers(const char *reason, const char *function)
+{
+	return (function && (strstr(function, "rcv") || strstr(function, "recv"))) ||
+	       (reason && (strstr(reason, "RCVBUF") || strstr(reason, "SOCKET_FILTER") || strstr(reason, "SOCKET_BACKLOG")));
+}
 
 const char *flow_close_name(enum flow_close close)
 {

@@ -77,6 +77,8 @@ struct flow {
 	u64 packets, bytes, recent_packets;
 };
 
+/* Is the socket of a dropped packet the one that should have had it? Else it sent it. Both may be NULL. */
+bool flow_is_receivers(const char *reason, const char *function);
 const char *flow_close_name(enum flow_close close);	/* NULL: not known */
 const char *flow_transport_name(u8 transport, char buffer[static 8]);
 

@@ -87,10 +87,7 @@ static void fill_end(struct flow_end *end, const struct half *half, const struct
 /* Where nobody is known to have the connection, the owner of the packet's socket is at one of its ends: which one, its place tells. */
 static void add_owner(struct flow *flow, struct party *party)
 {
-	const char *function = flow->function ? flow->function : "", *reason = flow->reason ? flow->reason : "";
-	bool received = strstr(function, "rcv") || strstr(function, "recv") || strstr(reason, "RCVBUF") ||
-			strstr(reason, "SOCKET_FILTER") || strstr(reason, "SOCKET_BACKLOG");
-	struct flow_end *end = received ? &flow->server : &flow->client;
+	struct flow_end *end = flow_is_receivers(flow->reason, flow->function) ? &flow->server : &flow->client;
 
 	if (end->party || !party)
 		return;

@@ -310,6 +310,20 @@ static void add_peers(struct writer *writer)
 	end_rows(writer);
 }
 
+static void add_drops(struct writer *writer)
+{
+	const struct run *run = writer->run;
+	struct jot *jot = &writer->jot;
+
+	begin_rows(writer, "drops");
+	for (u32 i = 0; i < run->drop_count && begin_row(writer); i++) {
+		jot_index(jot, "process", run->drops[i].process);
+		run_jot_drop(run, jot, &run->drops[i]);
+		end_row(writer);
+	}
+	end_rows(writer);
+}
+
 static void add_files(struct writer *writer)
 {
 	const struct run *run = writer->run;
@@ -398,6 +412,7 @@ int export_json(const struct export *export, const char *path)
 	add_host_samples(&writer);
 	add_facts(&writer);
 	add_peers(&writer);
+	add_drops(&writer);
 	add_files(&writer);
 	jot_close(&writer.jot, '}');
 	text_add_char(&writer.file.text, '\n');

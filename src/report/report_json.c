@@ -347,6 +347,27 @@ static void add_peers(struct writer *writer)
 	jot_close(jot, ']');
 }
 
+static void add_drops(struct writer *writer)
+{
+	const struct run *run = writer->report.run;
+	struct jot *jot = &writer->jot;
+
+	jot_open(jot, "drops", '[');
+	for (u32 i = 0; i < run->drop_count; i++) {
+		const struct run_drop *drop = &run->drops[i];
+
+		jot_open(jot, NULL, '{');
+		if (drop->process < run->process_count) {
+			jot_unsigned(jot, "pid", run->processes[drop->process].pid);
+			jot_text(writer, "tool", run->tools[run->processes[drop->process].tool].name);
+		}
+		run_jot_drop(run, jot, drop);
+		jot_close(jot, '}');
+		report_some(&writer->report);
+	}
+	jot_close(jot, ']');
+}
+
 void report_json(const struct report_sink *sink, const struct run *run, const struct findings *findings,
 		 const struct size_prices *prices, const struct report_request *request)
 {
@@ -384,8 +405,10 @@ void report_json(const struct report_sink *sink, const struct run *run, const st
 	}
 	if (request->files)
 		add_files(&writer);
-	if (request->peers)
+	if (request->peers) {
 		add_peers(&writer);
+		add_drops(&writer);
+	}
 	jot_close(&writer.jot, '}');
 	text_add_char(sink->out, '\n');
 	report_some(&writer.report);

@@ -1,7 +1,8 @@
 /*
  * Whom a run talked to. The short table is by tool and service: clients of a server are counted, not listed, and so are the processes of a
- * tool. The long one has each process and peer.
+ * tool. The long one has each process and peer. Behind both stand the packets that the kernel dropped.
  */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ static void add_row(struct grid *grid, const struct run *run, const struct row *
 	if (peer->port)
 		text_add_format(&grid->text, peer->direction == NET_IN ? " on port %u" : ":%u", peer->port);
 	if (peer->transport != NET_TCP)
-		text_add(&grid->text, peer->transport == NET_UDP ? " udp" : " unix");
+		text_add_format(&grid->text, " %s", word_transport(peer->transport));
 	grid_end_cell(grid);
 	grid_number(grid, peer->connections);
 	if (peer->failures)
@@ -184,11 +185,102 @@ static void print(struct report *report, const char *title, struct row *rows, u3
 	grid_free(&grid);
 }
 
+/* --- drops --- */
+
+static const struct grid_column drop_columns[] = {
+	{ .head = "why", .left = true },
+	{ .head = "packets" },
+	{ .head = "size", .drop = 2 },
+	{ .head = "from", .left = true, .rest = 16 },
+	{ .head = "to", .left = true, .rest = 16 },
+	{ .head = "whose", .left = true, .drop = 1 },
+	{ .head = "at", .left = true, .drop = 3 },
+};
+
+static const char *protocol_name(u8 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return " tcp";
+	case IPPROTO_UDP:
+		return " udp";
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return " icmp";
+	}
+	return "";
+}
+
+static void add_end(struct grid *grid, const struct run *run, u32 address, u16 port, const char *protocol)
+{
+	struct run_bytes bytes = run_text(run, address);
+	bool brackets = port && memchr(bytes.data, ':', bytes.length);
+
+	text_add(&grid->text, brackets ? "[" : "");
+	label_text(&grid->text, run, address, "");
+	text_add(&grid->text, brackets ? "]" : "");
+	if (port)
+		text_add_format(&grid->text, ":%u", port);
+	text_add(&grid->text, protocol);
+	grid_end_cell(grid);
+}
+
+static void add_drop(struct grid *grid, const struct run *run, const struct run_drop *drop)
+{
+	label_text(&grid->text, run, drop->reason != RUN_NONE ? drop->reason : drop->function, "?");
+	grid_end_cell(grid);
+	grid_number(grid, drop->packets);
+	grid_size(grid, drop->bytes);
+	add_end(grid, run, drop->source, drop->source_port, "");
+	add_end(grid, run, drop->destination, drop->destination_port, protocol_name(drop->protocol));
+	if (drop->process < run->process_count && run->processes[drop->process].tool < run->tool_count)
+		label_row(&grid->text, run, SUM_TOOL, run->processes[drop->process].tool, NULL);
+	grid_end_cell(grid);
+	label_text(&grid->text, run, drop->interface, "");
+	grid_end_cell(grid);
+}
+
+static int by_packets(const void *a, const void *b)
+{
+	const struct run_drop *first = *(const struct run_drop *const *)a, *second = *(const struct run_drop *const *)b;
+
+	if (first->packets != second->packets)
+		return first->packets < second->packets ? 1 : -1;
+	return first < second ? -1 : first > second;
+}
+
+/* The most first. `limit` 0: all. */
+static void print_drops(struct report *report, u32 limit, bool each)
+{
+	const struct run *run = report->run;
+	u32 shown = limit && limit < run->drop_count ? limit : run->drop_count;
+	const struct run_drop **order = xcalloc((size_t)run->drop_count + 1, sizeof(*order));
+	struct grid grid;
+
+	for (u32 i = 0; i < run->drop_count; i++)
+		order[i] = &run->drops[i];
+	qsort(order, run->drop_count, sizeof(*order), by_packets);
+	grid_begin(&grid, drop_columns, sizeof(drop_columns) / sizeof(drop_columns[0]));
+	for (u32 i = 0; i < shown; i++)
+		add_drop(&grid, run, order[i]);
+	if (shown) {
+		report_title(report, "Packets dropped by the kernel");
+		grid_print(&grid, report->out, report->style.width, "  ");
+		if (each)
+			report_more(report, run->drop_count - shown);
+		else if (shown < run->drop_count)
+			text_add_format(report->out, "  %u more (--peers shows each)\n", run->drop_count - shown);
+	}
+	grid_free(&grid);
+	free(order);
+}
+
 void report_peers(struct report *report)
 {
 	struct row *rows = read_rows(report->run);
 
 	print(report, "Peers", rows, report->run->peer_count, report_limit(report, ROWS_SHOWN), true);
+	print_drops(report, report_limit(report, ROWS_SHOWN), true);
 	free(rows);
 }
 
@@ -199,5 +291,6 @@ void report_network(struct report *report, u32 usual)
 
 	if (count)
 		print(report, "Network (by tool and peer)", rows, count, usual, false);
+	print_drops(report, usual, false);
 	free(rows);
 }

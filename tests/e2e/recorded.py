@@ -38,7 +38,11 @@ class Run:
             row["text"] = self.texts.get(row["text"])
         self.peers = self.table("peers")
         for row in self.peers:
-            row["address"] = self.texts[row["address"]].decode()
+            row["address"] = self.texts.get(row["address"], b"").decode()
+        self.drops = self.table("drops")
+        for row in self.drops:
+            for name in ("reason", "function", "interface", "source", "destination"):
+                row[name] = self.texts.get(row[name], b"").decode()
         self.tables = {name: self.table(name) for name in ("files", "samples", "tasks", "containers")}
         self.base.close()
 

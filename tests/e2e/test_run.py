@@ -188,6 +188,13 @@ def test_streams_and_descriptors(case):
     equal(lines[2:], [b"0", b"1", b"2", b"3", b"0"], "descriptors (3 is ls's own) and nice value")
 
 
+def test_few_open_files(case):
+    """A shell that allows few open files: sonde takes what may be had, the command keeps the limit."""
+    done = subprocess.run([SHELL, "-c", "ulimit -S -n 64; exec %s run -q --store %s -- %s -c 'ulimit -S -n'" % (
+        SONDE, case.path("store.db"), SHELL)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    equal((done.returncode, done.stdout, done.stderr), (0, "64\n", ""), "status, output, messages")
+
+
 def test_signals_are_as_before(case):
     """Mask and dispositions are those that sonde was started with."""
     show = ["grep", "-E", "^Sig(Blk|Ign)|^ShdPnd", "/proc/self/status"]
