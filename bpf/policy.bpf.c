@@ -139,7 +139,8 @@ static __always_inline void track(struct policy_scratch *scratch, const struct p
 		bpf_map_delete_elem(&policy_sockets, &key);
 		return;
 	}
-	bpf_get_current_comm(owner.name, sizeof(owner.name));
+	/* not every program may ask for the name by the helper for it */
+	BPF_CORE_READ_INTO(&owner.name, (struct task_struct *)bpf_get_current_task(), comm);
 	bpf_map_update_elem(&policy_sockets, &key, &owner, BPF_ANY);
 }
 
