@@ -485,7 +485,10 @@ static struct lang_node *draw_alike(struct lang_tree *tree, u32 which)
 	op = op == OP_EQUAL && !below(3) ? OP_IN : op;
 	node = lang_node(tree, op, lang_field(tree, symbol), op == OP_IN ? draw_list(tree, op, symbol->type) :
 							     draw_literal(tree, op, symbol->type));
-	return below(3) ? node : lang_node(tree, OP_AND, node, draw_comparison(tree));
+	for (u32 more = below(3) ? 0 : 1 + below(2); more; more--)
+		node = below(2) ? lang_node(tree, OP_AND, node, draw_comparison(tree)) :
+				  lang_node(tree, OP_AND, draw_comparison(tree), node);
+	return node;
 }
 
 static void draw_record(u8 *record)

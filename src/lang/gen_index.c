@@ -1,6 +1,7 @@
 /*
  * Cases that ask the same field for this or that value are looked up together: one lookup of the value gives the cases that it may
- * be, and only what else these ask is looked at. Of a case with `or` at its top, each side may be found so.
+ * be, and only what else these ask is looked at: of one case, the rest of its condition; of several, all of each. Of a case with
+ * `or` at its top, each side may be found so.
  */
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@
 
 #define LEAST 8			/* so few literals are compared one after the other */
 #define MAYBE (1U << 30)	/* beside the number of a case that holds at once: others may, ask them */
+#define ONE (1U << 31)		/* beside the place of a side: it alone may hold, ask the rest of it */
 
 enum way { BY_TEXT, BY_PREFIX, BY_NUMBER, BY_ADDRESS, WAYS };
 
@@ -20,6 +22,8 @@ struct side {
 	enum way way;
 	bool whole;				/* nothing else is asked */
 	bool done;
+	bool one;				/* an entry leads to it alone */
+	bool shared;				/* an entry leads to it and to others */
 };
 
 /* What is looked up, and what is found. */
@@ -112,9 +116,9 @@ static bool alike(const struct side *a, const struct side *b)
 	       a->of->layout.fixed == b->of->layout.fixed && a->of->layout.room == b->of->layout.room;
 }
 
-static void make_entry(struct entry *entry, const struct side *side, const struct lang_node *literal)
+static void make_entry(struct entry *entry, const struct side *sides, const struct side *side, const struct lang_node *literal)
 {
-	*entry = (struct entry){ .literal = literal, .value = side->whole ? side->of->number : MAYBE | NO_CASE };
+	*entry = (struct entry){ .literal = literal, .value = side->whole ? side->of->number : ONE | (side - sides) };
 	switch (side->way) {
 	case BY_NUMBER:
 		memcpy(entry->bytes, &literal->number, sizeof(literal->number));
@@ -162,16 +166,30 @@ static bool is_within(const struct entry *inner, const struct entry *outer)
 	return !rest || !((bytes_of(inner)[whole] ^ bytes_of(outer)[whole]) >> (8 - rest));
 }
 
-/* The lesser case, and what else may be. */
-static u32 joined(u32 a, u32 b)
+static u32 not_alone(struct side *sides, u32 value)
 {
-	u32 left = a & ~MAYBE, right = b & ~MAYBE;
+	if (!(value & ONE))
+		return value;
+	sides[value & ~ONE].shared = true;
+	return MAYBE | NO_CASE;
+}
 
+/* The lesser case, and what else may be. */
+static u32 joined(struct side *sides, u32 a, u32 b)
+{
+	u32 left, right;
+
+	if (a == b)
+		return a;
+	a = not_alone(sides, a);
+	b = not_alone(sides, b);
+	left = a & ~MAYBE;
+	right = b & ~MAYBE;
 	return (left < right ? left : right) | ((a | b) & MAYBE);
 }
 
 /* Of equal ones the first gets the value of all; of nested ones each gets those around it. */
-static void fold(struct entry *entries, u32 count, bool nested)
+static void fold(struct entry *entries, u32 count, bool nested, struct side *sides)
 {
 	u32 *around = xcalloc(count + 1, sizeof(*around)), depth = 0;
 
@@ -179,9 +197,12 @@ static void fold(struct entry *entries, u32 count, bool nested)
 		while (depth && !is_within(&entries[i], &entries[around[depth - 1]]))
 			depth--;
 		if (depth && (nested || entries[i].bits == entries[around[depth - 1]].bits))
-			entries[i].value = joined(entries[i].value, entries[around[depth - 1]].value);
+			entries[i].value = joined(sides, entries[i].value, entries[around[depth - 1]].value);
 		around[depth++] = i;
 	}
+	for (u32 i = 0; i < count; i++)
+		if (entries[i].value & ONE)
+			sides[entries[i].value & ~ONE].one = true;
 	free(around);
 }
 
@@ -239,6 +260,53 @@ static void keep_best(struct gen *gen)
 	code_place(gen->code, worse);
 }
 
+/* As keep_best, of a number that the verifier knows: it does not know what lies at INDEX_AT, so not the number either after this. */
+static void keep_known(struct gen *gen)
+{
+	struct code *code = gen->code;
+
+	code_load(code, BPF_DW, BPF_REG_1, FRAME, INDEX_AT);
+	code_do(code, BPF_XOR, BPF_REG_0, BPF_REG_1);
+	code_do(code, BPF_XOR, BPF_REG_0, BPF_REG_1);
+	keep_best(gen);
+}
+
+/* Jumps unless all of the condition holds but for the key, which does: the key stands below nothing but `and`. */
+static void branch_on_rest(struct gen *gen, const struct lang_node *node, const struct lang_node *key, int none)
+{
+	if (node == key)
+		return;
+	if (node->op != OP_AND) {
+		gen_branch(gen, node, false, none);
+		return;
+	}
+	branch_on_rest(gen, node->left, key, none);
+	branch_on_rest(gen, node->right, key, none);
+}
+
+/* The place of the side that alone may hold is in r0, which stays as it is until the side is found. */
+static void ask_one(struct gen *gen, const struct side *sides, u32 count, const struct side *first, int none)
+{
+	struct code *code = gen->code;
+	int found = code_label(code);
+
+	for (u32 i = 0; i < count; i++) {
+		int next = code_label(code);
+
+		if (!sides[i].done || !sides[i].one || !alike(&sides[i], first))
+			continue;
+		code_jump_if_number(code, BPF_JNE, BPF_REG_0, i, next);
+		branch_on_rest(gen, sides[i].condition, sides[i].key, none);
+		code_move_number(code, BPF_REG_0, sides[i].of->number);
+		code_jump(code, found);
+		code_place(code, next);
+	}
+	code_jump(code, none);
+	code_place(code, found);
+	keep_known(gen);
+	code_jump(code, none);
+}
+
 static void ask_others(struct gen *gen, const struct side *sides, u32 count, const struct side *first, int none)
 {
 	struct code *code = gen->code;
@@ -246,14 +314,11 @@ static void ask_others(struct gen *gen, const struct side *sides, u32 count, con
 	for (u32 i = 0; i < count; i++) {
 		int next = code_label(code);
 
-		if (!sides[i].done || sides[i].whole || !alike(&sides[i], first))
+		if (!sides[i].done || !sides[i].shared || !alike(&sides[i], first))
 			continue;
 		gen_branch(gen, sides[i].condition, false, next);
 		code_move_number(code, BPF_REG_0, sides[i].of->number);
-		code_load(code, BPF_DW, BPF_REG_1, FRAME, INDEX_AT);
-		code_do(code, BPF_XOR, BPF_REG_0, BPF_REG_1);
-		code_do(code, BPF_XOR, BPF_REG_0, BPF_REG_1);
-		keep_best(gen);
+		keep_known(gen);
 		code_jump(code, none);
 		code_place(code, next);
 	}
@@ -266,27 +331,42 @@ static void make_index(struct gen *gen, struct side *sides, u32 count, const str
 	int none = code_label(code);
 	struct entry *entries = NULL;
 	u32 entry_count = 0, room = 0, set;
-	bool others = false;
+	bool one = false, others = false;
+	int several;
 
 	for (u32 i = 0; i < count; i++) {
 		const struct lang_node *key = sides[i].key;
 
 		if (!sides[i].done || !alike(&sides[i], first))
 			continue;
-		others |= !sides[i].whole;
 		for (u32 j = 0; j < count_literals(key); j++) {
 			entries = gen_grow(entries, entry_count, &room, sizeof(*entries));
-			make_entry(&entries[entry_count++], &sides[i], key->right->op == OP_LIST ? key->right->items[j] : key->right);
+			make_entry(&entries[entry_count++], sides, &sides[i], key->right->op == OP_LIST ? key->right->items[j] : key->right);
 		}
 	}
 	qsort(entries, entry_count, sizeof(*entries), by_bytes);
-	fold(entries, entry_count, first->way == BY_PREFIX || first->way == BY_ADDRESS);
+	fold(entries, entry_count, first->way == BY_PREFIX || first->way == BY_ADDRESS, sides);
+	for (u32 i = 0; i < count; i++) {
+		one |= sides[i].done && sides[i].one && alike(&sides[i], first);
+		others |= sides[i].done && sides[i].shared && alike(&sides[i], first);
+	}
 	set = first->way == BY_PREFIX ? gen_trie_new(gen) : gen_set_new(gen);
 	add_entries(gen, first->way, set, entries, entry_count);
 	free(entries);
 	gen->layout = &first->of->layout;
 	look_up(gen, first, set, none);
 	code_store(code, BPF_DW, FRAME, INDEX_AT, BPF_REG_0);
+	several = code_label(code);
+	if (one) {
+		code_do_number(code, BPF_AND, BPF_REG_0, (s32)ONE);
+		code_jump_if_number(code, BPF_JEQ, BPF_REG_0, 0, several);
+		code_load(code, BPF_DW, BPF_REG_0, FRAME, INDEX_AT);
+		code_do_number(code, BPF_AND, BPF_REG_0, ~ONE);
+		ask_one(gen, sides, count, first, none);
+	}
+	code_place(code, several);
+	if (one)
+		code_load(code, BPF_DW, BPF_REG_0, FRAME, INDEX_AT);
 	code_do_number(code, BPF_AND, BPF_REG_0, ~MAYBE);
 	keep_best(gen);
 	if (others) {

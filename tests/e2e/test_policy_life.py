@@ -133,8 +133,9 @@ def test_watch_files(case):
 def test_a_thousand_policies(case):
     """Looked up together, in the kernel: what none matches never enters a ring, so a reader that stands still loses nothing."""
     wanted = write(case, "wanted", "x")
-    text = "".join("- {name: p%d, when: open, if: 'path == \"%s\"', then: log}\n" %
-                   (number, wanted if number == 777 else case.path("absent-%d" % number)) for number in range(1000))
+    text = "".join("- {name: p%d, when: open, if: 'path == \"%s\" and user.id == %d', then: log}\n" %
+                   (number, wanted if number in (777, 888) else case.path("absent-%d" % number),
+                    4711 if number == 888 else os.geteuid()) for number in range(1000))
     sonde = watch(case, write(case, "many.yaml", text), "--ring-size", "64K", "--pid", str(os.getpid()))
     sonde.send(signal.SIGSTOP)
     for number in range(10000):
