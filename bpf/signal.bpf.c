@@ -101,14 +101,17 @@ static __always_inline int on_signal(void *ctx, u32 number, struct kernel_siginf
 				     u32 group, u32 result)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	u32 sender = bpf_get_current_pid_tgid() >> 32, target_pid = BPF_CORE_READ(target, tgid);
-	bool interrupt = !is_on_stack_of(task, ctx);
+	u32 sender = bpf_get_current_pid_tgid() >> 32, target_pid, slot = 0;
+	bool interrupt, nobody, admitted;
 	u64 cgroup = 0, target_cgroup;
-	s32 code = code_of(info);
 	struct signal_record *record;
-	u32 slot = 0;
-	bool nobody, admitted;
+	s32 code;
 
+	if (number < 64 && settings.idle_signals >> number & 1)
+		return 0;
+	target_pid = BPF_CORE_READ(target, tgid);
+	interrupt = !is_on_stack_of(task, ctx);
+	code = code_of(info);
 	nobody = interrupt || is_timer(number, code) || is_of_device(task, target, number, code);
 	if (target_pid == settings.self || (!nobody && sender == settings.self))
 		return 0;

@@ -11,6 +11,7 @@
 #include "lib/net.h"
 
 struct connections_map connections SEC(".maps");
+struct connections_there_map connections_there SEC(".maps");
 struct listeners_map listeners SEC(".maps");
 
 #define EPIPE 32

@@ -29,6 +29,7 @@ int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
 
 	if (!key || !connection)
 		return 0;
+	connections_are_there();
 	sock = (void *)*key;
 	tcp = net_inet(sock);
 	state = BPF_CORE_READ(sock, __sk_common.skc_state);

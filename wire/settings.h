@@ -20,6 +20,7 @@ struct settings {
 	u32 scope_uid;
 	u64 scope_cgroup;	/* a cgroup key */
 	u64 benign_drops[DROP_WORDS];	/* bit per reason: of no interest */
+	u64 idle_signals;	/* bit per number: of no interest */
 	u32 self;		/* sonde's own tgid, never reported */
 	u32 page_size;
 	u32 wake_bytes;		/* how much a lane holds before its reader is woken ahead of its time */
@@ -34,6 +35,6 @@ struct settings {
 	u32 filtered;		/* bit per kind: generated code decides whether it is told (bpf/lib/decide.h) */
 	u32 padding;
 };
-RECORD_SIZE(struct settings, 120);
+RECORD_SIZE(struct settings, 128);
 
 #endif

@@ -72,7 +72,19 @@ struct listeners_map {
 	__type(value, struct owner);
 };
 
+/*
+ * 1 once there may be connections. User space takes it back before it walks over the map, which is long even when it is empty, and the
+ * walk sets it again if it finds any.
+ */
+struct connections_there_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+};
+
 extern struct connections_map connections SEC(".maps");
+extern struct connections_there_map connections_there SEC(".maps");
 extern struct listeners_map listeners SEC(".maps");
 
 /* `direct` as in get.h, here and below. */
@@ -187,6 +199,15 @@ static __always_inline bool net_follows(void)
 
 #define EEXIST 17
 
+/* Mostly read: a write each time would go from processor to processor. */
+static __always_inline void connections_are_there(void)
+{
+	u32 zero = 0, *there = bpf_map_lookup_elem(&connections_there, &zero);
+
+	if (there && !*there)
+		*there = 1;
+}
+
 static __always_inline void connection_note(struct sock *sock, const struct connection *connection, u64 how)
 {
 	u64 key = (u64)sock;
@@ -194,6 +215,7 @@ static __always_inline void connection_note(struct sock *sock, const struct conn
 
 	if (error && error != -EEXIST)
 		emit_failed(FAILURE_CONNECTION);
+	connections_are_there();
 }
 
 /* Of a listener that is bound to any address. */

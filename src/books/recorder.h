@@ -5,6 +5,8 @@
 #ifndef BOOKS_RECORDER_H
 #define BOOKS_RECORDER_H
 
+#include <signal.h>
+
 #include "rules/rules.h"
 #include "books/store.h"
 #include "event/event.h"
@@ -20,6 +22,12 @@ struct recorder;
 struct recorder *recorder_new(struct run *run, struct store_writer *writer, struct rules *rules, struct identity *identity,
 			      u32 root);
 void recorder_free(struct recorder *recorder);
+
+/*
+ * That a child ended, that a window changed and the like are told to everybody all the time and change nothing: they are no facts of a run, a
+ * bit for each.
+ */
+#define RECORDER_IDLE_SIGNALS (1ULL << SIGCHLD | 1ULL << SIGURG | 1ULL << SIGWINCH | 1ULL << SIGCONT)
 
 /* After identity_complete. */
 void recorder_event(struct recorder *recorder, const struct event *event);

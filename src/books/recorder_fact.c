@@ -108,10 +108,7 @@ static bool is_of_person(const struct signal_record *signal)
 	return signal->code <= 0 && signal->code != CODE_TIMER;
 }
 
-/*
- * Between processes, and what kills. That a child ended, that a window changed and the like are told to everybody all the time
- * and change nothing.
- */
+/* Between processes, and what kills. */
 void recorder_signal(struct recorder *recorder, const struct event *event)
 {
 	const struct signal_record *signal = (const void *)event->record;
@@ -121,7 +118,7 @@ void recorder_signal(struct recorder *recorder, const struct event *event)
 
 	if (signal->result != SIGNAL_DELIVERED && signal->result != SIGNAL_INFO_LOST)
 		return;
-	if (number == SIGCHLD || number == SIGURG || number == SIGWINCH || number == SIGCONT)
+	if (number < 64 && RECORDER_IDLE_SIGNALS >> number & 1)
 		return;
 	if (event_has_owner(event) && is_of_person(signal))
 		sender = recorder_find(recorder, signal->record.pid, signal->record.start);

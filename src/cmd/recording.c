@@ -260,6 +260,9 @@ struct recording *recording_open(const struct recording_settings *settings, stru
 	recording->options.kinds = RUN_KINDS | SAMPLE_BIT | (settings->files ? FILE_KINDS : 0);
 	if (settings->policies && !add_policies(recording))
 		goto failed;
+	/* a policy may hang on any signal */
+	if (!recording->matcher || !(matcher_kinds(recording->matcher) & KIND_BIT(signal)))
+		recording->options.idle_signals = RECORDER_IDLE_SIGNALS;
 	recording->options.ring_size = settings->ring_size;
 	recording->options.lingers = true;
 	text_free(&error);

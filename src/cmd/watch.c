@@ -44,5 +44,5 @@ void watch_run(const struct watch *watch)
 
 void watch_go_first(void)
 {
-	setpriority(PRIO_PROCESS, 0, -10);
+	setpriority(PRIO_PROCESS, 0, -20);
 }

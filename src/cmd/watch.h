@@ -19,7 +19,10 @@ struct watch {
 };
 
 void watch_run(const struct watch *watch);
-/* An observer that falls behind loses events, so it goes before those it observes; it sleeps when there is nothing. */
+/*
+ * An observer that falls behind loses events, so it goes before those it observes; it sleeps when there is nothing. Only the highest
+ * priority holds a flood back: who makes it gets what telling of it leaves of the processors, and so makes no more than can be told.
+ */
 void watch_go_first(void);
 
 #endif

@@ -125,6 +125,7 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 	settings->scope = options->scope;
 	settings->scope_uid = options->scope_uid;
 	settings->scope_cgroup = options->scope_cgroup;
+	settings->idle_signals = options->idle_signals;
 	settings->self = getpid();
 	settings->page_size = sysconf(_SC_PAGESIZE);
 	settings->wake_bytes = find_mark(kernel);

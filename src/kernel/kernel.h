@@ -18,6 +18,7 @@ struct kernel_options {
 	size_t ring_size;		/* bytes of a lane, a power of two; 0: the default */
 	u32 scope, scope_uid;
 	u64 scope_cgroup;
+	u64 idle_signals;		/* bit per number: signals that are not told of, nor counted */
 	bool lingers;			/* whoever waits for this process does not wait for links that are slow to close (linger.h) */
 	/* What decides of records of these kinds whether they are told (lang/gen.h); it may be done without. */
 	u32 filtered;

@@ -26,7 +26,7 @@ static long fold(struct bpf_object *object, lanes_deliver *deliver, void *contex
 {
 	struct telling telling = { .deliver = deliver, .context = context };
 	struct bpf_link *link = pass_over_connections(object);
-	int error = link ? pass_run(link, sizeof(struct connection_record), tell, &telling) : 0;
+	int error = link ? pass_run_over_connections(object, link, tell, &telling) : 0;
 
 	bpf_link__destroy(link);
 	return error ? error : telling.told;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "wire/net.h"
+
 /* What the kernel gathers before it hands any out, and a little more. */
 #define BUFFER_SIZE 49152
 
@@ -42,6 +44,17 @@ struct bpf_link *pass_over_connections(struct bpf_object *object)
 	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &map, .link_info_len = sizeof(map));
 
 	return bpf_program__fd(program) < 0 ? NULL : bpf_program__attach_iter(program, &options);
+}
+
+int pass_run_over_connections(struct bpf_object *object, struct bpf_link *link, pass_deliver *deliver, void *context)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, "connections_there");
+	u32 first = 0, there = 1, none = 0;
+
+	if (!bpf_map__lookup_elem(map, &first, sizeof(first), &there, sizeof(there), 0) && !there)
+		return 0;
+	bpf_map__update_elem(map, &first, sizeof(first), &none, sizeof(none), 0);
+	return pass_run(link, sizeof(struct connection_record), deliver, context);
 }
 
 int pass_attach_later(struct bpf_program *program, struct bpf_link **links, int room, const char **why)

@@ -12,6 +12,7 @@
 #define PROGRAM "sample_tasks"
 
 struct samples {
+	struct bpf_object *object;
 	struct bpf_link *link;
 	struct bpf_link *connections;	/* NULL: cannot be had here */
 };
@@ -48,8 +49,9 @@ struct samples *samples_open(struct kernel *kernel)
 		return NULL;
 	}
 	samples = xcalloc(1, sizeof(*samples));
+	samples->object = kernel_object(kernel);
 	samples->link = link;
-	samples->connections = pass_over_connections(kernel_object(kernel));
+	samples->connections = pass_over_connections(samples->object);
 	return samples;
 }
 
@@ -95,7 +97,7 @@ int samples_take_connections(struct samples *samples, samples_connection *delive
 
 	if (!samples->connections)
 		return 0;
-	return pass_run(samples->connections, sizeof(struct connection_record), hand_over_connection, &handing);
+	return pass_run_over_connections(samples->object, samples->connections, hand_over_connection, &handing);
 }
 
 static const struct rung connection_rungs[] = {
