@@ -145,10 +145,13 @@ $(B)/test/%_test: $(B)/san/src/%_test.o $(B)/san/library.a
 $(O)/generated: $(O)/tests/generated.o $(LIBRARY)
 	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
-# Filters of events against the evaluator, in the kernel.
+# Conditions of filters and policies against the evaluator, in the kernel.
 $(B)/tests/filtered: $(B)/san/tests/filtered.o $(B)/san/library.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LIBS)
+
+$(O)/filtered: $(O)/tests/filtered.o $(LIBRARY)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
 # Policies beside a command, and what they saw of it.
 $(O)/policies: $(O)/tests/policies.o $(LIBRARY)
@@ -170,7 +173,7 @@ e2e: $(O)/sonde $(B)/tests/synthetic $(B)/tests/filtered $(O)/generated $(O)/pol
 	@tests/e2e/run
 
 vm: ## the kernel matrix in emulated machines; KERNELS="5.10 7"
-	@$(MAKE) --no-print-directory STATIC=1 all $(B)/static/policies
+	@$(MAKE) --no-print-directory STATIC=1 all $(addprefix $(B)/static/,policies filtered generated)
 	@tests/vm/run $(KERNELS)
 
 test: ## install what is missing, then all of unit, e2e, vm; PARTS="unit e2e"

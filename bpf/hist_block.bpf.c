@@ -41,6 +41,12 @@ static __always_inline int block_issue(struct request *request)
 	if (!histogram_admits(task, tgid, &cgroup))
 		return 0;
 	histogram_who_of(&begun.who, task, tgid, cgroup);
+	histogram_subject_of(&begun.subject, task, tgid);
+	if (histogram_filters()) {
+		begun.subject.device = block_device(request);
+		begun.subject.operation = BPF_CORE_READ(request, cmd_flags) & OPERATION_MASK;
+		begun.subject.present |= SUBJECT_DISK;
+	}
 	if (settings.histogram_by == HISTOGRAM_BY_DEVICE)
 		begun.who.key.number = block_device(request);
 	if (settings.histogram_by == HISTOGRAM_BY_OPERATION)
@@ -57,7 +63,8 @@ static __always_inline int block_complete(struct request *request, u32 bytes)
 
 	if (!begun || bytes < BPF_CORE_READ(request, __data_len))
 		return 0;
-	histogram_add(&begun->who, now - begun->time);
+	if (histogram_wants(&begun->subject, now - begun->time))
+		histogram_add(&begun->who, now - begun->time);
 	bpf_map_delete_elem(&histogram_begun, &object);
 	return 0;
 }

@@ -19,6 +19,8 @@ static __always_inline void connect_begin(struct sock *sock)
 	if (BPF_CORE_READ(sock, sk_protocol) != PROTOCOL_TCP || !histogram_admits(task, tgid, &cgroup))
 		return;
 	histogram_who_of(&begun.who, task, tgid, cgroup);
+	histogram_subject_of(&begun.subject, task, tgid);
+	histogram_subject_peer(&begun.subject, sock);
 	if (settings.histogram_by == HISTOGRAM_BY_PEER)
 		histogram_peer(&begun.who.key, sock);
 	histogram_begin((u64)sock, &begun);
@@ -28,13 +30,17 @@ static __always_inline void connect_end(struct sock *sock, bool established)
 {
 	u64 object = (u64)sock;
 	struct histogram_begun *begun = bpf_map_lookup_elem(&histogram_begun, &object);
+	u64 took;
 
 	if (!begun)
 		return;
-	if (established)
-		histogram_add(&begun->who, bpf_ktime_get_ns() - begun->time);
-	else
-		histogram_note(failed);
+	took = bpf_ktime_get_ns() - begun->time;
+	if (histogram_wants(&begun->subject, took)) {
+		if (established)
+			histogram_add(&begun->who, took);
+		else
+			histogram_note(failed);
+	}
 	bpf_map_delete_elem(&histogram_begun, &object);
 }
 

@@ -25,6 +25,7 @@ int exec_latency(u64 *ctx)
 	struct exec_seen now = { .start = task_start(task), .time = bpf_ktime_get_boot_ns() };
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct exec_seen *before;
+	struct histogram_subject subject;
 	struct histogram_who who;
 	u64 from = 0, cgroup = 0;
 
@@ -40,6 +41,9 @@ int exec_latency(u64 *ctx)
 		histogram_note(unmatched);
 		return 0;
 	}
+	histogram_subject_of(&subject, task, tgid);
+	if (!histogram_wants(&subject, now.time - from))
+		return 0;
 	histogram_who_of(&who, task, tgid, cgroup);
 	histogram_add(&who, now.time - from);
 	return 0;

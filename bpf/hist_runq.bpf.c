@@ -44,6 +44,7 @@ int runq_switch(u64 *ctx)
 {
 	struct task_struct *previous = (void *)ctx[1], *next = (void *)ctx[2];
 	u64 now = bpf_ktime_get_ns(), waited, cgroup = 0;
+	struct histogram_subject subject;
 	struct histogram_who who;
 
 	if (previous->pid) {
@@ -61,6 +62,9 @@ int runq_switch(u64 *ctx)
 		histogram_note(unmatched);
 		return 0;
 	}
+	histogram_subject_of(&subject, next, next->tgid);
+	if (!histogram_wants(&subject, waited))
+		return 0;
 	histogram_who_of(&who, next, next->tgid, cgroup);
 	histogram_add(&who, waited);
 	return 0;

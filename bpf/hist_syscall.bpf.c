@@ -19,6 +19,7 @@ int syscall_exit(void *ctx __attribute__((unused)))
 	struct task_struct *task = (void *)bpf_get_current_task();
 	u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid(), cgroup = 0;
 	u64 took = since_end(id, now);
+	struct histogram_subject subject;
 	struct histogram_who who;
 
 	if (!histogram_admits(task, id >> 32, &cgroup))
@@ -27,6 +28,9 @@ int syscall_exit(void *ctx __attribute__((unused)))
 		histogram_note(unmatched);
 		return 0;
 	}
+	histogram_subject_of(&subject, task, id >> 32);
+	if (!histogram_wants(&subject, took))
+		return 0;
 	histogram_who_of(&who, task, id >> 32, cgroup);
 	histogram_add(&who, took);
 	return 0;

@@ -34,8 +34,19 @@ static __always_inline void describe(struct histogram_who *who, struct sock *soc
 /* What has no known owner is counted without a key, unless owners do not matter. */
 static __always_inline void count(struct sock *sock, const struct connection *connection, u64 ns)
 {
+	struct histogram_subject subject;
 	struct histogram_who who;
 
+	histogram_subject_begin(&subject);
+	histogram_subject_peer(&subject, sock);
+	if (histogram_filters() && connection) {
+		subject.pid = connection->owner.pid;
+		subject.uid = connection->owner.uid;
+		subject.gid = connection->owner.gid;
+		subject.present |= SUBJECT_PROCESS;
+	}
+	if (!histogram_wants(&subject, ns))
+		return;
 	describe(&who, sock, connection);
 	if (connection || settings.histogram_by == HISTOGRAM_BY_PEER)
 		histogram_add(&who, ns);

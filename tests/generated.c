@@ -587,7 +587,7 @@ static int try_one(void)
 		refused++;
 	} else {
 		error = trial_open(&trial, body, length, ROOM, 0);
-		if (error && strstr(trial.log, "too large")) {
+		if (error == -E2BIG) {
 			too_large++;
 			error = 0;
 		} else if (error) {

@@ -166,6 +166,28 @@ static inline void language_condition(struct language *language)
 	language->depth--;
 }
 
+/* As programs write them: long rows of comparisons, and long lists. */
+static inline void language_long(struct language *language)
+{
+	static const char *const joints[] = { " or ", " and ", " and not " };
+	const char *joint = LANGUAGE_PICK(language->fuzz, joints);
+	const struct lang_symbol *text = language_symbol(language, LANG_STRING);
+	struct fuzz *fuzz = language->fuzz;
+
+	for (size_t i = fuzz_below(fuzz, 60); i; i--) {
+		language_comparison(language);
+		text_add(language->out, joint);
+	}
+	if (!text || text->words || fuzz_below(fuzz, 2)) {
+		language_comparison(language);
+		return;
+	}
+	text_add_format(language->out, "%s %s [", text->name, fuzz_below(fuzz, 2) ? "in" : fuzz_below(fuzz, 2) ? "startswith" : "like");
+	for (size_t i = fuzz_below(fuzz, 300); i; i--)
+		text_add_format(language->out, "\"/%x/%x\", ", (u32)fuzz_below(fuzz, 8), (u32)fuzz_number(fuzz));
+	text_add(language->out, "\"/etc/passwd\"]");
+}
+
 /* Mostly values that expressions ask for, so that comparisons are true now and then. */
 static inline void language_record(struct fuzz *fuzz, struct record_buffer *buffer, u16 kind)
 {

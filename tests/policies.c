@@ -1,5 +1,6 @@
 /*
- * Runs policies beside a command, for tests: policies [--enforce] [--allow-late] [--pin DIRECTORY] FILE... -- COMMAND...
+ * Runs policies beside a command, for tests: policies [--enforce] [--allow-late] [--lower] [--pin DIRECTORY] FILE... -- COMMAND...
+ * With --lower files are of the short form.
  * Events as JSON lines; then for each selector a line of what was counted; the command's own output stays its own. Ends
  * with the command's status, 128 + the signal that ended it, or 1 with a message where the policies cannot be run.
  */
@@ -16,6 +17,8 @@
 #include "event/words.h"
 #include "kernel/kernel.h"
 #include "policy/engine.h"
+#include "policy/load.h"
+#include "policy/point.h"
 #include "proc/identity.h"
 
 #define FILES_MOST 16
@@ -105,6 +108,16 @@ static int complain(const char *file, const struct policy_error *error)
 	return 1;
 }
 
+/* The first policy of the file, as the kernel would hold it. */
+static struct policy *read_short(const char *file, struct policy_error *error)
+{
+	static struct policies read;
+
+	if (policies_load(&read, file, NULL))
+		return NULL;
+	return policy_lower(read.list[read.count - 1], error);
+}
+
 /* The command's status; events go out while it runs, and those that are still in the lanes after it. */
 static int watch(struct kernel *kernel, char **command)
 {
@@ -138,7 +151,7 @@ int main(int argc, char **argv)
 	struct features features;
 	struct kernel *kernel;
 	size_t count = 0, which;
-	bool enforce = false;
+	bool enforce = false, lower = false;
 	int at = 1, status;
 
 	for (; at < argc && strcmp(argv[at], "--"); at++) {
@@ -146,10 +159,12 @@ int main(int argc, char **argv)
 			enforce = true;
 		} else if (!strcmp(argv[at], "--allow-late")) {
 			options.allow_late = true;
+		} else if (!strcmp(argv[at], "--lower")) {
+			lower = true;
 		} else if (!strcmp(argv[at], "--pin") && at + 1 < argc) {
 			pin = argv[++at];
 		} else if (count < FILES_MOST) {
-			policies[count].policy = policy_read(argv[at], &error);
+			policies[count].policy = lower ? read_short(argv[at], &error) : policy_read(argv[at], &error);
 			if (!policies[count].policy)
 				return complain(argv[at], &error);
 			policies[count].number = count + 1;

@@ -56,6 +56,32 @@ struct histogram_key {
 };
 RECORD_SIZE(struct histogram_key, 24);
 
+/* What a filter can ask of each time that is measured, before it is counted (lang/gen.h). It never leaves the kernel. */
+struct histogram_subject {
+	u64 duration_ns;
+	u32 pid, uid, gid;
+	u32 tid, cpu;
+	u32 device;
+	u32 peer_port;
+	u16 operation;
+	u16 family;
+	u8 peer[16];
+	u8 present;			/* SUBJECT_*: what is known */
+	u8 padding[7];
+	struct record_string name;	/* of the process */
+	char name_bytes[16];
+};
+RECORD_SIZE(struct histogram_subject, 88);
+
+#define SUBJECT_PROCESS 1
+#define SUBJECT_THREAD 2	/* and its CPU */
+#define SUBJECT_DISK 4
+#define SUBJECT_PEER 8
+
+/* Room for it where it is decided, with what may be looked at behind it; and how many can be at it on one CPU, in one another's middle. */
+#define SUBJECT_ROOM (sizeof(struct histogram_subject) + 32)
+#define SUBJECTS 4
+
 struct histogram {
 	u64 sum;		/* ns */
 	u64 max;
@@ -74,8 +100,9 @@ struct histogram_books {
 	u64 unbegun;		/* no room to remember a beginning */
 	u64 failed;		/* ended without what was waited for (a connection refused) */
 	u64 overflowed;		/* counted, under "other": too many keys */
+	u64 filtered;		/* not wanted by the filter */
 };
-RECORD_SIZE(struct histogram_books, 32);
+RECORD_SIZE(struct histogram_books, 40);
 
 /* The bucket's least value; that of the next one is what all its values are below. */
 static inline u64 histogram_bucket_from(u32 bucket)

@@ -5,6 +5,7 @@
 #ifndef SONDE_BPF_HISTOGRAM_H
 #define SONDE_BPF_HISTOGRAM_H
 
+#include "decide.h"
 #include "scope.h"
 #include "../../wire/hist.h"
 
@@ -56,6 +57,22 @@ struct histogram_who {
 struct histogram_begun {
 	u64 time;
 	struct histogram_who who;
+	struct histogram_subject subject;	/* only with a filter: else the map's values end before it */
+};
+
+_Static_assert(__builtin_offsetof(struct histogram_begun, subject) == 48, "kernel/hist.c has another size for it");
+
+/* Where filters are decided: generated code needs memory of a map. */
+struct histogram_subjects {
+	u64 depth;
+	u8 rooms[SUBJECTS][SUBJECT_ROOM];
+};
+
+struct histogram_subjects_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct histogram_subjects);
 };
 
 struct histogram_begun_map {
@@ -71,6 +88,7 @@ extern struct histogram_epoch_map histogram_epoch SEC(".maps");
 extern struct histogram_blank_map histogram_blank SEC(".maps");
 extern struct histogram_books_map histogram_books SEC(".maps");
 extern struct histogram_begun_map histogram_begun SEC(".maps");
+extern struct histogram_subjects_map histogram_subjects SEC(".maps");
 
 #define histogram_note(what)                                                                            \
 	do {                                                                                            \
@@ -114,7 +132,93 @@ static __always_inline void histogram_who_of(struct histogram_who *who, struct t
 	}
 }
 
+/* Without a filter the verifier takes away all that is done for one. */
+static __always_inline bool histogram_filters(void)
+{
+	return settings.filtered != 0;
+}
+
+static __always_inline void histogram_subject_begin(struct histogram_subject *subject)
+{
+	if (histogram_filters())
+		__builtin_memset(subject, 0, sizeof(*subject));
+}
+
+/* `task` need not be the current one. */
+static __always_inline void histogram_subject_of(struct histogram_subject *subject, struct task_struct *task, u32 tgid)
+{
+	const struct cred *cred;
+	struct task_struct *leader;
+	long length;
+
+	histogram_subject_begin(subject);
+	if (!histogram_filters())
+		return;
+	cred = BPF_CORE_READ(task, cred);
+	leader = BPF_CORE_READ(task, group_leader);
+	subject->pid = tgid;
+	subject->tid = BPF_CORE_READ(task, pid);
+	subject->uid = BPF_CORE_READ(cred, euid.val);
+	subject->gid = BPF_CORE_READ(cred, egid.val);
+	subject->cpu = bpf_get_smp_processor_id();
+	subject->present = SUBJECT_PROCESS | SUBJECT_THREAD;
+	length = bpf_probe_read_kernel_str(subject->name_bytes, sizeof(subject->name_bytes), leader->comm);
+	subject->name.length = subject->name.full = length > 1 ? length - 1 : 0;
+}
+
+/* Does the filter let it pass? The record is decided on in memory of its own, because another may come in the middle. */
+static __always_inline bool histogram_wants(struct histogram_subject *subject, u64 ns)
+{
+	struct histogram_subjects *subjects;
+	u32 zero = 0, verdict = 0, kind = 0;
+	u64 depth, size = sizeof(*subject);
+
+	if (!histogram_filters())
+		return true;
+	subjects = bpf_map_lookup_elem(&histogram_subjects, &zero);
+	if (!subjects)
+		return false;
+	depth = subjects->depth++;
+	barrier_var(depth);
+	if (depth < SUBJECTS) {
+		subject->duration_ns = ns;
+		__builtin_memcpy(subjects->rooms[depth], subject, sizeof(*subject));
+		barrier_var(kind);
+		barrier_var(size);
+		verdict = decide(subjects->rooms[depth], size, kind);
+	} else {
+		histogram_note(unbegun);
+	}
+	subjects->depth--;
+	if (depth < SUBJECTS && !verdict)
+		histogram_note(filtered);
+	return verdict != 0;
+}
+
+#define FAMILY_IPV4 2
 #define FAMILY_IPV6 10
+
+static __always_inline void histogram_subject_peer(struct histogram_subject *subject, struct sock *sock)
+{
+	u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
+
+	if (!histogram_filters())
+		return;
+	subject->present |= SUBJECT_PEER;
+	subject->peer_port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
+	subject->family = family;
+	if (family != FAMILY_IPV6) {
+		*(u32 *)subject->peer = BPF_CORE_READ(sock, __sk_common.skc_daddr);
+		return;
+	}
+	BPF_CORE_READ_INTO(&subject->peer, sock, __sk_common.skc_v6_daddr);
+	if (*(u64 *)subject->peer || ((u32 *)subject->peer)[2] != 0xffff0000)
+		return;
+	/* an IPv4 peer of an IPv6 socket */
+	subject->family = FAMILY_IPV4;
+	((u32 *)subject->peer)[0] = ((u32 *)subject->peer)[3];
+	((u32 *)subject->peer)[2] = ((u32 *)subject->peer)[3] = 0;
+}
 
 static __always_inline void histogram_peer(struct histogram_key *key, struct sock *sock)
 {

@@ -220,6 +220,13 @@ unsigned int screen_columns(void)
 	return screen.columns;
 }
 
+bool screen_coloured(void)
+{
+	const char *unwanted = getenv("NO_COLOR");
+
+	return !unwanted || !*unwanted;
+}
+
 struct text *screen_line(unsigned int row)
 {
 	static struct text nowhere;

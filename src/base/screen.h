@@ -36,6 +36,8 @@ void screen_close(void);
 bool screen_refresh(void);
 unsigned int screen_rows(void);
 unsigned int screen_columns(void);
+/* Whether colours are wanted: not where NO_COLOR is set and not empty. */
+bool screen_coloured(void);
 
 /*
  * A line, emptied, to be filled with at most screen_columns() columns; it may hold sequences for colours. Rows count from 0. What is

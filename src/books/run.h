@@ -183,6 +183,7 @@ struct run {
 	u32 command;			/* text: arguments, NUL-separated, masked; RUN_NONE for RUN_SCOPE */
 	u32 scope;			/* text: "the whole machine", "container web"; for RUN_SCOPE */
 	u32 directory;			/* text */
+	u32 filter;			/* text: a condition; only files for which it is true are in the run. RUN_NONE: all are */
 	u32 user;			/* uid of who recorded */
 	enum run_kind kind;
 	enum run_state state;

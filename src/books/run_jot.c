@@ -43,6 +43,7 @@ void run_jot_head(const struct run *run, struct jot *jot)
 		jot_words(jot, "command_args", command.data, command.length);
 	run_jot_text(run, jot, "scope", run->scope);
 	run_jot_text(run, jot, "working_directory", run->directory);
+	run_jot_text(run, jot, "filter", run->filter);
 	jot_unsigned(jot, "user", run->user);
 	run_jot_wall(run, jot, "start", run->start);
 	run_jot_wall(run, jot, "end", run->end);

@@ -22,6 +22,7 @@ static const struct store_column run_columns[] = {
 	NAMED(run, command, "arguments", STORE_WORDS, "of the command, each ended by a zero byte"),
 	COLUMN(run, scope, STORE_WORDS, "what was recorded, where it was not a command: `the whole machine`"),
 	COLUMN(run, directory, STORE_WORDS, "working directory"),
+	COLUMN(run, filter, STORE_WORDS, "what `-f` said: only files for which it is true are in the run"),
 	COLUMN(run, user, STORE_PLAIN, "uid of who recorded"),
 	BELOW(run, kind, "kind", RUN_SCOPE + 1, "0: one command and all it started; 1: the machine or a part of it"),
 	COLUMN(run, exit_status, STORE_MAYBE, "of the command, as a shell says it"),
@@ -367,6 +368,8 @@ void store_schema_add_layout(struct text *sql, int layout)
 			      "ALTER TABLE peers ADD COLUMN packets_received;\n");
 		create_table(sql, STORE_DROPS);
 	}
+	if (layout < 4)
+		text_add(sql, "ALTER TABLE runs ADD COLUMN filter;\n");
 }
 
 void store_schema_add_costs(struct text *sql, size_t first)

@@ -404,7 +404,7 @@ static void a_newer_one_is_refused_and_an_older_one_brought_up(void **state)
 		 "PRAGMA user_version = %d; DROP VIEW named_processes; ALTER TABLE processes DROP COLUMN %s; "
 		 "ALTER TABLE runs DROP COLUMN sonde_%s; ALTER TABLE peers DROP COLUMN local; "
 		 "ALTER TABLE peers DROP COLUMN network_namespace; ALTER TABLE peers DROP COLUMN packets_sent; "
-		 "ALTER TABLE peers DROP COLUMN packets_received; DROP TABLE drops",
+		 "ALTER TABLE peers DROP COLUMN packets_received; DROP TABLE drops; ALTER TABLE runs DROP COLUMN filter",
 		 1000 + (int)cost_count - 1, last, last);
 	change(sql);
 	assert_string_equal(complaint(false), "");

@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/message.h"
 #include "cmd/output.h"
 #include "lang/eval.h"
-#include "lang/parse.h"
 
-int event_filter_open(struct event_filter *filter, const struct command *command, const struct event_filter_settings *settings, u32 kinds)
+int event_filter_open(struct event_filter *filter, const struct command *command, const struct event_filter_settings *settings,
+		      const struct lang_names *names)
 {
-	struct lang_names names = lang_names_of_events(kinds);
 	struct lang_error error;
 	struct text shown = { 0 };
 	size_t length;
@@ -18,7 +18,7 @@ int event_filter_open(struct event_filter *filter, const struct command *command
 		return settings->explain ? option_mistake(command, "--explain explains a filter: -f EXPR") : 0;
 	length = strlen(settings->expression);
 	filter->tree = lang_tree_new();
-	filter->condition = lang_parse(filter->tree, settings->expression, length, &names, &error);
+	filter->condition = lang_parse(filter->tree, settings->expression, length, names, &error);
 	if (filter->condition)
 		return 0;
 	lang_error_show(&error, settings->expression, length, &shown);
@@ -54,14 +54,17 @@ static void add_cases(struct event_filter *filter, u32 kinds)
 
 void event_filter_compile(struct event_filter *filter, u32 kinds)
 {
-	const char *why;
+	const char *why = NULL;
 
 	if (!filter->condition)
 		return;
 	add_cases(filter, kinds);
 	filter->code = filter->kinds ? gen_finish(filter->gen, &filter->length, &why) : NULL;
-	if (!filter->code)
-		filter->kinds = 0;
+	if (filter->code)
+		return;
+	if (filter->kinds)
+		message_note("the kernel takes no part in this filter: %s; all events are read, and filtered then", why);
+	filter->kinds = 0;
 }
 
 static void explain_kind(const struct event_filter *filter, u32 kind, struct text *out)
@@ -83,24 +86,55 @@ static void explain_kind(const struct event_filter *filter, u32 kind, struct tex
 	else
 		text_add(out, part.nothing_passes ? "nothing arrives" : "nothing is left to decide");
 	text_add_char(out, '\n');
+	if (part.why)
+		text_add_format(out, "  because     %s\n", part.why);
+}
+
+static void add_code(struct event_filter *filter, struct text *out)
+{
+	const char *why = NULL;
+	size_t count;
+	const struct bpf_insn *code = gen_preview(filter->gen, &count, &why);
+
+	if (!code) {
+		text_add_format(out, "\nthe kernel takes no part in it after all: %s\n", why);
+		return;
+	}
+	text_add_format(out, "\n%zu instructions\n", count);
+	code_print(code, count, out);
 }
 
 int event_filter_explain(struct event_filter *filter, u32 kinds)
 {
 	struct output output = { 0 };
-	const struct bpf_insn *code;
-	const char *why;
-	size_t count;
 
 	for (u32 kind = 0; kind < KIND_MAX; kind++)
 		if (kinds >> kind & 1)
 			explain_kind(filter, kind, &output.text);
 	add_cases(filter, kinds);
-	code = filter->kinds ? gen_preview(filter->gen, &count, &why) : NULL;
-	if (code) {
-		text_add_format(&output.text, "\n%zu instructions\n", count);
-		code_print(code, count, &output.text);
-	}
+	if (filter->kinds)
+		add_code(filter, &output.text);
+	return output_end(&output);
+}
+
+int event_filter_explain_kernel(struct event_filter *filter, const char *what)
+{
+	struct output output = { 0 };
+
+	text_add_format(&output.text, "%s\n  kernel      ", what);
+	lang_print(filter->condition, &output.text);
+	text_add(&output.text, "\n  user space  nothing is left to decide\n");
+	add_code(filter, &output.text);
+	return output_end(&output);
+}
+
+int event_filter_explain_user(const struct event_filter *filter, const char *what, const char *why)
+{
+	struct output output = { 0 };
+
+	text_add_format(&output.text, "%s\n  kernel      all pass: %s\n  user space  ", what, why);
+	lang_print(filter->condition, &output.text);
+	text_add_char(&output.text, '\n');
 	return output_end(&output);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/option.h"
 #include "event/event.h"
+#include "lang/parse.h"
 #include "lang/plan.h"
 
 struct event_filter_settings {
@@ -11,10 +12,9 @@ struct event_filter_settings {
 	bool explain;
 };
 
-#define EVENT_FILTER_OPTIONS(settings, member)                                                                                \
+#define EVENT_FILTER_OPTIONS(settings, member, what)                                                                          \
 	{ .name = "filter", .letter = 'f', .type = OPTION_STRING,                                                       \
-	  .offset = offsetof(settings, member.expression), .argument = "EXPR",                                          \
-	  .help = "only events for which this is true: file.path startswith \"/etc\" (see `sonde fields`)" },           \
+	  .offset = offsetof(settings, member.expression), .argument = "EXPR", .help = what },                          \
 	{ .name = "explain", .type = OPTION_FLAG, .offset = offsetof(settings, member.explain),                         \
 	  .help = "show which part of the filter the kernel decides, and end" }
 
@@ -28,12 +28,17 @@ struct event_filter {
 };
 
 /* Says what is wrong with the expression; 0, or an exit status. */
-int event_filter_open(struct event_filter *filter, const struct command *command, const struct event_filter_settings *settings, u32 kinds);
+int event_filter_open(struct event_filter *filter, const struct command *command, const struct event_filter_settings *settings,
+		      const struct lang_names *names);
 bool event_filter_passes(const struct event_filter *filter, const struct event *event);
 /* Makes the kernel's part. Without one all is decided in user space. */
 void event_filter_compile(struct event_filter *filter, u32 kinds);
 /* Prints what is decided where, and by what instructions. Returns an exit status. */
 int event_filter_explain(struct event_filter *filter, u32 kinds);
+/* The same where user space decides all; `why` the kernel does not. */
+int event_filter_explain_user(const struct event_filter *filter, const char *what, const char *why);
+/* The same where the kernel decides all, by the filter's one case. */
+int event_filter_explain_kernel(struct event_filter *filter, const char *what);
 void event_filter_close(struct event_filter *filter);
 
 #endif

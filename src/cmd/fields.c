@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/message.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
 #include "cmd/stop.h"
@@ -130,11 +131,18 @@ static int run_fields(const struct command *command, int argc, char **argv)
 	struct fields_settings settings = { 0 };
 	struct output output = { 0 };
 	struct option_rest rest;
+	bool found = false;
 	int status;
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		return status;
 	stop_prepare(0);
+	for (size_t i = 0; i < names.count && !found; i++)
+		found = !rest.count || strstr(names.symbols[i].field->name, rest.words[0]);
+	if (!found) {
+		message_error("no field has %s in its name (`sonde fields` lists all)", rest.words[0]);
+		return 1;
+	}
 	if (settings.markdown)
 		add_markdown(&output.text);
 	else if (!settings.json)

@@ -13,6 +13,7 @@ struct flows_settings {
 	const char *process, *container, *peer, *from, *to, *store;
 	int64_t port;
 	uint64_t duration, interval, since;
+	struct event_filter_settings filter;
 };
 
 static enum flows_way way_of(const struct flows_settings *settings)
@@ -39,6 +40,7 @@ static int check(const struct command *command, const struct flows_settings *set
 
 static int run(const struct command *command, const struct flows_settings *settings)
 {
+	struct event_filter filter = { 0 };
 	struct graph graph = { 0 };
 	struct flows_request request = {
 		.command = command,
@@ -46,6 +48,7 @@ static int run(const struct command *command, const struct flows_settings *setti
 		.scope = settings->scope,
 		.filter = { .verdict = settings->verdict, .process = settings->process, .container = settings->container,
 			    .peer = settings->peer, .from = settings->from, .to = settings->to, .port = settings->port },
+		.expression = settings->filter,
 		.way = way_of(settings),
 		.sort = settings->sort >= 0 ? settings->sort : ROWS_BY_RATE,
 		.reverse = settings->reverse,
@@ -63,10 +66,14 @@ static int run(const struct command *command, const struct flows_settings *setti
 		request.way = FLOWS_LINES;
 	if (request.way == FLOWS_TABLES && !request.interval)
 		request.interval = 1000000000;
-	if (settings->since)
+	status = flows_filter(&request, &filter);
+	if (!status && settings->filter.explain)
+		status = event_filter_explain_user(&filter, "flows", "the two ends of a flow meet outside of it");
+	else if (!status && settings->since)
 		status = flows_stored(&request, settings->store, settings->since);
-	else
+	else if (!status)
 		status = flows_run(&request);
+	event_filter_close(&filter);
 	graph_free(&graph);
 	return status;
 }
@@ -89,6 +96,8 @@ static int run_flows(const struct command *command, int argc, char **argv)
 #define AT(member) offsetof(struct flows_settings, member)
 
 static const struct option options[] = {
+	EVENT_FILTER_OPTIONS(struct flows_settings, filter,
+			     "only flows for which this is true, of what they have as JSON: 'server.port == 443 and bytes.to_client > 1MB'"),
 	{ .name = "verdict", .type = OPTION_CHOICE, .offset = AT(verdict), .argument = "VERDICT", .choices = flow_verdict_names,
 	  .help = "only what was forwarded, dropped (packets, by the kernel), denied (by a policy) or failed" },
 	{ .name = "process", .letter = 'p', .type = OPTION_STRING, .offset = AT(process), .argument = "NAME|PID",
@@ -135,6 +144,7 @@ static const struct example examples[] = {
 	{ "sonde flows", "what goes on now, on the whole screen; ? shows the keys" },
 	{ "sonde flows --verdict dropped", "packets the kernel drops: why, where, between whom" },
 	{ "sonde flows --from web --to postgres --json", "connections between two workloads, for a script" },
+	{ "sonde flows -f 'server.address not in 10.0.0.0/8 and retransmits > 10'", "what goes badly to the world outside" },
 	{ "sonde flows --graph svg --for 1m > services.svg", "a map of who uses which service of whom" },
 	{ "sonde flows --since 1h --port 5432", "who used the database in the last hour, from recordings" },
 	{ "sonde flows --process curl --peer 10.0.0.0/8 | cat", "a line for each connection as it ends" },

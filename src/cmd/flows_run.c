@@ -19,6 +19,7 @@
 #include "cmd/terminal.h"
 #include "cmd/watch.h"
 #include "net/conntrack.h"
+#include "net/flow_fields.h"
 #include "net/flows.h"
 #include "net/graph.h"
 #include "net/view.h"
@@ -427,6 +428,7 @@ static int prepare(struct watching *watching, struct kernel_options *options, st
 	watching->names = names_new(&(struct names_options){ .ask_servers = request->ask_servers });
 	if (filter_make(&request->filter, watching->names, &wrong))
 		return option_mistake(request->command, "--%s: an address or a range like 10.0.0.0/8 or fd00::/8", wrong);
+	request->filter.users = watching->identity->users;
 	if (request->graph)
 		graph_use(request->graph, watching->names);
 	watching->show = (struct show){
@@ -444,6 +446,15 @@ static int prepare(struct watching *watching, struct kernel_options *options, st
 	options->kinds = PROCESS_KINDS | FLOW_BITS;
 	watching->balance.wanted = FLOW_BITS;
 	return watching->flows ? scope_resolve(request->command, &request->scope, &nobody, features, watching->identity, options) : 1;
+}
+
+int flows_filter(struct flows_request *request, struct event_filter *filter)
+{
+	struct lang_names names = flow_field_names();
+	int status = event_filter_open(filter, request->command, &request->expression, &names);
+
+	request->filter.condition = filter->condition;
+	return status;
 }
 
 int flows_run(struct flows_request *request)

@@ -3,6 +3,7 @@
 #define CMD_FLOWS_RUN_H
 
 #include "base/option.h"
+#include "cmd/event_filter.h"
 #include "cmd/scope.h"
 #include "net/filter.h"
 #include "net/rows.h"
@@ -22,6 +23,7 @@ struct flows_request {
 	const char *name;	/* "flows" */
 	struct scope_settings scope;
 	struct filter filter;
+	struct event_filter_settings expression;	/* a condition besides */
 	enum flows_way way;
 	enum rows_sort sort;
 	bool reverse, ask_servers, unix_sockets;
@@ -34,6 +36,8 @@ struct flows_request {
 	int format;		/* enum graph_format */
 };
 
+/* Reads the condition; it is the request's filter's as long as `filter` is open. 0, or the exit status, said. */
+int flows_filter(struct flows_request *request, struct event_filter *filter);
 /* The exit status. */
 int flows_run(struct flows_request *request);
 

@@ -9,14 +9,17 @@
 #include "base/message.h"
 #include "base/nearest.h"
 #include "cmd/command.h"
+#include "cmd/event_filter.h"
 #include "cmd/output.h"
 #include "cmd/scope.h"
 #include "cmd/stop.h"
 #include "cmd/watch.h"
 #include "hist/key.h"
 #include "hist/print.h"
+#include "hist/subject.h"
 #include "kernel/hist.h"
 #include "kernel/tracefs.h"
+#include "lang/join.h"
 
 #define BATCH 8192
 /* Keys remembered over all intervals; what comes beyond them is shown as other. */
@@ -24,6 +27,7 @@
 
 struct hist_settings {
 	struct scope_settings scope;
+	struct event_filter_settings filter;
 	bool json;
 	const char *by;
 	int64_t top;
@@ -33,6 +37,7 @@ struct hist_settings {
 struct hist {
 	const struct hist_settings *settings;
 	struct identity *identity;
+	struct event_filter filter;
 	struct hist_print print;
 	struct hist_maps *maps;
 	struct kernel *kernel;
@@ -151,6 +156,8 @@ static void say_books(const struct hist *hist)
 
 	text_add_format(&text, "%s: %llu counted in %s", hist->print.measure->name, (unsigned long long)hist->count,
 			duration_format(hist->span.to - hist->span.start, took));
+	if (books->filtered)
+		text_add_format(&text, ", %llu filtered", (unsigned long long)books->filtered);
 	if (books->failed)
 		text_add_format(&text, ", %llu failed", (unsigned long long)books->failed);
 	if (books->unmatched)
@@ -173,6 +180,8 @@ static void json_summary(const struct hist *hist, struct text *out)
 			(unsigned long long)hist->intervals);
 	text_add_format(out, "\"events\":{\"histogram\":{\"produced\":%llu,\"delivered\":%llu,\"filtered\":0,\"lost\":0}},",
 			(unsigned long long)hist->lines, (unsigned long long)hist->lines);
+	if (hist->filter.condition)
+		text_add_format(out, "\"filtered\":%llu,", (unsigned long long)books->filtered);
 	text_add_format(out, "\"count\":%llu,\"failed\":%llu,\"unmatched\":%llu,\"unbegun\":%llu,\"other\":%llu}\n",
 			(unsigned long long)hist->count, (unsigned long long)books->failed,
 			(unsigned long long)books->unmatched, (unsigned long long)books->unbegun,
@@ -334,6 +343,23 @@ static int parse_key(const struct command *command, const char *name, struct his
 	return option_mistake(command, "%s has no key %s: --by takes one of %s", measure->name, name, keys);
 }
 
+/* Nobody can ask again what was added up: the kernel decides all of it, or it is refused. */
+static int parse_filter(const struct command *command, struct hist *hist)
+{
+	struct lang_names names = subject_names(hist->print.measure);
+	struct gen_layout layout = subject_layout();
+	struct event_filter *filter = &hist->filter;
+	int status = event_filter_open(filter, command, &hist->settings->filter, &names);
+	const char *why;
+
+	if (status || !filter->condition)
+		return status;
+	filter->gen = gen_new();
+	if (gen_add_case(filter->gen, 0, &layout, lang_join(filter->tree, filter->condition), &why))
+		return option_mistake(command, "-f: the kernel cannot decide this: %s", why);
+	return 0;
+}
+
 static int parse_all(const struct command *command, const struct option_rest *rest, struct hist *hist)
 {
 	int status = parse_measure(command, rest, hist);
@@ -342,14 +368,14 @@ static int parse_all(const struct command *command, const struct option_rest *re
 		status = parse_key(command, hist->settings->by, hist);
 	if (!status && rest->after && !rest->after_count)
 		status = option_mistake(command, "a command must follow --");
-	return status;
+	return status ? status : parse_filter(command, hist);
 }
 
 static int prepare(const struct command *command, const struct hist_settings *settings, const struct option_rest *rest,
 		   struct hist *hist, struct features *features, struct child *child,
 		   struct kernel_options *options)
 {
-	const char *obstacle;
+	const char *obstacle, *why;
 	int status = 0;
 
 	features_find(features);
@@ -370,6 +396,13 @@ static int prepare(const struct command *command, const struct hist_settings *se
 	stop_prepare(child->pid);
 	status = scope_resolve(command, &settings->scope, child, features, hist->identity, options);
 	options->kinds = MEASURE_BIT(hist->print.measure->kind);
+	if (!status && hist->filter.condition) {
+		options->filter = gen_finish(hist->filter.gen, &options->filter_length, &why);
+		if (!options->filter)
+			return option_mistake(command, "-f: the kernel cannot decide this: %s", why);
+		options->filtered = options->kinds;
+		options->filter_needed = true;
+	}
 	if (options->scope == SCOPE_TREE)
 		options->kinds |= TREE_KINDS;
 	return status;
@@ -388,6 +421,10 @@ static int run_hist(const struct command *command, int argc, char **argv)
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		goto out;
 	status = parse_all(command, &rest, &hist);
+	if (!status && settings.filter.explain) {
+		status = event_filter_explain_kernel(&hist.filter, hist.print.measure->name);
+		goto out;
+	}
 	if (!status)
 		status = prepare(command, &settings, &rest, &hist, &features, &child, &options);
 	if (status)
@@ -402,6 +439,7 @@ out:
 	hist_set_free(&hist.now);
 	hist_set_free(&hist.total);
 	identity_free(hist.identity);
+	event_filter_close(&hist.filter);
 	option_free(command, &settings);
 	return status;
 }
@@ -420,6 +458,9 @@ static const struct option options[] = {
 	  .help = "one JSON object a key and interval, the last one a summary" },
 	{ .name = "top", .type = OPTION_INTEGER, .offset = offsetof(struct hist_settings, top), .max = 1000000,
 	  .argument = "N", .initial = "10", .help = "show the N keys with most time in all, 0 shows every one" },
+	EVENT_FILTER_OPTIONS(struct hist_settings, filter,
+			     "count only what this is true of: duration_ns > 1ms, and process, thread.id, cpu, device, operation or "
+			     "network.peer, as the measure knows them"),
 	SCOPE_OPTIONS(struct hist_settings),
 	{ 0 }
 };
@@ -430,6 +471,7 @@ static const struct example examples[] = {
 	{ "sonde hist block --by device", "how fast each disk answers, until Ctrl-C" },
 	{ "sonde hist connect --by peer --json", "how long connections to each peer take to stand" },
 	{ "sonde hist rtt --by peer --interval 5s", "how far away each peer is" },
+	{ "sonde hist block --by comm -f 'operation == write and duration_ns > 10ms'", "who waits long for writes" },
 	{ "sonde hist syscall fsync --by comm -- make install", "system calls of one command" },
 	{ 0 }
 };

@@ -277,7 +277,7 @@ static struct kernel *open_all(struct watching *watching, struct kernel_options 
 		if (!watching->stand)
 			return NULL;
 		options->kinds |= kinds;
-		options->filter = matcher_code(watching->matcher, &options->filtered, &options->filter_length);
+		options->filter = matcher_code(watching->matcher, NULL, &options->filtered, &options->filter_length);
 	}
 }
 

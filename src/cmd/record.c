@@ -55,6 +55,10 @@ static int run_record(const struct command *command, int argc, char **argv)
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		goto out;
 	status = recording_check(command, &settings.recording);
+	if (!status && settings.recording.filter.explain) {
+		status = recording_explain(command, &settings.recording);
+		goto out;
+	}
 	if (!status && (rest.count || rest.after))
 		status = option_mistake(command, "it takes no command; `sonde run -- COMMAND` records one");
 	if (!status) {
@@ -83,6 +87,7 @@ static const struct example examples[] = {
 	{ "sudo sonde record --container web --name web", "one container, until Ctrl-C" },
 	{ "sudo sonde record --pid 4242 --live", "a process and what it starts, with a line of progress" },
 	{ "sudo sonde record --for 1h --policy mine.yaml", "an hour, with what the policies of a file match in it" },
+	{ "sudo sonde record --files -f 'path startswith \"/data\"'", "of files only those below /data" },
 	{ "sudo sonde report", "what was recorded last" },
 	{ 0 }
 };

@@ -51,6 +51,7 @@ struct recording {
 	struct host *host;
 	struct store_writer *writer;
 	struct recorder *recorder;
+	struct event_filter filter;	/* of files */
 	struct policies policies;
 	struct matcher *matcher;	/* NULL: no policies */
 	struct text matched;
@@ -83,18 +84,20 @@ static int deliver(void *context, const void *bytes, size_t size)
 {
 	struct recording *recording = context;
 	struct event event;
+	bool wanted;
 
 	if (event_decode(&event, bytes, size)) {
 		recording->balance.unreadable++;
 		return 0;
 	}
 	identity_complete(recording->identity, &event);
-	if (!is_for_policies(recording, event.record->kind))
+	wanted = !(FILE_KINDS >> event.record->kind & 1) || event_filter_passes(&recording->filter, &event);
+	if (wanted && !is_for_policies(recording, event.record->kind))
 		recorder_event(recording->recorder, &event);
 	if (recording->matcher)
 		matcher_event(recording->matcher, &event, on_match, recording);
 	if (event.record->kind != KIND_lost)
-		recording->balance.delivered[event.record->kind]++;
+		(wanted ? recording->balance.delivered : recording->balance.filtered)[event.record->kind]++;
 	return 0;
 }
 
@@ -178,7 +181,7 @@ static void describe_run(struct recording *recording)
 	char directory[4096];
 	struct text command = { 0 }, masked = { 0 };
 
-	run->name = run->command = run->scope = run->directory = RUN_NONE;
+	run->name = run->command = run->scope = run->directory = run->filter = RUN_NONE;
 	run->kind = recording->command ? RUN_COMMAND : RUN_SCOPE;
 	run->state = RUN_RECORDING;
 	run->exit_status = -1;
@@ -186,6 +189,8 @@ static void describe_run(struct recording *recording)
 	run->user = invoker_user();
 	if (settings->name && *settings->name)
 		run->name = run_text_add(run, settings->name, strlen(settings->name));
+	if (settings->filter.expression)
+		run->filter = run_text_add(run, settings->filter.expression, strlen(settings->filter.expression));
 	if (getcwd(directory, sizeof(directory)))
 		run->directory = run_text_add(run, directory, strlen(directory));
 	for (char *const *word = recording->command; word && *word; word++)
@@ -200,8 +205,38 @@ static void describe_run(struct recording *recording)
 	host_describe("", run);
 }
 
+/* Says what is wrong with it; 0, or an exit status. */
+static int open_filter(const struct command *command, const struct recording_settings *settings, struct event_filter *filter)
+{
+	struct lang_names names = lang_names_of_events(FILE_KINDS);
+
+	names.about = "files";
+	names.where = "what a run says of processes and connections is always whole";
+	return event_filter_open(filter, command, &settings->filter, &names);
+}
+
+int recording_explain(const struct command *command, const struct recording_settings *settings)
+{
+	struct event_filter filter = { 0 };
+	int status = open_filter(command, settings, &filter);
+
+	if (!status)
+		status = event_filter_explain(&filter, FILE_KINDS);
+	event_filter_close(&filter);
+	return status;
+}
+
 int recording_check(const struct command *command, const struct recording_settings *settings)
 {
+	struct event_filter filter = { 0 };
+	int status = open_filter(command, settings, &filter);
+
+	event_filter_close(&filter);
+	if (status)
+		return status;
+	if (settings->filter.expression && !settings->files)
+		return option_mistake(command, "-f chooses among files, which are recorded with --files; processes and what they cost are "
+					       "always recorded whole");
 	if (settings->ring_size & (settings->ring_size - 1))
 		return option_mistake(command, "--ring-size must be a power of two: 64K, 1M, 8M");
 	return 0;
@@ -221,12 +256,28 @@ static bool add_policies(struct recording *recording)
 			}
 	recording->matcher = matcher_new(&recording->policies);
 	recording->options.kinds |= matcher_kinds(recording->matcher);
-	if (!recording->settings->files) {
-		recording->options.filter = matcher_code(recording->matcher, &recording->options.filtered,
-							 &recording->options.filter_length);
-		recording->options.filtered &= FILE_KINDS;
-	}
 	return true;
+}
+
+/* What the kernel may leave out, which is of files alone: of the rest everything is recorded. */
+static void filter_files(struct recording *recording)
+{
+	struct kernel_options *options = &recording->options;
+	struct event_filter *filter = &recording->filter;
+	struct matcher_others files = { filter->tree, filter->condition, FILE_KINDS };
+
+	if (recording->settings->files && !filter->condition)
+		return;
+	if (recording->matcher) {
+		options->filter = matcher_code(recording->matcher, filter->condition ? &files : NULL, &options->filtered,
+					       &options->filter_length);
+	} else if (filter->condition) {
+		event_filter_compile(filter, FILE_KINDS);
+		options->filter = filter->code;
+		options->filter_length = filter->length;
+		options->filtered = filter->kinds;
+	}
+	options->filtered &= FILE_KINDS;
 }
 
 struct recording *recording_open(const struct recording_settings *settings, struct child *child, char *const *command)
@@ -260,6 +311,9 @@ struct recording *recording_open(const struct recording_settings *settings, stru
 	recording->options.kinds = RUN_KINDS | SAMPLE_BIT | (settings->files ? FILE_KINDS : 0);
 	if (settings->policies && !add_policies(recording))
 		goto failed;
+	if (open_filter(NULL, settings, &recording->filter))
+		goto failed;
+	filter_files(recording);
 	/* a policy may hang on any signal */
 	if (!recording->matcher || !(matcher_kinds(recording->matcher) & KIND_BIT(signal)))
 		recording->options.idle_signals = RECORDER_IDLE_SIGNALS;
@@ -280,6 +334,7 @@ void recording_close(struct recording *recording)
 	store_close(recording->store);
 	rules_free(recording->rules);
 	matcher_free(recording->matcher);
+	event_filter_close(&recording->filter);
 	policies_free(&recording->policies);
 	text_free(&recording->matched);
 	identity_free(recording->identity);

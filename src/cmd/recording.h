@@ -5,6 +5,7 @@
 #include "base/option.h"
 #include "books/store.h"
 #include "cmd/child.h"
+#include "cmd/event_filter.h"
 #include "cmd/scope.h"
 
 struct recording_settings {
@@ -12,6 +13,7 @@ struct recording_settings {
 	const char *policies;		/* a file; NULL: none */
 	uint64_t interval, ring_size, max_age, max_size;
 	bool files, live, strict, quiet, unmasked;
+	struct event_filter_settings filter;	/* of files */
 };
 
 /* Rows for a command whose settings hold a struct recording_settings as member `recording`. */
@@ -23,6 +25,9 @@ struct recording_settings {
 	  .argument = "DURATION", .initial = "1s", .help = "time between two looks at the living" },             \
 	{ .name = "files", .type = OPTION_FLAG, .offset = offsetof(holder, recording.files),                      \
 	  .help = "record which files each tool opens, creates and removes; some kernels pay for it with slower system calls" },                                   \
+	EVENT_FILTER_OPTIONS(holder, recording.filter,                                                             \
+			     "with --files: only files for which this is true: 'file.path startswith \"/data\"' (fields of open and "  \
+			     "change, see `sonde fields`); processes and connections are recorded whole"),         \
 	{ .name = "live", .type = OPTION_FLAG, .offset = offsetof(holder, recording.live),                        \
 	  .help = "show a line of progress, if standard error is a terminal" },                                  \
 	{ .name = "quiet", .letter = 'q', .type = OPTION_FLAG, .offset = offsetof(holder, recording.quiet),       \
@@ -51,6 +56,8 @@ struct recording;
 
 /* What rows cannot check. 0, or the exit status, said. */
 int recording_check(const struct command *command, const struct recording_settings *settings);
+/* --explain: the exit status. */
+int recording_explain(const struct command *command, const struct recording_settings *settings);
 /*
  * Opens the store and looks whether this machine can be watched. NULL: said why. A child must have been started before, so that it
  * has nothing of all this; `command` are its arguments, NULL without one.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/escape.h"
 #include "base/message.h"
 #include "base/nearest.h"
@@ -134,6 +135,23 @@ static void add_line(struct text *out, bool json, const char *name, const char *
 	text_add_char(out, '\n');
 }
 
+/* 0 is not known. */
+static void add_amount(struct text *out, bool json, const char *name, u64 value, bool is_size)
+{
+	char size[SIZE_TEXT_SIZE];
+
+	if (json && !value)
+		text_add_format(out, ",\"%s\":null", name);
+	else if (json)
+		text_add_format(out, ",\"%s\":%llu", name, (unsigned long long)value);
+	else if (is_size && value)
+		text_add_format(out, "%-10s %s\n", name, size_format(value, size));
+	else if (value)
+		text_add_format(out, "%-10s %llu\n", name, (unsigned long long)value);
+	else
+		text_add_format(out, "%-10s -\n", name);
+}
+
 static void add_task(struct text *out, bool json, const char *tool, const struct rule_task *task)
 {
 	add_line(out, json, "tool", tool, true);
@@ -143,8 +161,8 @@ static void add_task(struct text *out, bool json, const char *tool, const struct
 		add_line(out, json, "group", task->group, false);
 		add_line(out, json, "key", task->key, false);
 		add_line(out, json, "directory", task->directory, false);
-		text_add_format(out, json ? ",\"cpus\":%llu,\"memory\":%llu" : "cpus       %llu\nmemory     %llu\n",
-				(unsigned long long)task->cpus, (unsigned long long)task->memory);
+		add_amount(out, json, "cpus", task->cpus, false);
+		add_amount(out, json, "memory", task->memory, true);
 	} else if (!json) {
 		text_add(out, "No rule fits: the process is in the task of its parent, if that is in one.\n");
 	}

@@ -36,6 +36,10 @@ static int run_run(const struct command *command, int argc, char **argv)
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		goto out;
 	status = recording_check(command, &settings.recording);
+	if (!status && settings.recording.filter.explain) {
+		status = recording_explain(command, &settings.recording);
+		goto out;
+	}
 	if (!status && rest.count)
 		status = option_mistake(command, "put -- before the command: sonde run -- %s", rest.words[0]);
 	if (!status && !rest.after_count)
@@ -68,6 +72,7 @@ static const struct example examples[] = {
 	{ "sudo sonde run -- bash", "record what you do in a shell" },
 	{ "sudo sonde run --live -- make -s -j8", "with a line of progress, for what says little itself" },
 	{ "sudo sonde run --interval 100ms --files -- ./pipeline.sh", "look closer, and at files too" },
+	{ "sudo sonde run --files -f 'path not like [\"/usr/**\", \"/proc/**\"]' -- make", "of files not those of the system" },
 	{ "sudo sonde report", "what the last run did" },
 	{ 0 }
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/screen.h"
 #include "cmd/output.h"
 
 struct report_style terminal_style(int fd)
@@ -12,6 +13,6 @@ struct report_style terminal_style(int fd)
 
 	return (struct report_style){
 		.width = output_width(fd),
-		.colour = isatty(fd) && !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb")),
+		.colour = isatty(fd) && screen_coloured() && (!terminal || strcmp(terminal, "dumb")),
 	};
 }

@@ -13,6 +13,7 @@
 #include "books/host.h"
 #include "cmd/balance.h"
 #include "cmd/command.h"
+#include "cmd/event_filter.h"
 #include "cmd/flows_run.h"
 #include "cmd/output.h"
 #include "cmd/scope.h"
@@ -37,13 +38,15 @@ struct top_settings {
 	int by, sort;
 	int64_t count, rows;
 	uint64_t interval, duration;
-	const char *filter, *rules, *mask_file;
+	const char *search, *rules, *mask_file;
+	struct event_filter_settings filter;
 };
 
 struct top {
 	const struct top_settings *settings;
 	struct identity *identity;
 	struct rules *rules;
+	struct event_filter filter;
 	struct kernel *kernel;
 	struct samples *samples;
 	struct live *live;
@@ -297,7 +300,7 @@ static bool begin(struct top *top, const struct kernel_options *options)
 	top->samples = samples_open(top->kernel);
 	if (!top->samples)
 		return false;
-	top->live = live_new(top->identity, top->rules);
+	top->live = live_new(top->identity, top->rules, top->filter.condition);
 	if (options->scope == SCOPE_TREE)
 		scope_watch_tree(top->kernel, top->identity, top->settings->scope.pid);
 	else
@@ -369,16 +372,25 @@ static int run_connections(const struct command *command, const struct top_setti
 		.way = settings->json ? FLOWS_TABLES_JSON : FLOWS_TABLES,
 		.sort = ROWS_BY_RATE,
 		.reverse = settings->reverse,
-		.text = settings->filter,
+		.text = settings->search,
+		.expression = settings->filter,
 		.interval = settings->interval,
 		.duration = settings->duration,
 		.count = settings->count,
 		.rows = settings->rows,
 	};
+	struct event_filter filter = { 0 };
+	int status;
 
 	if (settings->tree || (settings->sort >= 0 && settings->sort != FRAME_SORT_NETWORK))
 		return option_mistake(command, "connections are no tree and are sorted by network; `sonde flows --sort` knows more orders");
-	return flows_run(&request);
+	status = flows_filter(&request, &filter);
+	if (!status && settings->filter.explain)
+		status = event_filter_explain_user(&filter, "flows", "the two ends of a flow meet outside of it");
+	else if (!status)
+		status = flows_run(&request);
+	event_filter_close(&filter);
+	return status;
 }
 
 static int run_top(const struct command *command, int argc, char **argv)
@@ -388,6 +400,7 @@ static int run_top(const struct command *command, int argc, char **argv)
 	struct kernel_options options = { 0 };
 	struct features features;
 	struct option_rest rest;
+	struct lang_names names;
 	int status;
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
@@ -400,13 +413,20 @@ static int run_top(const struct command *command, int argc, char **argv)
 		status = run_connections(command, &settings);
 		goto out;
 	}
-	status = prepare(command, &top, &options, &features);
+	names = lang_names_of_processes();
+	status = event_filter_open(&top.filter, command, &settings.filter, &names);
+	if (!status && settings.filter.explain) {
+		status = event_filter_explain_user(&top.filter, "processes", "what there is to be known of processes is known outside of it");
+		goto out;
+	}
+	if (!status)
+		status = prepare(command, &top, &options, &features);
 	if (status)
 		goto out;
 	top.machine = run_new();
 	host_describe("", top.machine);
 	top.host = host_open("");
-	view_begin(&top.view, settings.filter);
+	view_begin(&top.view, settings.search);
 	top.view.by = settings.tree ? FRAME_BY_PROCESS : settings.by >= 0 ? (enum frame_by)settings.by : FRAME_BY_TOOL;
 	top.view.sort = settings.sort >= 0 ? settings.sort : FRAME_SORT_CPU;
 	top.view.reverse = settings.reverse;
@@ -427,6 +447,7 @@ out:
 	host_close(top.host);
 	run_free(top.machine);
 	identity_free(top.identity);
+	event_filter_close(&top.filter);
 	rules_free(top.rules);
 	text_free(&top.command);
 	text_free(&top.output.text);
@@ -444,8 +465,11 @@ static const struct option options[] = {
 	  .help = "the least first" },
 	{ .name = "tree", .type = OPTION_FLAG, .offset = offsetof(struct top_settings, tree),
 	  .help = "processes, each below its parent" },
-	{ .name = "filter", .type = OPTION_STRING, .offset = offsetof(struct top_settings, filter), .argument = "TEXT",
-	  .help = "only rows whose name has this in it" },
+	EVENT_FILTER_OPTIONS(struct top_settings, filter,
+			     "only processes for which this is true, of their process, container and ancestors (see `sonde fields`); "
+			     "other rows are sums of those"),
+	{ .name = "search", .type = OPTION_STRING, .offset = offsetof(struct top_settings, search), .argument = "TEXT",
+	  .help = "only rows whose name has this in it; / on the screen" },
 	{ .name = "interval", .letter = 'i', .type = OPTION_DURATION, .offset = offsetof(struct top_settings, interval),
 	  .min = 50000000, .max = 3600000000000, .argument = "DURATION", .initial = "1s",
 	  .help = "time between two looks" },
@@ -471,6 +495,7 @@ static const struct example examples[] = {
 	{ "sonde top", "what each tool uses, on the whole screen; ? shows the keys" },
 	{ "sonde top --by task --sort memory", "tasks of a pipeline, the largest first" },
 	{ "sonde top --tree --container web", "the processes of one container" },
+	{ "sonde top -f 'ancestor.name == \"cron\" and user.id == 0'", "only what cron started as root" },
 	{ "sonde top --by connection", "connections, with the processes at both ends; as `sonde flows`" },
 	{ "sonde top --by process --json --count 5", "five looks at every process, for a script" },
 	{ "sonde top --interval 5s --for 1m > top.txt", "without a terminal: lines of text" },

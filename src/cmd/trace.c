@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/message.h"
 #include "base/nearest.h"
+#include "base/screen.h"
 #include "cmd/balance.h"
 #include "cmd/command.h"
 #include "cmd/event_filter.h"
@@ -133,7 +134,7 @@ static void find_style(struct text_style *style)
 
 	if (!isatty(STDOUT_FILENO))
 		return;
-	style->colour = !getenv("NO_COLOR");
+	style->colour = screen_coloured();
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
 		style->width = size.ws_col;
 }
@@ -256,8 +257,11 @@ static int run_trace(const struct command *command, int argc, char **argv)
 		status = check_tree(command, &settings, kinds);
 	if (!status)
 		status = make_plan(command, &settings, &trace.plan);
-	if (!status)
-		status = event_filter_open(&trace.filter, command, &settings.filter, kinds);
+	if (!status) {
+		struct lang_names names = lang_names_of_events(kinds);
+
+		status = event_filter_open(&trace.filter, command, &settings.filter, &names);
+	}
 	if (status)
 		goto out;
 	if (settings.filter.explain) {
@@ -302,7 +306,8 @@ out:
 static const struct option options[] = {
 	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, json),
 	  .help = "one JSON object a line, the last one a summary" },
-	EVENT_FILTER_OPTIONS(struct trace_settings, filter),
+	EVENT_FILTER_OPTIONS(struct trace_settings, filter,
+			     "only events for which this is true: 'file.path startswith \"/etc\"' (see `sonde fields`)"),
 	{ .name = "output", .letter = 'o', .type = OPTION_LIST, .offset = offsetof(struct trace_settings, fields),
 	  .argument = "FIELD,...", .help = "show these fields, by name or unique ending (see `sonde fields`)" },
 	{ .name = "tree", .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, tree),

@@ -17,6 +17,8 @@
 #define KEYS_LEAST 128
 /* Connections and requests under way. */
 #define BEGUN_MOST 16384
+/* Of struct histogram_begun (bpf/lib/histogram.h), without what a filter asks for. */
+#define BEGUN_SIZE 48
 
 static enum histogram_by chosen_by;
 static const char *chosen_syscall = "getppid";
@@ -149,6 +151,7 @@ static int hist_prepare(struct bpf_object *object)
 		{ "histogram_epoch", any },
 		{ "histogram_blank", any },
 		{ "histogram_books", any },
+		{ "histogram_subjects", settings->filtered ? 1 : 0 },
 		{ "histogram_begun", on[MEASURE_BLOCK] || on[MEASURE_CONNECT] ? BEGUN_MOST : 0 },
 		{ "since", on[MEASURE_RUNQ] || on[MEASURE_SYSCALL] ? SINCE_SETS : 0 },
 		{ "exec_seen", on[MEASURE_EXEC] ? 8192 : 0 },
@@ -156,6 +159,8 @@ static int hist_prepare(struct bpf_object *object)
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !error; i++)
 		error = size_map(object, maps[i].name, maps[i].entries);
+	if (!error && !settings->filtered)
+		error = bpf_map__set_value_size(bpf_object__find_map_by_name(object, "histogram_begun"), BEGUN_SIZE);
 	return error;
 }
 

@@ -146,6 +146,7 @@ int hist_maps_books(struct hist_maps *maps, struct histogram_books *sum)
 		sum->unbegun += each[cpu].unbegun;
 		sum->failed += each[cpu].failed;
 		sum->overflowed += each[cpu].overflowed;
+		sum->filtered += each[cpu].filtered;
 	}
 	free(each);
 	return error;

@@ -307,7 +307,12 @@ static int load_and_attach(struct kernel *kernel)
 	if (error)
 		return error;
 	error = load(kernel);
-	if (error && filters(kernel)) {
+	if (error == -E2BIG && filters(kernel) && kernel->options->filter_needed) {
+		message_error("this filter is too complex for this kernel: patterns with * cost most; ask for less, or first for what "
+			      "rules out most");
+		return -ECANCELED;
+	}
+	if (error && filters(kernel) && !kernel->options->filter_needed) {
 		kernel->unfiltered = true;
 		return -EAGAIN;
 	}
@@ -419,7 +424,7 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 		message_note("the kernel's verifier finds the filter too complex; all events are read, and filtered then");
 	if (!error)
 		return kernel;
-	if (error != -EAGAIN)
+	if (error != -EAGAIN && error != -ECANCELED)
 		say_refused(error);
 	kernel_close(kernel);
 	return NULL;

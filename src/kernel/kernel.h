@@ -20,8 +20,9 @@ struct kernel_options {
 	u64 scope_cgroup;
 	u64 idle_signals;		/* bit per number: signals that are not told of, nor counted */
 	bool lingers;			/* whoever waits for this process does not wait for links that are slow to close (linger.h) */
-	/* What decides of records of these kinds whether they are told (lang/gen.h); it may be done without. */
+	/* What decides of records of these kinds whether they are told (lang/gen.h); unless it must be there, it may be done without. */
 	u32 filtered;
+	bool filter_needed;
 	const struct bpf_insn *filter;
 	size_t filter_length;
 };

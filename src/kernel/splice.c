@@ -16,6 +16,7 @@ static struct {
 	const char *function;
 	const struct bpf_insn *body;
 	size_t count;
+	bool too_large;
 } spliced;
 
 void splice_begin(const struct btf *types, const char *function, const struct bpf_insn *body, size_t count)
@@ -24,6 +25,7 @@ void splice_begin(const struct btf *types, const char *function, const struct bp
 	spliced.function = function;
 	spliced.body = body;
 	spliced.count = count;
+	spliced.too_large = false;
 }
 
 void splice_end(void)
@@ -135,6 +137,11 @@ int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *
 	void *functions, *lines;
 	int fd = -ENOMEM;
 
+	/* libbpf asks again for a log, with ever more room; what took the verifier seconds would take it minutes */
+	if (spliced.body && spliced.too_large) {
+		errno = E2BIG;
+		return -E2BIG;
+	}
 	if (!spliced.body || !options || !options->func_info_cnt)
 		return __real_bpf_prog_load(type, name, license, insns, count, options);
 	place = find_place(options, count);
@@ -148,6 +155,7 @@ int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *
 	changed.line_info = lines;
 	if (made && functions && lines)
 		fd = __real_bpf_prog_load(type, name, license, made, count + place.shift, &changed);
+	spliced.too_large = fd == -E2BIG;
 	free(made);
 	free(functions);
 	free(lines);

@@ -1,6 +1,7 @@
 /*
- * A pattern is a row of elements: one byte of a set, or any number of bytes. The states of the automaton that is walked are
- * sets of places in patterns, made by following all of them at once.
+ * A pattern is a row of elements: one byte of a set, or any number of bytes. Patterns that begin alike share their beginning, so
+ * all together are a tree. The states of the automaton that is walked are sets of places in it, made by following all of them
+ * at once.
  */
 #include "lang/automaton.h"
 
@@ -12,6 +13,9 @@
 
 #define STATES_MAX 16384
 #define TABLE_MAX (4 << 20)
+/* Places looked at while states are made, some tenths of a second; patterns with many stars take more than anyone waits for. */
+#define STEPS_MAX (1 << 26)
+#define NONE (~0U)
 
 enum repeat { ONCE, ANY };
 
@@ -22,7 +26,8 @@ struct set {
 struct element {
 	struct set set;
 	enum repeat repeat;
-	bool last;			/* the pattern ends here */
+	bool last;			/* a pattern ends here */
+	u32 next, beside;		/* the first that may follow, and another that may stand here instead */
 };
 
 /* A state: the elements that may come next, ascending. */
@@ -39,6 +44,8 @@ struct automaton {
 	bool words;
 	struct element *elements;
 	size_t count, room;
+	u32 first, at;			/* the first that a pattern may begin with; the last of the one that is being added */
+	u64 steps;
 	struct state *states;
 	size_t state_count;
 	struct table by_hash;		/* 1 + number of a state */
@@ -52,6 +59,7 @@ struct automaton *automaton_new(bool words)
 	struct automaton *automaton = xcalloc(1, sizeof(*automaton));
 
 	automaton->words = words;
+	automaton->first = NONE;
 	return automaton;
 }
 
@@ -93,13 +101,38 @@ static struct set but_slash(struct set set)
 	return set;
 }
 
-static void add(struct automaton *automaton, struct set set, enum repeat repeat)
+static bool is_part(const struct set *part, const struct set *whole)
 {
+	for (int i = 0; i < 4; i++)
+		if (part->bits[i] & ~whole->bits[i])
+			return false;
+	return true;
+}
+
+/* What is there already is shared. Behind any number of bytes some more are none. */
+static void add(struct automaton *automaton, struct set set, enum repeat repeat, bool last)
+{
+	const struct element *before = automaton->at == NONE ? NULL : &automaton->elements[automaton->at];
+	u32 *link = automaton->at == NONE ? &automaton->first : &automaton->elements[automaton->at].next;
+	struct element *element;
+
+	if (repeat == ANY && before && before->repeat == ANY && is_part(&set, &before->set))
+		return;
+	for (; *link != NONE; link = &element->beside) {
+		element = &automaton->elements[*link];
+		if (element->repeat == repeat && element->last == last && !memcmp(&element->set, &set, sizeof(set))) {
+			automaton->at = *link;
+			return;
+		}
+	}
+	*link = automaton->count;
+	automaton->at = automaton->count;
 	if (automaton->count == automaton->room) {
 		automaton->room = automaton->room ? 2 * automaton->room : 64;
 		automaton->elements = xrealloc(automaton->elements, automaton->room, sizeof(*automaton->elements));
 	}
-	automaton->elements[automaton->count++] = (struct element){ .set = set, .repeat = repeat };
+	automaton->elements[automaton->count++] =
+		(struct element){ .set = set, .repeat = repeat, .last = last, .next = NONE, .beside = NONE };
 }
 
 static void add_byte(struct automaton *automaton, u8 byte)
@@ -107,7 +140,7 @@ static void add_byte(struct automaton *automaton, u8 byte)
 	struct set set = { { 0 } };
 
 	set_add(&set, byte);
-	add(automaton, set, ONCE);
+	add(automaton, set, ONCE, false);
 }
 
 /* [abc], [a-z], [!abc], [^abc]; a `]` that comes first is one of the set. Never a slash. NULL: it has no end. */
@@ -132,7 +165,7 @@ static const char *add_set(struct automaton *automaton, const char *at, const ch
 		return NULL;
 	for (int i = 0; inverted && i < 4; i++)
 		set.bits[i] = ~set.bits[i];
-	add(automaton, but_slash(set), ONCE);
+	add(automaton, but_slash(set), ONCE, false);
 	return at + 1;
 }
 
@@ -143,11 +176,11 @@ static int add_glob(struct automaton *automaton, const char *at, const char *end
 
 		if (byte == '*' && at < end && *at == '*') {
 			at++;
-			add(automaton, all, ANY);
+			add(automaton, all, ANY, false);
 		} else if (byte == '*') {
-			add(automaton, but_slash(all), ANY);
+			add(automaton, but_slash(all), ANY, false);
 		} else if (byte == '?') {
-			add(automaton, but_slash(all), ONCE);
+			add(automaton, but_slash(all), ONCE, false);
 		} else if (byte == '[') {
 			at = add_set(automaton, at, end);
 		} else {
@@ -161,25 +194,17 @@ static int add_glob(struct automaton *automaton, const char *at, const char *end
 
 int automaton_add(struct automaton *automaton, enum automaton_match match, const char *pattern, size_t length)
 {
-	size_t before = automaton->count;
-	int error = 0;
-
+	automaton->at = NONE;
 	if (match == MATCH_ENDS || match == MATCH_CONTAINS)
-		add(automaton, all, ANY);
-	if (match == MATCH_LIKE)
-		error = add_glob(automaton, pattern, pattern + length);
-	else
-		for (size_t i = 0; i < length; i++)
-			add_byte(automaton, pattern[i]);
+		add(automaton, all, ANY, false);
+	if (match == MATCH_LIKE && add_glob(automaton, pattern, pattern + length))
+		return -EINVAL;
+	for (size_t i = 0; match != MATCH_LIKE && i < length; i++)
+		add_byte(automaton, pattern[i]);
 	if (match == MATCH_STARTS || match == MATCH_CONTAINS)
-		add(automaton, all, ANY);
-	if (error) {
-		automaton->count = before;
-		return error;
-	}
+		add(automaton, all, ANY, false);
 	/* The end is an element that takes nothing. */
-	add(automaton, (struct set){ { 0 } }, ONCE);
-	automaton->elements[automaton->count - 1].last = true;
+	add(automaton, (struct set){ { 0 } }, ONCE, true);
 	return 0;
 }
 
@@ -212,23 +237,24 @@ static void find_classes(struct automaton *automaton)
 		automaton->byte_of[automaton->class_of[byte]] = byte;
 }
 
-/* A place is reached: so are those behind elements that may take nothing. `marks` says which are there already. */
-static void reach(const struct automaton *automaton, u64 *marks, size_t place)
+/* These places are reached, and those behind elements that may take nothing. `marks` says which are there already. */
+static void reach(struct automaton *automaton, u64 *marks, u32 place)
 {
-	for (;; place++) {
+	for (; place != NONE; place = automaton->elements[place].beside) {
+		automaton->steps++;
 		if (marks[place >> 6] >> (place & 63) & 1)
-			return;
+			continue;
 		marks[place >> 6] |= 1ULL << (place & 63);
-		if (automaton->elements[place].repeat != ANY)
-			return;
+		if (automaton->elements[place].repeat == ANY)
+			reach(automaton, marks, automaton->elements[place].next);
 	}
 }
 
-static void reach_beginnings(const struct automaton *automaton, u64 *marks)
+/* The place itself, which may take more. */
+static void stay(struct automaton *automaton, u64 *marks, u32 place)
 {
-	for (size_t i = 0; i < automaton->count; i++)
-		if (!i || automaton->elements[i - 1].last)
-			reach(automaton, marks, i);
+	marks[place >> 6] |= 1ULL << (place & 63);
+	reach(automaton, marks, automaton->elements[place].next);
 }
 
 static bool is_same(const struct state *left, const struct state *right)
@@ -251,7 +277,12 @@ static bool is_open(const struct automaton *automaton, u32 place)
 {
 	const struct element *element = &automaton->elements[place];
 
-	return element->repeat == ANY && !memcmp(&element->set, &all, sizeof(all)) && element[1].last;
+	if (element->repeat != ANY || memcmp(&element->set, &all, sizeof(all)))
+		return false;
+	for (u32 next = element->next; next != NONE; next = automaton->elements[next].beside)
+		if (automaton->elements[next].last)
+			return true;
+	return false;
 }
 
 /* The number of the state with the marked places, which is made if it is new; -E2BIG. Marks are taken away. */
@@ -309,14 +340,19 @@ static s64 step(struct automaton *automaton, u64 *marks, size_t from, u8 byte)
 	if (automaton->words && !byte) {
 		if (state->fits)
 			return find_state(automaton, marks, false, true);
-		reach_beginnings(automaton, marks);
+		reach(automaton, marks, automaton->first);
 		return find_state(automaton, marks, true, false);
 	}
+	automaton->steps += state->count + automaton->count / 64;
 	for (u32 i = 0; i < state->count; i++) {
 		const struct element *element = &automaton->elements[state->places[i]];
 
-		if (set_has(&element->set, byte))
-			reach(automaton, marks, state->places[i] + (element->repeat == ONCE));
+		if (!set_has(&element->set, byte))
+			continue;
+		if (element->repeat == ANY)
+			stay(automaton, marks, state->places[i]);
+		else
+			reach(automaton, marks, element->next);
 	}
 	return find_state(automaton, marks, false, false);
 }
@@ -327,7 +363,7 @@ static int find_states(struct automaton *automaton, struct text *rows, u64 *mark
 
 	/* The dead one is the first. */
 	next = find_state(automaton, marks, false, false);
-	reach_beginnings(automaton, marks);
+	reach(automaton, marks, automaton->first);
 	if (next < 0 || find_state(automaton, marks, true, false) < 0)
 		return -E2BIG;
 	for (size_t i = 0; i < automaton->state_count; i++) {
@@ -337,8 +373,8 @@ static int find_states(struct automaton *automaton, struct text *rows, u64 *mark
 
 		for (u32 class = 0; class < automaton->classes; class++) {
 			next = step(automaton, marks, i, automaton->byte_of[class]);
-			if (next < 0)
-				return next;
+			if (next < 0 || automaton->steps > STEPS_MAX)
+				return -E2BIG;
 			entry = AUTOMATON_CLASSES + next * row;
 			text_add_bytes(rows, &entry, sizeof(entry));
 		}

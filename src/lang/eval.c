@@ -108,6 +108,20 @@ static bool glob(const char *pattern, const char *pattern_end, const char *at, c
 	}
 }
 
+bool lang_is_pattern(const struct bytes *pattern)
+{
+	const char *at = pattern->data, *end = at + pattern->length;
+	bool found;
+
+	while (at && at < end) {
+		if (*at == '[')
+			at = in_set(at + 1, end, 0, &found);
+		else
+			at += *at == '\\' && at + 1 < end ? 2 : 1;
+	}
+	return at;
+}
+
 bool lang_matches(enum lang_op op, const struct bytes *string, const struct bytes *literal)
 {
 	const char *data = string->data;

@@ -15,4 +15,7 @@ bool lang_calculate(enum lang_op op, bool is_signed, u64 a, u64 b, u64 *result);
 /* One comparison of a string with a literal: OP_EQUAL, OP_LIKE, OP_STARTS, OP_ENDS, OP_CONTAINS. */
 bool lang_matches(enum lang_op op, const struct bytes *string, const struct bytes *literal);
 
+/* Has each `[` its `]`? */
+bool lang_is_pattern(const struct bytes *pattern);
+
 #endif

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -66,6 +67,14 @@ static struct lang_node *constant(struct parser *parser, const struct lang_node 
 	return NULL;
 }
 
+/* enoent, KILL */
+static bool ends_alike(const char *word, const char *name)
+{
+	size_t length = strlen(word), wanted = strlen(name);
+
+	return wanted > 1 && length >= wanted && !strcasecmp(word + length - wanted, name);
+}
+
 static struct lang_node *no_such_word(struct parser *parser, const struct lang_node *field, const struct lang_node *node,
 				      const char *name)
 {
@@ -75,7 +84,7 @@ static struct lang_node *no_such_word(struct parser *parser, const struct lang_n
 	size_t used = 0;
 
 	for (const struct word *word = field->symbol->words; word->text; word++) {
-		unsigned int distance = nearest_distance(name, word->text);
+		unsigned int distance = ends_alike(word->text, name) ? 0 : nearest_distance(name, word->text);
 
 		if (used < sizeof(list))
 			used += snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", word->text);
@@ -86,8 +95,10 @@ static struct lang_node *no_such_word(struct parser *parser, const struct lang_n
 	}
 	if (nearest)
 		return parser_fail_at(parser, node, "%s is never %s; did you mean %s?", field->symbol->name, name, nearest);
-	if (used >= sizeof(list))
-		memcpy(list + sizeof(list) - 4, "...", 4);
+	if (used >= sizeof(list)) {
+		list[sizeof(list) - 4] = '\0';
+		strcpy(strrchr(list, ',') ? strrchr(list, ',') : list + strlen(list), "...");
+	}
 	return parser_fail_at(parser, node, "%s is never %s: it is one of %s", field->symbol->name, name, list);
 }
 
@@ -106,9 +117,15 @@ static struct lang_node *settle(struct parser *parser, struct lang_node *node, c
 		return made ? made : node;
 	if (symbol && symbol->words && !memchr(name, '.', node->length))
 		return no_such_word(parser, other, node, node->string.data);
-	if (symbol && single(symbol->type) == LANG_STRING && !memchr(name, '.', node->length))
+	if (!symbol || memchr(name, '.', node->length))
+		return parser_unknown(parser, node);
+	if (single(symbol->type) == LANG_STRING)
 		return parser_fail_at(parser, node, "there is no field %s; if it is text, put it in quotes: \"%s\"",
 				      node->string.data, node->string.data);
+	if (symbol->type == LANG_ADDRESS)
+		return parser_fail_at(parser, node, "%s is an address, as 10.1.2.3 or fe80::1 are: names are not looked up", symbol->name);
+	if (symbol->type == LANG_BOOL)
+		return parser_fail_at(parser, node, "%s is true or false", symbol->name);
 	return parser_unknown(parser, node);
 }
 
@@ -150,12 +167,26 @@ static bool read_time(const struct bytes *string, u64 *boot)
 	return true;
 }
 
+/* 755, by who means 0755. */
+static bool is_mode_in_decimal(const struct parser *parser, const struct lang_node *literal)
+{
+	const char *text = parser->lexer.text + literal->at;
+
+	return literal->length >= 3 && *text != '0' && strspn(text, "01234567") >= literal->length;
+}
+
 /* Numbers with a unit become numbers of the unit of what they stand beside. */
 static struct lang_node *fit_unit(struct parser *parser, struct lang_node *literal, const struct lang_node *other)
 {
+	if (other->unit == UNIT_OCTAL && is_mode_in_decimal(parser, literal))
+		return parser_fail_at(parser, literal, "a mode is octal, and that begins with 0: 0%.*s", SAID(parser, literal));
+	if (other->unit == UNIT_OCTAL && literal->unit == UNIT_NONE)
+		literal->unit = UNIT_OCTAL;
 	if (literal->unit == UNIT_NONE || other->unit == literal->unit)
 		return literal;
 	if (literal->unit == UNIT_NANOSECONDS && other->unit == UNIT_MICROSECONDS) {
+		if (literal->number % 1000)
+			return parser_fail_at(parser, literal, "%.*s is known to the microsecond", SAID(parser, other));
 		literal->number /= 1000;
 		literal->unit = UNIT_MICROSECONDS;
 		return literal;
@@ -214,6 +245,8 @@ static struct lang_node *fit_literal(struct parser *parser, struct lang_node *li
 		return fit_unit(parser, literal, other);
 	if (literal->type == single(other->type))
 		return literal;
+	if (other->type == LANG_BOOL && other->op == OP_FIELD)
+		return parser_fail_at(parser, literal, "%s is true or false: it stands by itself, or behind `not`", other->symbol->name);
 	if (single(other->type) == LANG_STRING)
 		return parser_fail_at(parser, literal, "%.*s is %s: put this in quotes", SAID(parser, other),
 				      type_name(other->type));
@@ -297,6 +330,12 @@ static struct lang_node *fit_pattern(struct parser *parser, enum lang_op op, con
 	} else if (right->op != OP_STRING) {
 		return parser_fail_at(parser, right, "expected text in quotes, or a list of it");
 	}
+	for (u32 i = 0; op == OP_LIKE && i < (right->op == OP_LIST ? right->count : 1); i++) {
+		const struct lang_node *pattern = right->op == OP_LIST ? right->items[i] : right;
+
+		if (!lang_is_pattern(&pattern->string))
+			return parser_fail_at(parser, pattern, "this pattern has a `[` without its `]`; \\\\[ is a bracket itself");
+	}
 	return lang_node(parser->tree, op, left, right);
 }
 
@@ -378,6 +417,8 @@ static u8 unit_of(enum lang_op op, const struct lang_node *left, const struct la
 		return right->unit ? UNIT_NONE : left->unit;
 	case OP_MODULO:
 		return left->unit;
+	case OP_BIT_AND:
+		return left->unit == UNIT_OCTAL ? UNIT_OCTAL : UNIT_NONE;
 	default:
 		return UNIT_NONE;
 	}
@@ -416,10 +457,10 @@ struct lang_node *fit_arithmetic(struct parser *parser, enum lang_op op, const s
 		return NULL;
 	for (node = left; node; node = node == left ? right : NULL)
 		if (node->type != LANG_NUMBER)
-			return parser_fail_at(parser, node, "`%.*s` is for numbers, and this is %s", (int)sign->length,
-					      parser->lexer.text + sign->at,
-					      node->op == OP_LIST ? "a list" : type_name(node->type));
-	if (op == OP_ADD || op == OP_SUBTRACT || op == OP_MODULO) {
+			return parser_fail_at(parser, node, "`%.*s` is for numbers, and this is %s%s", (int)sign->length,
+					      parser->lexer.text + sign->at, node->op == OP_LIST ? "a list" : type_name(node->type),
+					      node->type != LANG_STRINGS ? "" : ": == asks for any of them");
+	if (op == OP_ADD || op == OP_SUBTRACT || op == OP_MODULO || (op == OP_BIT_AND && left->unit == UNIT_OCTAL)) {
 		if (left->op == OP_NUMBER)
 			left = fit_unit(parser, left, right);
 		else if (right->op == OP_NUMBER)

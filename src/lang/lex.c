@@ -143,6 +143,8 @@ static void lex_number(struct lexer *lexer, u32 at)
 		token->unit = UNIT_NANOSECONDS;
 	} else if (!isdigit((unsigned char)copy[length - 1]) && !size_parse(copy, &token->number)) {
 		token->unit = UNIT_BYTES;
+	} else if (strspn(copy, "0123456789.") == length && strchr(copy, '.') != strrchr(copy, '.')) {
+		bad(lexer, at, length, "this is no address: write 10.1.2.3, 10.0.0.0/8, fe80::1 or fe80::/10");
 	} else {
 		bad(lexer, at, length, "this is no number: write 10, 0x1f, 0644, 10ms, 1h30m, 4KiB or 1MB");
 	}
@@ -207,15 +209,20 @@ static void lex_name(struct lexer *lexer, u32 at)
 
 static void lex_sign(struct lexer *lexer, u32 at)
 {
-	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
-		u32 length = strlen(signs[i]);
+	u32 length;
 
+	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
+		length = strlen(signs[i]);
 		if (length <= lexer->length - at && !memcmp(signs[i], lexer->text + at, length)) {
 			lexer->token = (struct token){ .kind = TOKEN_SIGN, .at = at, .length = length };
 			return;
 		}
 	}
-	bad(lexer, at, 1, "this character means nothing here");
+	for (length = 1; at + length < lexer->length && (lexer->text[at + length] & 0xc0) == 0x80; length++)
+		;
+	bad(lexer, at, length, length == 3 && !memcmp(lexer->text + at, "\xe2\x80", 2) ?
+				       "this character means nothing here: quotes are \" or '" :
+				       "this character means nothing here");
 }
 
 void lex_next(struct lexer *lexer)

@@ -50,12 +50,13 @@ struct lang_node *parser_name(struct parser *parser, u32 at, u32 length)
 }
 
 /* All names that end so, as many as there is room for. */
-static void list_endings(const struct lang_names *names, const char *ending, char *out, size_t room)
+static void list_endings(const struct lang_names *names, const char *ending, const char *(*at)(const void *, size_t), char *out,
+			 size_t room)
 {
 	size_t length = strlen(ending), used = 0;
 
 	for (size_t i = 0; i < names->count && used < room; i++) {
-		const char *name = name_at(names, i);
+		const char *name = at(names, i);
 		size_t whole = name ? strlen(name) : 0;
 
 		if (whole > length && name[whole - length - 1] == '.' && !strcmp(name + whole - length, ending))
@@ -104,14 +105,21 @@ struct lang_node *parser_unknown(struct parser *parser, const struct lang_node *
 	copy_name(parser, word->at, word->length, name);
 	found = ending_find(name, names->count, name_at, names);
 	if (found == ENDING_AMBIGUOUS) {
-		list_endings(names, name, list, sizeof(list));
+		list_endings(names, name, name_at, list, sizeof(list));
 		return parser_fail_at(parser, word, "more than one field ends in %s: %s", name, list);
 	}
 	found = ending_find(name, names->count, any_name_at, names);
+	if (found >= 0 && names->about)
+		return parser_fail_at(parser, word, "%s is not known of %s; %s", names->symbols[found].name, names->about,
+				      names->where);
 	if (found >= 0) {
 		list_kinds(names->symbols[found].kinds, list, sizeof(list));
 		return parser_fail_at(parser, word, "%s is a field of %s, which %s not asked for here",
 				      names->symbols[found].name, list, strchr(list, ',') ? "are" : "is");
+	}
+	if (found == ENDING_AMBIGUOUS) {
+		list_endings(names, name, any_name_at, list, sizeof(list));
+		return parser_fail_at(parser, word, "fields of other events end in %s: %s", name, list);
 	}
 	nearest = nearest_name(names, name);
 	if (nearest)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/nearest.h"
 #include "lang/parser.h"
 
@@ -143,6 +144,8 @@ static struct lang_node *parse_brackets(struct parser *parser)
 	parser->depth++;
 	node = parse_or(parser);
 	parser->depth--;
+	if (node && lex_is(&parser->lexer, ","))
+		return expected(parser, "`)`: a list stands in [brackets]");
 	if (node && !take(parser, ")"))
 		return expected(parser, node->type == LANG_BOOL ? "`and`, `or` or `)`" : "an operator or `)`");
 	return node;
@@ -167,6 +170,8 @@ static struct lang_node *parse_word(struct parser *parser, const struct token *t
 		node = parser_name(parser, token->at, token->length);
 	}
 	lex_next(&parser->lexer);
+	if (lex_is(&parser->lexer, "("))
+		return parser_fail(parser, token->at, token->length, "there is no function of this name: exists(field) is the only one");
 	return node;
 }
 
@@ -196,10 +201,10 @@ static struct lang_node *parse_value(struct parser *parser)
 			return parse_brackets(parser);
 		if (take(parser, "["))
 			return parse_list(parser, token.at);
+		if (lex_is(&parser->lexer, "/") || lex_is(&parser->lexer, "*"))
+			return expected(parser, "a field or a value; text stands in quotes, as in \"/etc/*\"");
 		if (lex_is(&parser->lexer, "!"))
 			return expected(parser, "a value; the opposite is written `not`, and `!=` compares");
-		if (lex_is(&parser->lexer, "/") || lex_is(&parser->lexer, "*"))
-			return expected(parser, "a field or a value; text stands in quotes");
 		return expected(parser, "a field or a value");
 	}
 	node->at = token.at;
@@ -313,6 +318,28 @@ static struct lang_node *parse_right(struct parser *parser)
 	return parser_name(parser, token.at, token.length);
 }
 
+#define COMPARISON "a comparison: == != < <= > >= in like startswith endswith contains"
+
+static bool is_operand(const struct token *token)
+{
+	return token->kind == TOKEN_NUMBER || token->kind == TOKEN_STRING || token->kind == TOKEN_ADDRESS;
+}
+
+/* The end of `node > 4 KiB`? */
+static bool is_torn(const struct parser *parser, const struct lang_node *node)
+{
+	const struct token *token = &parser->lexer.token;
+	char together[32];
+	u64 number;
+
+	while (node->right)
+		node = node->right;
+	if (node->op != OP_NUMBER || token->length > 8 || (token->kind != TOKEN_NAME && token->kind != TOKEN_NUMBER))
+		return false;
+	snprintf(together, sizeof(together), "1%.*s", (int)token->length, parser->lexer.text + token->at);
+	return token->kind == TOKEN_NUMBER || !duration_parse(together, &number) || !size_parse(together, &number);
+}
+
 static struct lang_node *parse_comparison(struct parser *parser)
 {
 	struct lang_node *left = parse_arithmetic(parser, 0), *right, *node;
@@ -328,6 +355,8 @@ static struct lang_node *parse_comparison(struct parser *parser)
 		return expected(parser, "`in`, `like`, `startswith`, `endswith` or `contains`");
 	if (found < 0 && parser->lexer.token.kind == TOKEN_NAME && !lex_is(&parser->lexer, "and") && !lex_is(&parser->lexer, "or"))
 		return no_operator(parser);
+	if (found < 0 && left->type != LANG_BOOL && is_operand(&parser->lexer.token))
+		return expected(parser, COMPARISON);
 	if (found < 0)
 		return left;
 	if (opposite && comparisons[found].op < OP_IN)
@@ -409,8 +438,9 @@ static struct lang_node *parse(struct lang_tree *tree, const char *text, size_t 
 	if (node && (lex_is(&parser.lexer, "&&") || lex_is(&parser.lexer, "||")))
 		node = expected(&parser, lex_is(&parser.lexer, "&&") ? "`and`" : "`or`");
 	if (node && parser.lexer.token.kind != TOKEN_END)
-		node = expected(&parser, node->op == OP_FIELD ? "a comparison: == != < <= > >= in like startswith endswith contains" :
-								"`and`, `or` or the end");
+		node = expected(&parser, node->op == OP_FIELD	   ? COMPARISON :
+					 is_torn(&parser, node) ? "`and`, `or` or the end; a unit stands right behind its number: 4KiB, 1h30m" :
+								  "`and`, `or` or the end");
 	if (!node && !parser.failed && parser.lexer.token.kind != TOKEN_BAD)
 		parser_fail(&parser, 0, 1, "this is no expression");
 	if (parser.lexer.token.kind == TOKEN_BAD)

@@ -13,10 +13,17 @@ struct lang_names {
 	size_t count;
 	u32 kinds;		/* only what these events have can be meant; ~0: all */
 	const char *where;	/* what lists them: "`sonde fields` lists all" */
+	const char *about;	/* what they are of, where that are no events: a symbol without kinds is not known of it; NULL: events */
 };
 
 /* The names of fields (event/field.h), for expressions over events of these kinds. */
 struct lang_names lang_names_of_events(u32 kinds);
+
+/*
+ * Fields that every event has of its process, for conditions on processes by themselves: they are asked about a made-up event of the
+ * kind fork.
+ */
+struct lang_names lang_names_of_processes(void);
 
 struct lang_error {
 	u32 at, length;		/* bytes of the text that are wrong */

@@ -71,7 +71,7 @@ static bool find_row(const char *field, u32 kind, struct row *found)
 /* A definition is ours: that it parses is tested. */
 static struct lang_node *definition(struct lang_tree *tree, const char *text)
 {
-	const struct lang_names names = { members, sizeof(members) / sizeof(*members), ~0U, "places.def" };
+	const struct lang_names names = { members, sizeof(members) / sizeof(*members), ~0U, "places.def", NULL };
 	struct lang_error error;
 	struct lang_node *node = text ? lang_parse_value(tree, text, strlen(text), &names, &error) : NULL;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lang/eval.h"
+#include "lang/join.h"
 #include "lang/place.h"
 
 #ifndef RECORD_ROOM
@@ -197,16 +198,22 @@ static struct bounds plan_bool(const struct planner *planner, const struct lang_
 	return exactly(both(planner, place->present, value));
 }
 
-/* Is it something that the generator takes? */
-static struct bounds compiled(const struct planner *planner, struct bounds bounds)
+/* NULL: it fits one program. */
+static const char *objection(const struct planner *planner, const struct lang_node *node)
 {
 	struct gen_layout layout = lang_layout(planner->kind);
 	struct gen *gen = gen_new();
-	const char *why;
-	bool taken = !gen_add_case(gen, 0, &layout, bounds.over, &why) && !gen_add_case(gen, 0, &layout, bounds.under, &why);
+	const char *why = NULL;
+	bool taken = !gen_add_case(gen, 0, &layout, node, &why);
 
 	gen_free(gen);
-	return taken ? bounds : unknown(planner);
+	return taken ? NULL : why;
+}
+
+/* Is it something that the generator takes? */
+static struct bounds compiled(const struct planner *planner, struct bounds bounds)
+{
+	return objection(planner, bounds.over) || objection(planner, bounds.under) ? unknown(planner) : bounds;
 }
 
 static struct bounds plan_leaf(const struct planner *planner, struct lang_node *node)
@@ -312,24 +319,50 @@ struct gen_layout lang_layout(u32 kind)
 				    .strings = in_memory ? shape.strings : 0 };
 }
 
+static struct lang_node *over(struct planner *planner, struct lang_node *node, bool said)
+{
+	planner->said = said;
+	return plan(planner, node).over;
+}
+
+#define TERMS_MAX 32	/* each that is tried is compiled */
+
+/* Of a chain of `and` as much as fits one program together, in order; the rest is user space's. NULL: nothing. */
+static struct lang_node *fitting(struct planner *planner, struct lang_node *taken, struct lang_node *node, u32 *terms)
+{
+	struct lang_node *more;
+
+	if (node->op == OP_AND)
+		return fitting(planner, fitting(planner, taken, node->left, terms), node->right, terms);
+	if ((*terms)++ >= TERMS_MAX || is_constant(over(planner, node, false), true))
+		return taken;
+	more = taken ? lang_node(planner->tree, OP_AND, taken, node) : node;
+	return objection(planner, over(planner, more, false)) ? taken : more;
+}
+
 struct lang_part lang_plan(struct lang_tree *tree, const struct lang_node *condition, u32 kind)
 {
 	struct planner planner = { .tree = tree, .kind = kind };
-	struct lang_node *whole = (struct lang_node *)condition;
+	struct lang_node *whole = lang_join(tree, (struct lang_node *)condition), *taken = whole;
 	struct lang_part part = { .rest = whole };
-	struct bounds bounds;
+	struct lang_node *bound;
+	u32 terms = 0;
 
 	if (!(LANG_FILTERED >> kind & 1))
 		return part;
-	bounds = plan(&planner, whole);
-	part = (struct lang_part){ .nothing_passes = is_constant(bounds.over, false) };
-	planner.said = true;
-	if (part.nothing_passes)
+	bound = over(&planner, whole, false);
+	part.nothing_passes = is_constant(bound, false);
+	if (!part.nothing_passes && !is_constant(bound, true))
+		part.why = objection(&planner, bound);
+	if (part.why) {
+		taken = fitting(&planner, NULL, whole, &terms);
+		bound = taken ? over(&planner, taken, false) : constant(&planner, true);
+	} else {
+		part.rest = part.nothing_passes ? NULL : rest(&planner, whole);
+	}
+	if (part.nothing_passes || is_constant(bound, true))
 		return part;
-	part.rest = rest(&planner, whole);
-	if (is_constant(bounds.over, true))
-		return part;
-	part.kernel = bounds.over;
-	part.kernel_said = plan(&planner, whole).over;
+	part.kernel = bound;
+	part.kernel_said = over(&planner, taken, true);
 	return part;
 }

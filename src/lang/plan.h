@@ -14,6 +14,7 @@ struct lang_part {
 	bool nothing_passes;
 	const struct lang_node *kernel_said;	/* the same over fields, to be shown */
 	const struct lang_node *rest;		/* what only user space can decide; NULL: nothing */
+	const char *why;			/* the kernel could decide more, if it were not too much; NULL: it decides all it can */
 };
 
 /* Kinds whose sensors ask the generated code. Forks, execs and exits always arrive: from them it is known who did the rest. */

@@ -47,6 +47,8 @@ static void print_number(const struct lang_node *node, struct text *out)
 		text_add(out, node->number ? "true" : "false");
 	else if (node->is_signed)
 		text_add_i64(out, node->number);
+	else if (node->unit == UNIT_OCTAL)
+		text_add_format(out, "%#llo", (unsigned long long)node->number);
 	else
 		text_add_u64(out, node->number);
 }

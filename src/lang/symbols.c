@@ -92,7 +92,7 @@ static void name_values(struct lang_symbol *symbol)
 		}
 }
 
-static struct lang_symbol symbol_of(const struct field *field)
+struct lang_symbol lang_symbol_of_field(const struct field *field)
 {
 	static const enum lang_type types[] = {
 		[FIELD_UNSIGNED] = LANG_NUMBER, [FIELD_SIGNED] = LANG_NUMBER, [FIELD_BOOL] = LANG_BOOL,
@@ -108,6 +108,34 @@ static struct lang_symbol symbol_of(const struct field *field)
 	return symbol;
 }
 
+/* Of the process, whoever it is: not of what it does. */
+static bool is_of_process(const struct lang_symbol *symbol)
+{
+	static const char *const families[] = { "process.", "container.", "k8s.", "systemd.", "slurm.", "ancestor." };
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		if (!strncmp(symbol->name, families[i], strlen(families[i])))
+			return symbol->kinds & KIND_BIT(fork) && symbol->kinds & KIND_BIT(oom);
+	return false;
+}
+
+struct lang_names lang_names_of_processes(void)
+{
+	static struct lang_symbol *symbols;
+	struct lang_names names = lang_names_of_events(KIND_BIT(fork));
+
+	if (!symbols) {
+		symbols = xcalloc(names.count, sizeof(*symbols));
+		memcpy(symbols, names.symbols, names.count * sizeof(*symbols));
+		for (size_t i = 0; i < names.count; i++)
+			symbols[i].kinds = is_of_process(&symbols[i]) ? KIND_BIT(fork) : 0;
+	}
+	names.symbols = symbols;
+	names.about = "processes by themselves";
+	names.where = "what they belong to is: process., container., systemd., slurm., k8s. and ancestor.";
+	return names;
+}
+
 struct lang_names lang_names_of_events(u32 kinds)
 {
 	static struct lang_symbol *symbols;
@@ -116,11 +144,11 @@ struct lang_names lang_names_of_events(u32 kinds)
 	if (!symbols) {
 		symbols = xcalloc(field_of_all_count + field_count + field_of_ancestors_count, sizeof(*symbols));
 		for (size_t i = 0; i < field_of_all_count; i++)
-			symbols[count++] = symbol_of(&fields_of_all[i]);
+			symbols[count++] = lang_symbol_of_field(&fields_of_all[i]);
 		for (size_t i = 0; i < field_count; i++)
-			symbols[count++] = symbol_of(&fields[i]);
+			symbols[count++] = lang_symbol_of_field(&fields[i]);
 		for (size_t i = 0; i < field_of_ancestors_count; i++)
-			symbols[count++] = symbol_of(&fields_of_ancestors[i]);
+			symbols[count++] = lang_symbol_of_field(&fields_of_ancestors[i]);
 	}
-	return (struct lang_names){ symbols, count, kinds, "`sonde fields` lists all" };
+	return (struct lang_names){ symbols, count, kinds, "`sonde fields` lists all", NULL };
 }

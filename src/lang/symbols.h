@@ -7,4 +7,7 @@
 const struct word *words_errno(void);
 const struct word *words_signal(void);
 
+/* A field of any table; the words that the fields of events have for values are known by their names. */
+struct lang_symbol lang_symbol_of_field(const struct field *field);
+
 #endif

@@ -52,7 +52,7 @@ static void keep_reason(struct trial *trial, char *log)
 int trial_open(struct trial *trial, const struct bpf_insn *body, size_t count, u32 room, u32 kind)
 {
 	char *log = xcalloc(1, LOG_SIZE);
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .log_buf = log, .log_size = LOG_SIZE);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .log_buf = log, .log_size = LOG_SIZE, .log_level = 1);
 	const struct bpf_insn *instructions;
 	struct code *code;
 	const char *why;
@@ -67,9 +67,11 @@ int trial_open(struct trial *trial, const struct bpf_insn *body, size_t count, u
 	code = wrap(trial->record, body, count, room, kind);
 	instructions = code_finish(code, &count, &why);
 	if (instructions) {
-		trial->program = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "sonde_trial", "GPL", instructions, count,
-					       &options);
+		trial->program = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "sonde_trial", "GPL", instructions, count, NULL);
 		error = trial->program < 0 ? -errno : 0;
+		/* with a log that finds no room the error is another */
+		if (error)
+			bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "sonde_trial", "GPL", instructions, count, &options);
 	} else {
 		error = -errno;
 	}

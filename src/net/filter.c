@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/flow_fields.h"
+
 int filter_make(struct filter *filter, struct names *names, const char **wrong)
 {
 	filter->names = names;
@@ -97,5 +99,7 @@ bool filter_wants(const struct filter *filter, const struct flow *flow)
 		return false;
 	if (filter->to && !is_server(filter, flow))
 		return false;
-	return !filter->peer || is_peer(filter, flow);
+	if (filter->peer && !is_peer(filter, flow))
+		return false;
+	return !filter->condition || flow_holds(filter->condition, flow, filter->names, filter->users);
 }

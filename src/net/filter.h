@@ -2,8 +2,10 @@
 #ifndef NET_FILTER_H
 #define NET_FILTER_H
 
+#include "lang/tree.h"
 #include "net/flow.h"
 #include "net/names.h"
+#include "proc/user.h"
 
 struct filter {
 	int verdict;			/* enum flow_verdict; -1: any */
@@ -12,6 +14,8 @@ struct filter {
 	const char *from, *to;		/* a workload: tool, container, pid, host's name, address or range; the client, the server */
 	const char *peer;		/* address or range of an end that the others do not speak of; see filter_wants */
 	u32 port;			/* of the server; 0: any */
+	const struct lang_node *condition;	/* over the fields of flows (flow_fields.h); NULL: none */
+	struct user_table *users;	/* names for conditions; NULL: none */
 
 	/* set by filter_make */
 	struct cidr peer_range;

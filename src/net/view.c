@@ -1,7 +1,6 @@
 /* Rows are made once an interval, and again when a key changes which they are or their order. */
 #include "net/view.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -30,7 +29,7 @@ static const char *const help[] = {
 
 void flow_view_begin(struct flow_view *view)
 {
-	view->colour = !getenv("NO_COLOR");
+	view->colour = screen_coloured();
 	view->rows.filter = &view->filter;
 	view->rows.text = view->pane.filter;
 	rows_begin(&view->rows);

@@ -251,6 +251,17 @@ static int place_policy(struct engine *engine, u32 index, struct policy_error *e
 	return failed ? failed : place_enforcer(engine, index, error);
 }
 
+/* Whose case is left out of what is too much as a whole: what only tells, before what stops something. */
+static u32 least_needed(const struct engine *engine, const struct spot *spot)
+{
+	u32 at = spot->case_count ? spot->case_count - 1 : 0;
+
+	for (u32 i = at + 1; i-- > 0 && spot->case_count;)
+		if (!engine->policies[spot->cases[i].policy].enforce)
+			return i;
+	return at;
+}
+
 struct engine *engine_open(const struct engine_policy *policies, size_t count, const struct engine_options *options,
 			   size_t *which, struct policy_error *error)
 {
@@ -269,8 +280,11 @@ struct engine *engine_open(const struct engine_policy *policies, size_t count, c
 		failed = place_policy(engine, i, error);
 	}
 	for (size_t i = 0; i < engine->spot_count && !failed; i++) {
-		*which = engine->spots[i].case_count ? engine->spots[i].cases[0].policy : 0;
-		failed = spot_load(engine, &engine->spots[i], error);
+		struct spot *spot = &engine->spots[i];
+
+		spot->refused = least_needed(engine, spot);
+		failed = spot_load(engine, spot, error);
+		*which = spot->case_count ? spot->cases[spot->refused].policy : 0;
 	}
 	if (!failed) {
 		names_add(engine);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "event/words.h"
+#include "lang/join.h"
 #include "policy/point.h"
 #include "policy/symbol.h"
 
@@ -360,7 +361,7 @@ static int lower_hook(const struct policy *policy, const struct policy_hook *fro
 	struct lowering lowering = { .tree = policy->tree, .hooked = hooked, .error = error };
 	struct lang_node *own = NULL;
 
-	if (from->asked && !(own = rewrite(&lowering, from->asked)))
+	if (from->asked && !(own = rewrite(&lowering, lang_join(policy->tree, from->asked))))
 		return -1;
 	if (own && is_truth(own, false))
 		return 0;

@@ -88,15 +88,29 @@ static bool add_cases(struct matcher *matcher, u32 kind)
 	return true;
 }
 
-const struct bpf_insn *matcher_code(struct matcher *matcher, u32 *kinds, size_t *length)
+/* False, as above. */
+static bool add_others(struct matcher *matcher, const struct matcher_others *others, u32 kind)
 {
+	struct gen_layout layout = lang_layout(kind);
+	struct lang_part part;
+	const char *why;
+
+	if (!others || !(others->kinds >> kind & 1))
+		return true;
+	part = lang_plan(others->tree, others->condition, kind);
+	return part.nothing_passes || (part.kernel && !gen_add_case(matcher->gen, 1U << kind, &layout, part.kernel, &why));
+}
+
+const struct bpf_insn *matcher_code(struct matcher *matcher, const struct matcher_others *others, u32 *kinds, size_t *length)
+{
+	u32 asked = (matcher->kinds | (others ? others->kinds : 0)) & LANG_FILTERED;
 	const struct bpf_insn *code;
 	const char *why;
 
 	*kinds = 0;
 	matcher->gen = gen_new();
 	for (u32 kind = 0; kind < KIND_MAX; kind++)
-		if (matcher->kinds & LANG_FILTERED & 1U << kind && add_cases(matcher, kind))
+		if (asked >> kind & 1 && add_cases(matcher, kind) && add_others(matcher, others, kind))
 			*kinds |= 1U << kind;
 	code = *kinds ? gen_finish(matcher->gen, length, &why) : NULL;
 	if (!code)

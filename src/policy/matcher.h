@@ -27,9 +27,14 @@ u32 matcher_kinds(const struct matcher *matcher);
 
 /*
  * What the kernel can decide of them: code for kernel_options, and the kinds that it decides of. What it lets through is still to be
- * asked of the matcher. NULL: nothing. It belongs to the matcher.
+ * asked of the matcher. `others`, if not NULL, are wanted besides: its condition, of its kinds. NULL: nothing. It belongs to the matcher.
  */
-const struct bpf_insn *matcher_code(struct matcher *matcher, u32 *kinds, size_t *length);
+struct matcher_others {
+	struct lang_tree *tree;
+	const struct lang_node *condition;
+	u32 kinds;
+};
+const struct bpf_insn *matcher_code(struct matcher *matcher, const struct matcher_others *others, u32 *kinds, size_t *length);
 
 typedef void matcher_told(void *context, const struct match *match);
 /* Tells of each policy that matches, once. */

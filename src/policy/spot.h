@@ -35,6 +35,7 @@ struct spot {
 	u32 number;			/* within the engine; names what is pinned */
 	struct spot_case *cases;
 	u32 case_count;
+	u32 refused;			/* the case to blame when it cannot be loaded */
 	const char *const *calls;	/* of several system calls in one program */
 	struct bpf_object *object;
 	struct bpf_link *links[SPOT_LINKS];

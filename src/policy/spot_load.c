@@ -198,8 +198,11 @@ static int put_condition(struct spot *spot, struct policy_error *error)
 	int failed = 0;
 
 	spot->gen = gen_new();
-	for (u32 i = 0; i < spot->case_count && !failed; i++)
+	for (u32 i = 0; i < spot->case_count && !failed; i++) {
 		failed = gen_add_case(spot->gen, 0, &layout, spot->cases[i].condition, &why);
+		if (failed)
+			spot->refused = i;
+	}
 	if (!failed)
 		instructions = gen_finish(spot->gen, &count, &why);
 	if (!failed && instructions)
@@ -266,7 +269,7 @@ int spot_load(struct engine *engine, struct spot *spot, struct policy_error *err
 	static u8 direct = POLICY_DIRECT_ALL;
 	int failed = load_once(engine, spot, direct, error);
 
-	while (failed && spot->direct && !error->text[0]) {
+	while (failed && failed != -E2BIG && spot->direct && !error->text[0]) {
 		direct = spot->direct - 1;
 		bpf_object__close(spot->object);
 		gen_free(spot->gen);
@@ -277,7 +280,11 @@ int spot_load(struct engine *engine, struct spot *spot, struct policy_error *err
 		keep_shared(engine, spot);
 		return 0;
 	}
-	if (!error->text[0]) {
+	if (!error->text[0] && failed == -E2BIG) {
+		snprintf(error->text, sizeof(error->text), "what is asked at %s is too complex for this kernel", spot->target);
+		snprintf(error->mend, sizeof(error->mend), "patterns with * cost most, and lists less than many comparisons: ask for less, "
+			 "or first for what rules out most");
+	} else if (!error->text[0]) {
 		snprintf(error->text, sizeof(error->text), "%s cannot be watched: %.160s", spot->target,
 			 object_said()[0] ? object_said() : strerror(-failed));
 		snprintf(error->mend, sizeof(error->mend), "`sonde policy check` says what this kernel allows");

@@ -112,6 +112,11 @@ static void add_identity(struct report *report)
 		label_text(out, run, run->directory, "?");
 	}
 	text_add_char(out, '\n');
+	if (run->filter != RUN_NONE) {
+		text_add(out, "of files only those for which ");
+		label_text(out, run, run->filter, "?");
+		text_add_char(out, '\n');
+	}
 	add_host(report);
 	add_state(report);
 }

@@ -21,7 +21,7 @@ static void add_offer(struct grid *grid, const struct size_offer *offer, const c
 	text_add_format(&grid->text, "%g", offer->cpus);
 	grid_end_cell(grid);
 	grid_size(grid, offer->memory);
-	text_add_format(&grid->text, "%.4g %s", offer->price, offer->currency);
+	text_add_format(&grid->text, offer->price < 0.01 ? "%.2g %s" : "%.3f %s", offer->price, offer->currency);
 	grid_end_cell(grid);
 	grid_duration(grid, duration);
 	if (size_cost(offer, duration) < 0.01)

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/wall.h"
+#include "lang/eval.h"
 #include "top/live_own.h"
 #include "wire/sizes.h"
 
@@ -21,12 +22,13 @@ struct open_connection {
 	u64 received, sent;
 };
 
-struct live *live_new(struct identity *identity, struct rules *rules)
+struct live *live_new(struct identity *identity, struct rules *rules, const struct lang_node *condition)
 {
 	struct live *live = xcalloc(1, sizeof(*live));
 
 	live->identity = identity;
 	live->rules = rules;
+	live->condition = condition;
 	live->texts.account = &live->memory;
 	live->since = live->turned = wall_boot_now();
 	return live;
@@ -79,6 +81,24 @@ void live_free(struct live *live)
 	text_free(&live->name);
 	text_free(&live->inside);
 	free(live);
+}
+
+/* As it is now: a process may become another by exec, and everything it used until the next look counts with what it is then. */
+static bool is_wanted(const struct live *live, const struct living *living)
+{
+	struct fork_record record = { .record = { .kind = KIND_fork, .size = sizeof(record), .pid = living->pid, .tid = living->pid,
+						  .start = living->start, .uid = living->user, .time = live->turned } };
+	struct event event = { .record = &record.record, .identity = live->identity };
+
+	if (!live->condition)
+		return true;
+	event.process = process_find(live->identity->processes, living->pid, living->start);
+	if (event.process) {
+		record.record.uid = event.process->credentials.user;
+		record.record.gid = event.process->credentials.group;
+		record.record.cgroup = event.process->credentials.cgroup;
+	}
+	return lang_eval(live->condition, &event);
 }
 
 /* --- those that end --- */
@@ -140,7 +160,7 @@ static void add_used(struct counters *sum, const struct counters *now, const str
 
 static void end(struct live *live, struct living *living)
 {
-	struct frame_row *row = row_of_ended(live, living);
+	struct frame_row *row = is_wanted(live, living) ? row_of_ended(live, living) : NULL;
 
 	if (row) {
 		if (living->based)
@@ -266,7 +286,8 @@ static u64 connection_key(const struct connection_record *record)
 /* Its process can have ended before: the kernel closes what is left open after it has told of the exit. */
 static void add_bytes(struct live *live, const struct connection_record *record, u64 received, u64 sent)
 {
-	struct living *living = live_find(live, record->record.pid, record->record.start), gone = { 0 };
+	struct living *living = live_find(live, record->record.pid, record->record.start);
+	struct living gone = { .pid = record->record.pid, .start = record->record.start };
 	struct process *process;
 	struct frame_row *row;
 
@@ -279,7 +300,7 @@ static void add_bytes(struct live *live, const struct connection_record *record,
 	if (!process || !(received | sent))
 		return;
 	place_new(live, &gone, process);
-	row = row_of_ended(live, &gone);
+	row = is_wanted(live, &gone) ? row_of_ended(live, &gone) : NULL;
 	if (row) {
 		row->used.received += received;
 		row->used.sent += sent;
@@ -394,8 +415,6 @@ static void fill_row(struct frame_row *row, struct living *living)
 	};
 	if (living->based)
 		add_used(&row->used, &living->now, &living->before);
-	living->before = living->now;
-	living->started = false;
 }
 
 /* After exits were lost: who is not there any more has ended. */
@@ -425,8 +444,12 @@ struct frame *live_turn(struct live *live, u64 now)
 	if (ended)
 		memcpy(frame->rows, live->ended, ended * sizeof(*frame->rows));
 	frame->count = ended;
-	for (struct living *living = live->first; living; living = living->next)
-		fill_row(&frame->rows[frame->count++], living);
+	for (struct living *living = live->first; living; living = living->next) {
+		if (is_wanted(live, living))
+			fill_row(&frame->rows[frame->count++], living);
+		living->before = living->now;
+		living->started = false;
+	}
 	live->ended_count = 0;
 	table_free(&live->ended_by_sort);
 	live->turned = now;

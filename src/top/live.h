@@ -7,14 +7,15 @@
 
 #include "rules/rules.h"
 #include "event/event.h"
+#include "lang/tree.h"
 #include "proc/identity.h"
 #include "top/frame.h"
 #include "wire/net.h"
 
 struct live;
 
-/* Neither is owned. */
-struct live *live_new(struct identity *identity, struct rules *rules);
+/* None is owned. `condition` is of processes (lang_names_of_processes): only of those for which it is true is told; NULL: of all. */
+struct live *live_new(struct identity *identity, struct rules *rules, const struct lang_node *condition);
 void live_free(struct live *live);
 
 /* After identity_complete. */

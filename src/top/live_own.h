@@ -30,6 +30,7 @@ struct living {
 struct live {
 	struct identity *identity;
 	struct rules *rules;
+	const struct lang_node *condition;	/* NULL: all are wanted */
 	struct shared_pool texts;
 	size_t memory;			/* of texts */
 	struct table by_pid;

@@ -24,7 +24,7 @@ static int begin(void **state)
 	(void)state;
 	identity = identity_new(false, NULL);
 	rules = rules_new(NULL, &error);
-	live = live_new(identity, rules);
+	live = live_new(identity, rules, NULL);
 	since = wall_boot_now() + 1;
 	return identity && rules ? 0 : -1;
 }

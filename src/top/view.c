@@ -5,7 +5,6 @@
 #include "top/view.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/columns.h"
@@ -40,7 +39,7 @@ static const char *const help[] = {
 
 void view_begin(struct view *view, const char *filter)
 {
-	view->colour = !getenv("NO_COLOR");
+	view->colour = screen_coloured();
 	wall_refresh(&view->wall);
 	if (filter)
 		snprintf(view->pane.filter, sizeof(view->pane.filter), "%s", filter);

@@ -227,6 +227,17 @@ def test_refused(case):
     expect("--force is for enforce" in policy(case, "observe", "--force", case.path("others"), status=2).stderr, "an option of others")
 
 
+def test_too_much_for_a_program(case):
+    """What cannot be compiled is left to an agent; what stands beside it is not."""
+    much = " and ".join("path like \"*%d*x?\"" % number for number in range(30))
+    file = write(case, "p.yaml", "- {name: one, when: open, if: 'path == \"/one\"'}\n"
+                                 "- {name: much, when: open, if: '%s'}\n"
+                                 "- {name: two, when: open, if: 'path == \"/two\"'}\n" % much)
+    done = policy(case, "observe", file)
+    for name in ("one", "two"):
+        expect(name + " is observed only" not in done.stderr, "%s was left out: %s" % (name, done.stderr))
+
+
 def test_only_the_owner(case):
     """Who does not own the state cannot change it."""
     policy(case, "observe", write(case, "p.yaml", "{name: mine, when: oom}"))

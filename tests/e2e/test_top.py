@@ -392,7 +392,7 @@ def test_hostile_names(case):
     for name in names:
         case.start([sys.executable, script(case, name, "import time\ntime.sleep(1e6)\n")])
     screen = Screen(case, 80, 60)
-    screen.run(SONDE + " top --interval 300ms --sort name --filter py", r"break\.py")
+    screen.run(SONDE + " top --interval 300ms --sort name --search py", r"break\.py")
     lines = screen.lines()
     for wanted in (r"\x1b[31mred\x07.py", r"line\nbreak.py", r"\xff.py"):
         expect(any(line.endswith(wanted) for line in lines), lambda: "%r is not on:\n%s" % (wanted, screen.text()))
