@@ -128,7 +128,7 @@ static __always_inline void find_owner(struct drop_sum *sum, const struct drop_k
 				       u64 sock)
 {
 	u64 net = (u64)BPF_CORE_READ(packet, dev, nd_net.net), any;
-	struct connection *connection = sock ? bpf_map_lookup_elem(&connections, &sock) : NULL;
+	struct connection *connection = sock ? connection_find(sock) : NULL;
 	struct owner *owner;
 	u32 address;
 

@@ -54,19 +54,12 @@ static __always_inline void count(struct sock *sock, const struct connection *co
 		histogram_add(NULL, ns);
 }
 
-static __always_inline struct connection *connection_of(struct sock *sock)
-{
-	u64 key = (u64)sock;
-
-	return bpf_map_lookup_elem(&connections, &key);
-}
-
 /* Fires for each segment that an established connection receives, after the time was taken. */
 SEC("tp_btf/tcp_probe")
 int rtt_probe(u64 *ctx)
 {
 	struct sock *sock = (void *)ctx[0];
-	struct connection *connection = connection_of(sock);
+	struct connection *connection = connection_find((u64)sock);
 	u32 rtt = BPF_CORE_READ((struct tcp_sock *)sock, srtt_us) >> 3;
 
 	if (!rtt || (!connection && settings.scope != SCOPE_ALL))
@@ -93,7 +86,7 @@ SEC("tp_btf/tcp_retransmit_skb")
 int retransmit_again(u64 *ctx)
 {
 	struct sock *sock = (void *)ctx[0];
-	struct connection *connection = connection_of(sock);
+	struct connection *connection = connection_find((u64)sock);
 
 	if (!connection && settings.scope != SCOPE_ALL)
 		return 0;

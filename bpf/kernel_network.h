@@ -55,6 +55,7 @@ struct sock {
 };
 
 struct inet_sock {
+	struct sock sk;
 	u16 inet_sport;
 };
 

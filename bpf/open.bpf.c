@@ -5,6 +5,7 @@
  * Opens that come another way (io_uring, 32-bit programs) are seen where a rung has a hook further inside.
  */
 #include "lib/calls.h"
+#define DIRECT_IS_KNOWN
 #include "lib/direct.h"
 #include "lib/path.h"
 #include "lib/scope.h"

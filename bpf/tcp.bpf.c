@@ -8,8 +8,10 @@
  * The ledger is tcp_sock's own, read as the connection dies. That includes connections that go to TIME_WAIT: a small
  * stand-in takes over, and the socket itself closes.
  */
+#include "lib/direct.h"
 #include "lib/net.h"
 
+struct connection_places_map connection_places SEC(".maps");
 struct connections_map connections SEC(".maps");
 struct connections_there_map connections_there SEC(".maps");
 struct listeners_map listeners SEC(".maps");
@@ -24,24 +26,34 @@ struct listeners_map listeners SEC(".maps");
  * Where the current process is described; only programs that act in its name use it, and those do not nest. The second is
  * nobody's, for ever blank.
  */
+struct current {
+	struct connection connection;
+	u64 cgroup;		/* the last control group that was known and in scope: it need not be looked up again */
+};
+
 #define NOBODY 1
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, u32);
-	__type(value, struct connection);
+	__type(value, struct current);
 } current_owner SEC(".maps");
 
 static __always_inline u32 describe_current(struct task_struct *task, const bool direct)
 {
 	u32 zero = 0;
-	struct connection *connection = bpf_map_lookup_elem(&current_owner, &zero);
-	u64 cgroup;
+	struct current *current = bpf_map_lookup_elem(&current_owner, &zero);
+	struct cgroup_place place;
 
-	if (!connection ||
-	    !scope_decide(task, bpf_get_current_pid_tgid() >> 32, &cgroup, SLOT_ATOMIC, direct))
+	if (!current || !scope_has_process(bpf_get_current_pid_tgid() >> 32) || !scope_has_user(task))
 		return 0;
-	owner_is(&connection->owner, task, cgroup, direct);
+	cgroup_read(&place, task, direct);
+	if (place.key != current->cgroup) {
+		if (!scope_has_cgroup(cgroup_verdict(&place, SLOT_ATOMIC)))
+			return 0;
+		current->cgroup = bpf_map_lookup_elem(&cgroups, &place.key) ? place.key : 0;
+	}
+	owner_is(&current->connection.owner, task, place.key, direct);
 	return 1;
 }
 
@@ -55,27 +67,29 @@ __noinline u32 tcp_current(u32 unused)
 	return describe_current((void *)bpf_get_current_task(), false);
 }
 
+/* To follow a pointer from a task that it trusts, the verifier looks through all types of the kernel, each time. */
 __noinline u32 tcp_current_direct(u32 unused)
 {
 	barrier_var(unused);
-	return describe_current(bpf_get_current_task_btf(), true);
+	return describe_current(settings.casts ? DIRECT(struct task_struct, bpf_get_current_task()) :
+						 bpf_get_current_task_btf(), true);
 }
 
 /* A connection of the current process's; NULL: out of scope. */
 static __always_inline struct connection *connection_of_current(u64 since, u8 direction, const bool direct)
 {
-	struct connection *connection;
+	struct current *current;
 	u32 zero = 0;
 
 	if (direct ? !tcp_current_direct(0) : !tcp_current(0))
 		return NULL;
-	connection = bpf_map_lookup_elem(&current_owner, &zero);
-	if (!connection)
+	current = bpf_map_lookup_elem(&current_owner, &zero);
+	if (!current)
 		return NULL;
-	connection->since = since;
-	connection->direction = direction;
-	connection->sure = 1;
-	return connection;
+	current->connection.since = since;
+	current->connection.direction = direction;
+	current->connection.sure = 1;
+	return &current->connection;
 }
 
 /* connect() was called: remember who and when. The event comes with the result. */
@@ -87,7 +101,7 @@ static __always_inline void on_connecting(struct sock *sock, const bool direct)
 		return;
 	connection = connection_of_current(bpf_ktime_get_boot_ns(), NET_OUT, direct);
 	if (connection)
-		connection_note(sock, connection, BPF_ANY);
+		connection_note((u64)sock, connection, BPF_ANY);
 }
 
 struct connect_with_path {
@@ -105,7 +119,7 @@ static __always_inline u64 tell_connect(struct sock *sock, struct tcp_sock *tcp,
 
 	if (!told)
 		return bpf_ktime_get_boot_ns();
-	net_begin(&told->record, KIND_connect, &connection->owner, sock, NET_TCP, direct);
+	net_begin(&told->record, KIND_connect, &connection->owner, tcp, NET_TCP, direct);
 	net_addresses(&told->record, sock, tcp, direct);
 	told->record.record.size = sizeof(*told);
 	told->record.direction = NET_OUT;
@@ -139,8 +153,7 @@ static __always_inline bool accept_by_state(void)
 /* An attempt has come to its end. */
 static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, u32 after, const bool direct)
 {
-	u64 key = (u64)sock;
-	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+	struct connection *connection = connection_find((u64)sock);
 	struct connection meeting = { .direction = NET_OUT };
 	bool meets = after == TCP_SYN_RECV && accept_by_state();
 	s32 error = 0;
@@ -148,7 +161,7 @@ static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, 
 
 	/* Both ends call, or a socket calls itself: it comes to be established as if it had come in. */
 	if (!connection && meets && !net_follows())
-		connection_note(sock, &meeting, BPF_NOEXIST);
+		connection_note((u64)sock, &meeting, BPF_NOEXIST);
 	if (!connection)
 		return;
 	if (after == TCP_CLOSE)
@@ -156,7 +169,7 @@ static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, 
 	if (net_wants(KIND_connect) && (error || after != TCP_CLOSE))
 		now = tell_connect(sock, tcp, connection, error, direct);
 	if (after == TCP_CLOSE || !(net_follows() || meets))
-		bpf_map_delete_elem(&connections, &key);
+		connection_forget((u64)sock);
 	else
 		connection->since = now ? now : bpf_ktime_get_boot_ns();
 }
@@ -170,15 +183,14 @@ static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp,
 	struct connection connection = { .direction = NET_IN };
 	bool tells = accept_by_state();
 	struct connection *known;
-	u64 key = (u64)sock;
 	struct owner *owner;
 
 	if (!net_follows() && !tells)
 		return;
-	known = bpf_map_lookup_elem(&connections, &key);
+	known = connection_find((u64)sock);
 	if (known) {
 		if (!net_follows())
-			bpf_map_delete_elem(&connections, &key);
+			connection_forget((u64)sock);
 		else if (!known->since)
 			known->since = bpf_ktime_get_boot_ns();
 		return;
@@ -190,7 +202,7 @@ static __always_inline void on_incoming(struct sock *sock, struct tcp_sock *tcp,
 	bpf_probe_read_kernel(&connection.owner, sizeof(connection.owner), owner);
 	connection.since = bpf_ktime_get_boot_ns();
 	if (net_follows())
-		connection_note(sock, &connection, BPF_NOEXIST);
+		connection_note((u64)sock, &connection, BPF_NOEXIST);
 	if (tells)
 		net_tell_accept(sock, tcp, &connection.owner, RECORD_OWNER_UNKNOWN, direct);
 }
@@ -209,7 +221,7 @@ static __always_inline void on_listen(struct sock *sock, struct tcp_sock *tcp, c
 	record = draft_begin(bulk, KIND_listen, struct connection_record, &slot);
 	if (!record)
 		return;
-	net_begin(record, KIND_listen, &connection->owner, sock, NET_TCP, direct);
+	net_begin(record, KIND_listen, &connection->owner, tcp, NET_TCP, direct);
 	net_addresses(record, sock, tcp, direct);
 	record->backlog = get(direct, sock, sk_max_ack_backlog);
 	draft_end(bulk, KIND_listen, record, slot);
@@ -243,16 +255,15 @@ static __always_inline struct connection *connection_acting(struct sock *sock, s
 
 static __always_inline void on_act(struct sock *sock, const bool direct)
 {
-	u64 key = (u64)sock;
 	struct connection *known, *acting;
 
 	/* Where accept() is seen itself, every owner is sure but one from outside the scope. */
 	if (!net_follows() || (settings.scope == SCOPE_ALL && !settings.accept_by_state))
 		return;
-	known = bpf_map_lookup_elem(&connections, &key);
+	known = connection_find((u64)sock);
 	acting = connection_acting(sock, known, direct);
 	if (acting && acting != known)
-		connection_note(sock, acting, BPF_ANY);
+		connection_note((u64)sock, acting, BPF_ANY);
 }
 
 /* The state it leaves tells whose FIN came first; without one it is what the socket died of. */
@@ -282,7 +293,7 @@ static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, 
 	if (!record)
 		return;
 	error = get(direct, sock, sk_err);
-	net_begin(record, KIND_close, &connection->owner, sock, NET_TCP, direct);
+	net_begin(record, KIND_close, &connection->owner, tcp, NET_TCP, direct);
 	net_addresses(record, sock, tcp, direct);
 	record->record.flags = connection->sure ? 0 : RECORD_OWNER_UNKNOWN;
 	record->direction = connection->direction;
@@ -295,14 +306,13 @@ static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, 
 
 static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u32 before, const bool direct)
 {
-	u64 key = (u64)sock;
 	struct connection *known, *chosen;
 	u32 nobody = NOBODY;
 
-	known = bpf_map_lookup_elem(&connections, &key);
+	known = connection_find((u64)sock);
 	if (!net_follows() || (before == TCP_SYN_RECV && !known)) {
 		if (known)
-			bpf_map_delete_elem(&connections, &key);
+			connection_forget((u64)sock);
 		return;
 	}
 	chosen = connection_acting(sock, known, direct);
@@ -313,7 +323,7 @@ static __always_inline void on_close(struct sock *sock, struct tcp_sock *tcp, u3
 	if (net_wants(KIND_close))
 		tell_close(sock, tcp, chosen, before, direct);
 	if (known)
-		bpf_map_delete_elem(&connections, &key);
+		connection_forget((u64)sock);
 }
 
 /* The states alone tell whether anybody needs this change. */
@@ -346,10 +356,10 @@ static __always_inline int on_state(struct sock *sock, struct tcp_sock *tcp, u32
 
 /*
  * Packets also come while a process is in the middle of its own change: an interrupt is enough, and the kernel (since 6.1)
- * skips a program that is running on that CPU already. So there are two of each; the second is attached once the kernel has
- * skipped something. The first leaves word of what it has seen to; the second, which runs after it, takes the word away, or
- * finds none and does the work. A process and the interrupt leave words apart. The process begins by taking away what the
- * interrupt has left: its second may have been skipped, too, where the process was in the second itself.
+ * skips a program that is running on that CPU already. Once that has happened the program is attached again (rung.again). The
+ * first then leaves word of what it has seen to; the second, which runs after it, takes the word away, or finds none and does
+ * the work. A process and the interrupt leave words apart. The process begins by taking away what the interrupt has left: its
+ * second may have been skipped, too, where the process was in the second itself.
  */
 struct seen_to {
 	struct {
@@ -365,6 +375,22 @@ struct {
 	__type(key, u32);
 	__type(value, struct seen_to);
 } tcp_seen_to SEC(".maps");
+
+/* 1: there is a second. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} tcp_twice SEC(".maps");
+
+static __always_inline bool is_second(void)
+{
+	u64 which;
+
+	asm volatile("%0 = %1" : "=r"(which) : "i"(PROGRAM_FIRST));
+	return which == PROGRAM_AGAIN;
+}
 
 static __always_inline void leave_word(struct sock *sock, u32 after, const bool direct)
 {
@@ -402,6 +428,18 @@ static __always_inline bool take_word(struct sock *sock, u32 after, const bool d
 	return true;
 }
 
+static __always_inline bool was_seen_to(struct sock *sock, u32 after, const bool direct)
+{
+	u32 zero = 0, *twice;
+
+	if (is_second())
+		return take_word(sock, after, direct);
+	twice = bpf_map_lookup_elem(&tcp_twice, &zero);
+	if (twice && *twice)
+		leave_word(sock, after, direct);
+	return false;
+}
+
 /* Loads without calls; from 5.11 on, for want of the two helpers before. */
 SEC("tp_btf/inet_sock_set_state")
 int tcp_btf(u64 *ctx)
@@ -409,22 +447,9 @@ int tcp_btf(u64 *ctx)
 	struct sock *sock = (void *)ctx[0];
 	struct tcp_sock *tcp;
 
-	if (!is_needed(ctx[1], ctx[2]))
+	if (!is_needed(ctx[1], ctx[2]) || sock->sk_protocol != IPPROTO_TCP || was_seen_to(sock, ctx[2], true))
 		return 0;
-	leave_word(sock, ctx[2], true);
-	tcp = bpf_skc_to_tcp_sock(sock);
-	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int tcp_btf_second(u64 *ctx)
-{
-	struct sock *sock = (void *)ctx[0];
-	struct tcp_sock *tcp;
-
-	if (!is_needed(ctx[1], ctx[2]) || take_word(sock, ctx[2], true))
-		return 0;
-	tcp = bpf_skc_to_tcp_sock(sock);
+	tcp = settings.casts ? DIRECT(struct tcp_sock, sock) : bpf_skc_to_tcp_sock(sock);
 	return tcp ? on_state(sock, tcp, ctx[1], ctx[2], true) : 0;
 }
 
@@ -433,19 +458,8 @@ int tcp_raw(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sock = (void *)ctx->args[0];
 
-	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP)
-		return 0;
-	leave_word(sock, ctx->args[2], false);
-	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
-}
-
-SEC("raw_tp/inet_sock_set_state")
-int tcp_raw_second(struct bpf_raw_tracepoint_args *ctx)
-{
-	struct sock *sock = (void *)ctx->args[0];
-
 	if (!is_needed(ctx->args[1], ctx->args[2]) || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP ||
-	    take_word(sock, ctx->args[2], false))
+	    was_seen_to(sock, ctx->args[2], false))
 		return 0;
 	return on_state(sock, (void *)sock, ctx->args[1], ctx->args[2], false);
 }

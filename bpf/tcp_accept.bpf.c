@@ -10,17 +10,16 @@ static __always_inline int on_accept(struct sock *sock)
 {
 	struct connection connection = { .direction = NET_IN, .sure = 1 };
 	struct connection *known;
-	u64 key = (u64)sock;
 
 	if (!sock || BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP || !owner_is_current(&connection.owner))
 		return 0;
 	if (net_follows()) {
-		known = bpf_map_lookup_elem(&connections, &key);
+		known = connection_find((u64)sock);
 		if (known)
 			connection.since = known->since;
 		/* It may have died while it waited to be accepted. */
 		if (BPF_CORE_READ(sock, __sk_common.skc_state) != TCP_CLOSE)
-			connection_note(sock, &connection, BPF_ANY);
+			connection_note((u64)sock, &connection, BPF_ANY);
 	}
 	net_tell_accept(sock, net_inet(sock), &connection.owner, 0, false);
 	return 0;

@@ -41,7 +41,7 @@ int existing_sockets(struct bpf_iter__task_file *ctx)
 		connection.direction = NET_OUT;
 	else if (listener_find(sock, net_inet(sock), false))
 		connection.direction = NET_IN;
-	connection_note(sock, &connection, BPF_NOEXIST);
+	connection_note((u64)sock, &connection, BPF_NOEXIST);
 	return 0;
 }
 

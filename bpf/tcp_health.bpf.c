@@ -74,10 +74,10 @@ static __always_inline void find_owner(struct connection *found, struct sock *so
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct connection *connection;
-	u64 key = (u64)sock, cgroup;
+	u64 cgroup;
 	struct owner *owner;
 
-	connection = bpf_map_lookup_elem(&connections, &key);
+	connection = connection_find((u64)sock);
 	if (connection) {
 		bpf_probe_read_kernel(found, sizeof(*found), connection);
 	} else if (state == TCP_LISTEN) {

@@ -22,20 +22,21 @@ int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
 {
 	struct connection *connection = ctx->value;
 	struct connection_record record;
-	u64 *key = ctx->key, changes;
+	u32 changes;
 	struct tcp_sock *tcp;
 	struct sock *sock;
 	u32 state;
 
-	if (!key || !connection)
+	if (!connection || !connection->sock)
 		return 0;
-	connections_are_there();
-	sock = (void *)*key;
+	if (!connection->claims)
+		connections_are_there();
+	sock = (void *)connection->sock;
 	tcp = net_inet(sock);
 	state = BPF_CORE_READ(sock, __sk_common.skc_state);
 	if (state == TCP_SYN_SENT || state == TCP_CLOSE || state == TCP_LISTEN)
 		return 0;
-	net_begin(&record, KIND_close, &connection->owner, sock, NET_TCP, false);
+	net_begin(&record, KIND_close, &connection->owner, tcp, NET_TCP, false);
 	net_ledger(&record, sock, tcp, false);
 	record.stalled_ns += stalling(tcp);
 	changes = record.sent + record.received + record.retransmits + record.stalled_ns;

@@ -49,7 +49,7 @@ static __always_inline int on_connect(struct sock *sock, const void *address, s6
 	if (!told)
 		return 0;
 	__builtin_memset(told, 0, sizeof(*told));
-	net_begin(&told->record, KIND_connect, &owner, sock, NET_UNIX, false);
+	net_begin(&told->record, KIND_connect, &owner, net_inet(sock), NET_UNIX, false);
 	told->record.record.size = sizeof(*told);
 	told->record.family = AF_UNIX;
 	told->record.direction = NET_OUT;

@@ -19,6 +19,9 @@
 #define NET_CLOSED_ABORT 4	/* this side reset it, unread data or SO_LINGER */
 #define NET_CLOSED_TIMEOUT 5
 
+/* Connections that are found without a table: a power of two (bpf/lib/connection.h). */
+#define CONNECTION_PLACE_BITS 12
+
 struct connection_record {
 	struct record record;
 	u8 local[16];		/* IPv6, or IPv4 in the first four bytes */

@@ -15,6 +15,10 @@
 /* Reasons of drops are told apart up to 64 times this. */
 #define DROP_WORDS 4
 
+/* A number in programs that the kernel may be given twice (src/kernel/again.h): which of the two it is. */
+#define PROGRAM_FIRST 0x5f1257
+#define PROGRAM_AGAIN 0x5a6a14
+
 struct settings {
 	u32 scope;
 	u32 scope_uid;
@@ -33,7 +37,7 @@ struct settings {
 	u32 disk_waits;		/* the sums of wait.bpf.c are kept */
 	u32 tick_ns;		/* the kernel's jiffy */
 	u32 filtered;		/* bit per kind: generated code decides whether it is told (bpf/lib/decide.h) */
-	u32 padding;
+	u32 casts;		/* the kernel has bpf_rdonly_cast (bpf/lib/direct.h) */
 };
 RECORD_SIZE(struct settings, 128);
 

@@ -108,7 +108,7 @@ static __always_inline int connect_tell(struct sock *sock, const void *address, 
 	told = draft_begin(bulk, KIND_connect, struct connect_with_path, &slot);
 	if (!told)
 		return 0;
-	net_begin(&told->record, KIND_connect, &owner, sock, transport, false);
+	net_begin(&told->record, KIND_connect, &owner, net_inet(sock), transport, false);
 	told->record.record.size = sizeof(*told);
 	told->record.direction = NET_OUT;
 	told->record.error = result;

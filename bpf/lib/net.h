@@ -2,6 +2,7 @@
 #ifndef SONDE_BPF_NET_H
 #define SONDE_BPF_NET_H
 
+#include "connection.h"
 #include "draft.h"
 #include "mapped.h"
 #include "preemptible.h"
@@ -31,36 +32,6 @@ enum tcp_state {
 
 #define TCP_CHRONO_RWND_LIMITED 2	/* enum tcp_chrono */
 
-/* Who: as a record says it. */
-struct owner {
-	u64 start;
-	u64 cgroup;
-	u32 pid;
-	u32 tid;
-	u32 uid;
-	u32 gid;
-};
-
-struct connection {
-	struct owner owner;
-	u64 since;		/* when connect was called, then when it was established; 0: not known */
-	u8 direction;
-	u8 sure;		/* the owner acted on this very socket; else it is the listener's */
-	u8 padding[6];
-	u64 sampled;		/* a sum that changes with what is told of it, as last told (tcp_sample.bpf.c) */
-};
-
-/*
- * By the socket's address, from the first state change that is seen to the last. One whose end was missed stays until a
- * new socket has its place in memory.
- */
-struct connections_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);	/* set by user space, like the next */
-	__type(key, u64);
-	__type(value, struct connection);
-};
-
 /*
  * By what a listener is bound to, network namespace, address and port mixed into one number, because an incoming connection
  * does not say which socket let it in.
@@ -72,19 +43,6 @@ struct listeners_map {
 	__type(value, struct owner);
 };
 
-/*
- * 1 once there may be connections. User space takes it back before it walks over the map, which is long even when it is empty, and the
- * walk sets it again if it finds any.
- */
-struct connections_there_map {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u32);
-};
-
-extern struct connections_map connections SEC(".maps");
-extern struct connections_there_map connections_there SEC(".maps");
 extern struct listeners_map listeners SEC(".maps");
 
 /* `direct` as in get.h, here and below. */
@@ -147,8 +105,10 @@ static __always_inline void net_addresses(struct connection_record *record, stru
 
 /* All but the addresses. */
 static __always_inline void net_begin(struct connection_record *record, u32 kind, const struct owner *owner,
-				      struct sock *sock, u32 transport, const bool direct)
+				      struct tcp_sock *inet, u32 transport, const bool direct)
 {
+	struct sock *sock = &inet->inet_conn.icsk_inet.sk;
+
 	__builtin_memset(record, 0, sizeof(*record));
 	record->record.kind = kind;
 	record->record.size = sizeof(*record);
@@ -195,27 +155,6 @@ static __always_inline bool net_follows(void)
 	return settings.kinds & (KIND_BIT(close) | KIND_BIT(retransmit) | KIND_BIT(reset) |
 				 KIND_BIT(drop) | KIND_BIT(live) |
 				 MEASURE_BIT(MEASURE_RTT) | MEASURE_BIT(MEASURE_RETRANSMIT));
-}
-
-#define EEXIST 17
-
-/* Mostly read: a write each time would go from processor to processor. */
-static __always_inline void connections_are_there(void)
-{
-	u32 zero = 0, *there = bpf_map_lookup_elem(&connections_there, &zero);
-
-	if (there && !*there)
-		*there = 1;
-}
-
-static __always_inline void connection_note(struct sock *sock, const struct connection *connection, u64 how)
-{
-	u64 key = (u64)sock;
-	long error = bpf_map_update_elem(&connections, &key, connection, how);
-
-	if (error && error != -EEXIST)
-		emit_failed(FAILURE_CONNECTION);
-	connections_are_there();
 }
 
 /* Of a listener that is bound to any address. */
@@ -272,7 +211,7 @@ static __always_inline void net_tell_accept(struct sock *sock, struct tcp_sock *
 	record = draft_begin(bulk, KIND_accept, struct connection_record, &slot);
 	if (!record)
 		return;
-	net_begin(record, KIND_accept, owner, sock, NET_TCP, direct);
+	net_begin(record, KIND_accept, owner, inet, NET_TCP, direct);
 	net_addresses(record, sock, inet, direct);
 	record->record.flags = flags;
 	record->direction = NET_IN;

@@ -25,23 +25,23 @@ static __always_inline bool scope_has_user(struct task_struct *task)
 	       BPF_CORE_READ(cred, euid.val) == settings.scope_uid;
 }
 
+static __always_inline bool scope_has_cgroup(u32 verdict)
+{
+	return settings.scope != SCOPE_CGROUP || (verdict & CGROUP_IN_SCOPE);
+}
+
 /* Does the scope admit what `task` (of process `tgid`) does? */
-static __always_inline bool scope_decide(struct task_struct *task, u32 tgid, u64 *key, u32 slot, const bool direct)
+static __always_inline bool scope_admits(struct task_struct *task, u32 tgid, u64 *key, u32 slot)
 {
 	struct cgroup_place place;
 	u32 verdict;
 
 	if (!scope_has_process(tgid) || !scope_has_user(task))
 		return false;
-	cgroup_read(&place, task, direct);
+	cgroup_of(&place, task);
 	verdict = cgroup_verdict(&place, slot);
 	*key = place.key;
-	return settings.scope != SCOPE_CGROUP || (verdict & CGROUP_IN_SCOPE);
-}
-
-static __always_inline bool scope_admits(struct task_struct *task, u32 tgid, u64 *key, u32 slot)
-{
-	return scope_decide(task, tgid, key, slot, false);
+	return scope_has_cgroup(verdict);
 }
 
 static __always_inline bool scope_admits_current(u64 *key, u32 slot)

@@ -85,7 +85,7 @@ static void needed(struct type_query *query, const char *function)
 }
 
 /* Functions by which choose_has() is asked. */
-static const char *const asked[] = { CHOOSE_ALLOCATES };
+static const char *const asked[] = { CHOOSE_ALLOCATES, CHOOSE_CASTS };
 
 static void query_needs(struct choose *choose)
 {

@@ -22,6 +22,7 @@ bool choose_forbidden(const struct point *point, const struct rung *rung);
 
 /* Does the kernel have a function of these: */
 #define CHOOSE_ALLOCATES "bpf_mem_alloc_init"	/* memory for entries of maps in any program, since 6.1 */
+#define CHOOSE_CASTS "bpf_rdonly_cast"		/* since 6.2 */
 bool choose_has(const struct choose *choose, const char *function);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/message.h"
 #include "base/wall.h"
+#include "kernel/again.h"
 #include "kernel/choose.h"
 #include "kernel/linger.h"
 #include "kernel/object.h"
@@ -135,14 +136,13 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 	settings->kinds = options->kinds;
 	settings->stack_size = features->stack_size;
 	settings->tick_ns = wall_tick();
+	settings->casts = choose_has(kernel->choose, CHOOSE_CASTS);
 	settings->filtered = filters(kernel) ? options->filtered : 0;
 	memcpy(settings->controllers, features->controllers, sizeof(settings->controllers));
 }
 
 static void load_optional(struct kernel *kernel, const struct rung *rung)
 {
-	if (rung->second)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, rung->second), true);
 	for (const char *const *name = rung->optional; *name; name++)
 		if (!choose_objection(kernel->choose, kernel->object, *name))
 			bpf_program__set_autoload(bpf_object__find_program_by_name(kernel->object, *name), true);
@@ -170,7 +170,7 @@ static void size_connections(const struct kernel *kernel)
 	bpf_map__set_max_entries(map, CONNECTIONS_MAX);
 }
 
-/* Opens the object with the programs of the chosen rungs. */
+/* The object, open already or not, with the programs of the chosen rungs. */
 static int open_chosen(struct kernel *kernel)
 {
 	const struct kernel_options *options = kernel->options;
@@ -178,9 +178,11 @@ static int open_chosen(struct kernel *kernel)
 	struct settings *settings;
 	int error = 0;
 
-	kernel->object = object_open(&settings);
+	if (!kernel->object)
+		kernel->object = object_open();
 	if (!kernel->object)
 		return -errno;
+	settings = object_settings(kernel->object);
 	for (size_t i = 0; i < kernel->taken_count; i++)
 		if (kernel->taken[i].rung) {
 			set_autoload(kernel->object, kernel->taken[i].rung->programs, true);
@@ -282,6 +284,13 @@ static void drop(struct kernel *kernel)
 	kernel->object = NULL;
 }
 
+static void keep_again(const struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		if (kernel->taken[i].rung && kernel->taken[i].rung->again)
+			again_begin(kernel->taken[i].rung->programs[0]);
+}
+
 static int load(struct kernel *kernel)
 {
 	const struct kernel_options *options = kernel->options;
@@ -290,7 +299,9 @@ static int load(struct kernel *kernel)
 	object_said_clear();
 	if (filters(kernel))
 		splice_begin(bpf_object__btf(kernel->object), "decide", options->filter, options->filter_length);
+	keep_again(kernel);
 	error = bpf_object__load(kernel->object);
+	again_end();
 	splice_end();
 	return error;
 }
@@ -353,15 +364,15 @@ static bool core_works(const struct kernel *kernel)
 }
 
 /* Strikes the rungs that a look at the machine speaks against. */
-static void rule_out(struct kernel *kernel, struct bpf_object *object)
+static void rule_out(struct kernel *kernel)
 {
-	for (size_t i = 0; object && i < kernel->taken_count; i++) {
+	for (size_t i = 0; kernel->object && i < kernel->taken_count; i++) {
 		struct taken *taken = &kernel->taken[i];
 
 		while (taken->rung) {
 			const char *why = choose_forbidden(taken->point, taken->rung) ?
 						  "another rung was asked for" :
-						  choose_rung_objection(kernel->choose, object, taken->rung);
+						  choose_rung_objection(kernel->choose, kernel->object, taken->rung);
 
 			if (!why)
 				break;
@@ -403,8 +414,6 @@ static void say_refused(int error)
 struct kernel *kernel_open(const struct kernel_options *options, const struct features *features)
 {
 	struct kernel *kernel = xcalloc(1, sizeof(*kernel));
-	struct settings *settings;
-	struct bpf_object *object = object_open(&settings);
 	int error = -EAGAIN;
 
 	allow_files();
@@ -412,9 +421,9 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 	kernel->kinds = options->kinds;
 	kernel->features = features;
 	list_points(kernel);
-	kernel->choose = choose_new(features, object);
-	rule_out(kernel, object);
-	object_close(object);
+	kernel->object = object_open();
+	kernel->choose = choose_new(features, kernel->object);
+	rule_out(kernel);
 	while (error == -EAGAIN && core_works(kernel)) {
 		error = load_and_attach(kernel);
 		if (error)
@@ -430,11 +439,21 @@ struct kernel *kernel_open(const struct kernel_options *options, const struct fe
 	return NULL;
 }
 
+static void detach_again(struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->taken_count; i++)
+		if (kernel->taken[i].again > 0) {
+			close(kernel->taken[i].again);
+			kernel->taken[i].again = 0;
+		}
+}
+
 /* What lingers is switched off first, when our own descriptor is closed; only its memory is still there for a while. */
 void kernel_detach(struct kernel *kernel)
 {
 	int held = kernel->options->lingers && kernel->slow_count ? linger_for(kernel->slow, kernel->slow_count) : -1;
 
+	detach_again(kernel);
 	while (kernel->link_count)
 		bpf_link__destroy(kernel->links[--kernel->link_count]);
 	kernel->slow_count = 0;
@@ -549,23 +568,26 @@ static u64 skipped(const struct kernel *kernel, const struct rung *rung)
 }
 
 /*
- * A second program costs as much as the first for nothing where no interrupt comes in the middle of one. So it is at work only
- * where that happens, from the first time on.
+ * Twice the same program costs twice as much, for nothing where no interrupt comes in the middle of it. So there is a second
+ * only where that happens, from the first time on.
  */
-static void attach_second(struct kernel *kernel, struct taken *taken)
+static void attach_again(struct kernel *kernel, struct taken *taken)
 {
-	const char *why;
-	u64 missed;
+	u32 zero = 0, one = 1;
+	int fd;
 
-	if (!taken->rung || !taken->rung->second || taken->seconded)
+	if (!taken->rung || !taken->rung->again || taken->twice || !skipped(kernel, taken->rung))
 		return;
-	missed = skipped(kernel, taken->rung);
-	if (!missed)
+	/* Before it is attached: what the first saw to after that must not be done again. */
+	fd = bpf_object__find_map_fd_by_name(kernel->object, taken->rung->again);
+	if (bpf_map_update_elem(fd, &zero, &one, BPF_ANY))
 		return;
-	taken->seconded = !attach_program(kernel, taken->rung,
-					  bpf_object__find_program_by_name(kernel->object, taken->rung->second), &why);
-	/* What was skipped until it was there. */
-	taken->missed = taken->seconded ? skipped(kernel, taken->rung) : 0;
+	fd = again_attach(kernel->object, taken->rung->programs[0]);
+	if (fd < 0)
+		return;
+	taken->twice = true;
+	taken->again = fd;
+	taken->missed = skipped(kernel, taken->rung);
 }
 
 int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
@@ -573,7 +595,7 @@ int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)
 	int error = 0;
 
 	for (size_t i = 0; i < kernel->taken_count; i++)
-		attach_second(kernel, &kernel->taken[i]);
+		attach_again(kernel, &kernel->taken[i]);
 	for (const struct sensor *const *sensor = sensors; *sensor; sensor++) {
 		long told = 0;
 
@@ -595,7 +617,7 @@ static void add_missed(struct kernel *kernel, const struct taken *taken, struct 
 {
 	u32 wanted = taken->point->kinds & kernel->kinds & ~KIND_BIT(live);
 	u32 kind = wanted ? (u32)__builtin_ctz(wanted) : point_kind(taken->point);
-	u64 missed = taken->seconded ? taken->missed : taken->rung ? skipped(kernel, taken->rung) : 0;
+	u64 missed = taken->twice ? taken->missed : taken->rung ? skipped(kernel, taken->rung) : 0;
 
 	sum->produced[kind] += missed;
 	sum->lost[kind][LOSS_MISSED] += missed;
@@ -659,8 +681,7 @@ void kernel_survey(const struct features *features,
 		   void (*told)(void *context, const struct point *point, const struct rung *rung, const char *why),
 		   void *context)
 {
-	struct settings *settings;
-	struct bpf_object *object = object_open(&settings);
+	struct bpf_object *object = object_open();
 	struct choose *choose = choose_new(features, object);
 
 	object_close(object);

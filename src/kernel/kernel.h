@@ -33,8 +33,9 @@ struct taken {
 	const struct rung *rung;	/* NULL: none worked */
 	unsigned int tried;		/* rungs refused before it */
 	char why[8][160];		/* why each of those was */
-	bool seconded;			/* the rung's second program is at work */
-	u64 missed;			/* what the others were skipped for until it was */
+	bool twice;			/* the rung's program is attached a second time */
+	int again;			/* its descriptor, while it is */
+	u64 missed;			/* how often the first had been skipped until then */
 };
 
 struct kernel;

@@ -25,10 +25,10 @@ static void tell(void *context, const void *record)
 static long fold(struct bpf_object *object, lanes_deliver *deliver, void *context)
 {
 	struct telling telling = { .deliver = deliver, .context = context };
-	struct bpf_link *link = pass_over_connections(object);
-	int error = link ? pass_run_over_connections(object, link, tell, &telling) : 0;
+	struct pass_connections connections = pass_over_connections(object);
+	int error = pass_connections_run(&connections, tell, &telling);
 
-	bpf_link__destroy(link);
+	pass_connections_close(&connections);
 	return error ? error : telling.told;
 }
 

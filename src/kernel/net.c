@@ -2,6 +2,7 @@
 #include "kernel/root_cgroup.h"
 #include "kernel/sensor.h"
 #include "wire/hist.h"
+#include "wire/net.h"
 #include "wire/settings.h"
 
 #define CGROUP_UNIX_CONNECT 49	/* enum bpf_attach_type; newer than the headers of Debian 12 */
@@ -16,8 +17,8 @@
 #define TCP_KINDS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(listen) | FOLLOWED)
 
 static const struct rung tcp_rungs[] = {
-	{ .name = "btf", .programs = { "tcp_btf" }, .second = "tcp_btf_second" },
-	{ .name = "raw", .programs = { "tcp_raw" }, .second = "tcp_raw_second" },
+	{ .name = "btf", .programs = { "tcp_btf" }, .again = "tcp_twice" },
+	{ .name = "raw", .programs = { "tcp_raw" }, .again = "tcp_twice" },
 	{ 0 }
 };
 
@@ -57,7 +58,7 @@ static const struct rung unix_rungs[] = {
 
 static const struct rung denied_rungs[] = {
 	{ .name = "cgroup", .programs = { "denied_connect4", "denied_connect6", "denied_sendmsg4", "denied_sendmsg6" },
-	  .attach = root_cgroup_attach,
+	  .attach = root_cgroup_attach, .needs = "bpf_get_retval", .lacks = "before 5.18 a program cannot ask what others said",
 	  .blind = "what is refused by programs that were attached to the root control group later, or by security modules" },
 	{ 0 }
 };
@@ -79,6 +80,8 @@ static int net_prepare(struct bpf_object *object)
 	bpf_program__set_type(program, BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
 	bpf_program__set_expected_attach_type(program, CGROUP_UNIX_CONNECT);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "connections"), wanted ? CONNECTIONS : 1);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "connection_places"),
+				 wanted ? 1 << CONNECTION_PLACE_BITS : 1);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "listeners"), wanted ? LISTENERS : 1);
 	settings->accept_by_state = !is_loaded(object, "accept_fexit") && !is_loaded(object, "accept_kprobe");
 	return 0;

@@ -162,19 +162,18 @@ static void *find_constant(struct bpf_object *object, const char *map_name, cons
 	return NULL;
 }
 
-const struct settings *object_settings(struct bpf_object *object)
+struct settings *object_settings(struct bpf_object *object)
 {
 	return find_constant(object, "sonde.rodata", "settings", sizeof(struct settings));
 }
 
-struct bpf_object *object_open(struct settings **settings)
+struct bpf_object *object_open(void)
 {
 	struct bpf_object *object = open_packed("sonde", object_packed, object_packed_end, NULL);
 
 	if (!object)
 		return NULL;
-	*settings = (struct settings *)object_settings(object);
-	if (*settings)
+	if (object_settings(object))
 		return object;
 	bpf_object__close(object);
 	errno = EINVAL;

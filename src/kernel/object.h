@@ -7,10 +7,10 @@
 #include "wire/policy_config.h"
 #include "wire/settings.h"
 
-/* Opens it, no program chosen yet. *settings is where .rodata will be read from at load. NULL with errno. */
-struct bpf_object *object_open(struct settings **settings);
-/* What the main object was told, also once it is loaded. */
-const struct settings *object_settings(struct bpf_object *object);
+/* Opens it, no program chosen yet. NULL with errno. */
+struct bpf_object *object_open(void);
+/* What the main object is told at load, and has been told once it is loaded. */
+struct settings *object_settings(struct bpf_object *object);
 /*
  * The same of one hook of policies. `target`: a kernel function that one of its programs is to be attached to by
  * type, as BTF has it; NULL: none.

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,24 +38,49 @@ int pass_run(struct bpf_link *link, size_t size, pass_deliver *deliver, void *co
 }
 
 /* A walk over a map is attached to the map. */
-struct bpf_link *pass_over_connections(struct bpf_object *object)
+static struct bpf_link *attach_to(struct bpf_object *object, const char *name)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, "sample_connections");
-	union bpf_iter_link_info map = { .map.map_fd = bpf_object__find_map_fd_by_name(object, "connections") };
+	union bpf_iter_link_info map = { .map.map_fd = bpf_object__find_map_fd_by_name(object, name) };
 	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &map, .link_info_len = sizeof(map));
 
 	return bpf_program__fd(program) < 0 ? NULL : bpf_program__attach_iter(program, &options);
 }
 
-int pass_run_over_connections(struct bpf_object *object, struct bpf_link *link, pass_deliver *deliver, void *context)
+struct pass_connections pass_over_connections(struct bpf_object *object)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(object, "connections_there");
-	u32 first = 0, there = 1, none = 0;
+	return (struct pass_connections){
+		.places = attach_to(object, "connection_places"),
+		.table = attach_to(object, "connections"),
+		.there = bpf_object__find_map_by_name(object, "connections_there"),
+	};
+}
 
-	if (!bpf_map__lookup_elem(map, &first, sizeof(first), &there, sizeof(there), 0) && !there)
-		return 0;
-	bpf_map__update_elem(map, &first, sizeof(first), &none, sizeof(none), 0);
-	return pass_run(link, sizeof(struct connection_record), deliver, context);
+void pass_connections_close(struct pass_connections *connections)
+{
+	bpf_link__destroy(connections->places);
+	bpf_link__destroy(connections->table);
+}
+
+/* Is there anything in the table? From now on it is for the walk to say. */
+static bool take_there(const struct bpf_map *there)
+{
+	u32 first = 0, value = 1, none = 0;
+
+	if (!bpf_map__lookup_elem(there, &first, sizeof(first), &value, sizeof(value), 0) && !value)
+		return false;
+	bpf_map__update_elem(there, &first, sizeof(first), &none, sizeof(none), 0);
+	return true;
+}
+
+int pass_connections_run(const struct pass_connections *connections, pass_deliver *deliver, void *context)
+{
+	size_t size = sizeof(struct connection_record);
+	int error = connections->places ? pass_run(connections->places, size, deliver, context) : 0;
+
+	if (error || !connections->table || !take_there(connections->there))
+		return error;
+	return pass_run(connections->table, size, deliver, context);
 }
 
 int pass_attach_later(struct bpf_program *program, struct bpf_link **links, int room, const char **why)

@@ -10,11 +10,17 @@ typedef void pass_deliver(void *context, const void *record);
 /* 0 or -errno. */
 int pass_run(struct bpf_link *link, size_t size, pass_deliver *deliver, void *context);
 
-/* For a pass over the map of connections; NULL: its program is not loaded. */
-struct bpf_link *pass_over_connections(struct bpf_object *object);
+/* For a pass over the connections, which lie in two maps; over the second only if there are any in it. */
+struct pass_connections {
+	struct bpf_link *places, *table;
+	const struct bpf_map *there;
+};
 
-/* The pass itself, which costs nothing while there are none. */
-int pass_run_over_connections(struct bpf_object *object, struct bpf_link *link, pass_deliver *deliver, void *context);
+/* Without links if the program is not loaded. */
+struct pass_connections pass_over_connections(struct bpf_object *object);
+void pass_connections_close(struct pass_connections *connections);
+/* 0 or -errno; each in a struct connection_record. */
+int pass_connections_run(const struct pass_connections *connections, pass_deliver *deliver, void *context);
 
 /* A rung's `attach_many`, for a program that is attached with what it walks over. */
 int pass_attach_later(struct bpf_program *program, struct bpf_link **links, int room, const char **why);

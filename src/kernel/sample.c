@@ -12,9 +12,8 @@
 #define PROGRAM "sample_tasks"
 
 struct samples {
-	struct bpf_object *object;
 	struct bpf_link *link;
-	struct bpf_link *connections;	/* NULL: cannot be had here */
+	struct pass_connections connections;	/* none: cannot be had here */
 };
 
 static const struct rung rungs[] = {
@@ -49,9 +48,8 @@ struct samples *samples_open(struct kernel *kernel)
 		return NULL;
 	}
 	samples = xcalloc(1, sizeof(*samples));
-	samples->object = kernel_object(kernel);
 	samples->link = link;
-	samples->connections = pass_over_connections(samples->object);
+	samples->connections = pass_over_connections(kernel_object(kernel));
 	return samples;
 }
 
@@ -60,7 +58,7 @@ void samples_close(struct samples *samples)
 	if (!samples)
 		return;
 	bpf_link__destroy(samples->link);
-	bpf_link__destroy(samples->connections);
+	pass_connections_close(&samples->connections);
 	free(samples);
 }
 
@@ -95,9 +93,7 @@ int samples_take_connections(struct samples *samples, samples_connection *delive
 {
 	struct handing handing = { .connection = deliver, .context = context };
 
-	if (!samples->connections)
-		return 0;
-	return pass_run_over_connections(samples->object, samples->connections, hand_over_connection, &handing);
+	return pass_connections_run(&samples->connections, hand_over_connection, &handing);
 }
 
 static const struct rung connection_rungs[] = {

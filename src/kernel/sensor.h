@@ -25,7 +25,8 @@ struct rung {
 	const char *needs;		/* a function of the kernel that must be there; NULL: none */
 	const char *lacks;		/* what a kernel without it cannot do, for a person; NULL: "this kernel has no FUNCTION" */
 	enum rung_cost cost;
-	const char *second;		/* sees to what the kernel skips of the others; at work once it has skipped something */
+	/* The kernel skips it where it runs already; then it is attached again (again.h), and the map of this name is told so. */
+	const char *again;
 	const char *blind;		/* what this rung does not see, for a person; NULL: nothing known */
 	bool slow_end;			/* the kernel takes long to take it away */
 	/* NULL: by the program's section name. Returns a link, or NULL with errno set and maybe *why (static). */

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/again.h"
+
 static struct {
 	const struct btf *types;
 	const char *function;
@@ -128,6 +130,13 @@ int __real_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *
 int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license, const struct bpf_insn *insns,
 			 size_t count, const struct bpf_prog_load_opts *options);
 
+static int hand_over(enum bpf_prog_type type, const char *name, const char *license, const struct bpf_insn *insns,
+		     size_t count, const struct bpf_prog_load_opts *options)
+{
+	again_see(type, name, insns, count, options);
+	return __real_bpf_prog_load(type, name, license, insns, count, options);
+}
+
 int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license, const struct bpf_insn *insns,
 			 size_t count, const struct bpf_prog_load_opts *options)
 {
@@ -143,10 +152,10 @@ int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *
 		return -E2BIG;
 	}
 	if (!spliced.body || !options || !options->func_info_cnt)
-		return __real_bpf_prog_load(type, name, license, insns, count, options);
+		return hand_over(type, name, license, insns, count, options);
 	place = find_place(options, count);
 	if (place.from == place.to)
-		return __real_bpf_prog_load(type, name, license, insns, count, options);
+		return hand_over(type, name, license, insns, count, options);
 	changed = *options;
 	made = cut_and_join(&place, insns, count);
 	functions = mend_table(&place, options->func_info, &changed.func_info_cnt, options->func_info_rec_size);
@@ -154,7 +163,7 @@ int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *
 	changed.func_info = functions;
 	changed.line_info = lines;
 	if (made && functions && lines)
-		fd = __real_bpf_prog_load(type, name, license, made, count + place.shift, &changed);
+		fd = hand_over(type, name, license, made, count + place.shift, &changed);
 	spliced.too_large = fd == -E2BIG;
 	free(made);
 	free(functions);

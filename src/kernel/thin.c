@@ -83,16 +83,28 @@ static int want_target(struct thin *thin, const char *section)
 	return 0;
 }
 
+/* The kernel may have one of the same name, but that is another. What it lets programs call begins with bpf_. */
+static bool is_own_function(const struct btf_type *type, const char *name)
+{
+	return BTF_INFO_KIND(type->info) == BTF_KIND_FUNC && strncmp(name, "bpf_", 4);
+}
+
 static int list_wanted(struct thin *thin)
 {
 	struct btf *ours = bpf_object__btf(loaded);
 	struct bpf_program *program;
 	int error = 0;
 
-	for (u32 id = 1; ours && !error && id < btf__type_cnt(ours); id++)
-		error = want(thin, btf__name_by_offset(ours, btf__type_by_id(ours, id)->name_off));
+	for (u32 id = 1; ours && !error && id < btf__type_cnt(ours); id++) {
+		const struct btf_type *type = btf__type_by_id(ours, id);
+		const char *name = btf__name_by_offset(ours, type->name_off);
+
+		if (!is_own_function(type, name))
+			error = want(thin, name);
+	}
 	bpf_object__for_each_program(program, loaded)
-		error = error ? error : want_target(thin, bpf_program__section_name(program));
+		if (bpf_program__autoload(program))
+			error = error ? error : want_target(thin, bpf_program__section_name(program));
 	return error ? error : want(thin, loaded_target);
 }
 
@@ -191,6 +203,7 @@ static void keep(struct thin *thin, u32 id)
 		keep(thin, members[i].type);
 }
 
+/* What follows the last that is kept is left out: functions, by far the most, come last, and libbpf looks at all again and again. */
 static void choose_types(struct thin *thin)
 {
 	struct types walk = thin->types;
@@ -204,6 +217,8 @@ static void choose_types(struct thin *thin)
 		    table_get(&thin->wanted, hash(name, strlen(name))))
 			keep(thin, id);
 	}
+	while (thin->count > 1 && thin->kept[thin->count - 1] == NOTHING)
+		thin->count--;
 }
 
 /* The new place of a string; 0, the empty one, if there is no room. */
@@ -291,7 +306,6 @@ static struct btf *make(struct thin *thin)
 		return NULL;
 	copy_types(thin, thin->out + sizeof(header));
 	types_close(&thin->types);
-	thin->types.data = NULL;
 	header.type_len = header.str_off = thin->types_length;
 	header.str_len = thin->strings_length;
 	memcpy(thin->out, &header, sizeof(header));

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,25 +45,40 @@ static void look_up(struct type_query *queries, size_t count, const char *name, 
 			queries[i].id = id;
 }
 
-static int read_whole(struct types *types, size_t *size)
+static int read_all(struct types *types, int fd)
 {
-	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
-	struct stat status;
+	size_t have = 0;
 	ssize_t got;
-	int error;
+
+	types->data = malloc(types->size);
+	if (!types->data)
+		return -ENOMEM;
+	while (have < types->size) {
+		got = read(fd, types->data + have, types->size - have);
+		if (got <= 0)
+			return got < 0 ? -errno : -EBADMSG;
+		have += got;
+	}
+	return 0;
+}
+
+/* Newer kernels let it be mapped, which spares a copy of megabytes. */
+static int get_whole(struct types *types)
+{
+	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC), error;
+	struct stat status;
+	void *memory;
 
 	if (fd < 0)
 		return -errno;
 	error = fstat(fd, &status) ? -errno : 0;
-	if (!error && !(types->data = malloc(status.st_size)))
-		error = -ENOMEM;
-	while (!error && *size < (size_t)status.st_size) {
-		got = read(fd, types->data + *size, status.st_size - *size);
-		if (got <= 0)
-			error = got < 0 ? -errno : -EBADMSG;
-		else
-			*size += got;
-	}
+	types->size = error ? 0 : status.st_size;
+	memory = types->size ? mmap(NULL, types->size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	types->mapped = memory != MAP_FAILED;
+	if (types->mapped)
+		types->data = memory;
+	else if (!error)
+		error = read_all(types, fd);
 	close(fd);
 	return error;
 }
@@ -70,8 +86,8 @@ static int read_whole(struct types *types, size_t *size)
 int types_open(struct types *types)
 {
 	const struct btf_header *header;
-	size_t size = 0;
-	int error = read_whole(types, &size);
+	int error = get_whole(types);
+	size_t size = types->size;
 
 	if (error)
 		return error;
@@ -89,7 +105,11 @@ int types_open(struct types *types)
 
 void types_close(struct types *types)
 {
-	free(types->data);
+	if (types->mapped)
+		munmap(types->data, types->size);
+	else
+		free(types->data);
+	*types = (struct types){ 0 };
 }
 
 const struct btf_type *types_next(struct types *types, const char **name)

@@ -2,6 +2,7 @@
 #ifndef KERNEL_TYPES_H
 #define KERNEL_TYPES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "wire/record.h"
@@ -11,6 +12,8 @@ struct btf_type;
 /* The file as a whole, read type by type in the order of their numbers, from 1. */
 struct types {
 	char *data;
+	size_t size;
+	bool mapped;
 	const char *at, *end;		/* of the types */
 	const char *strings;
 	u32 strings_length;

@@ -148,14 +148,16 @@ def test_flows(case):
 
 def test_recording(case):
     """Of files only those that are meant; all else as ever, and the run says so."""
-    store, made = case.path("store.db"), case.path("made")
-    text = '(path startswith "/etc/host" or path == "%s") and process.name != "head"' % made
-    command = "cat /etc/hostname /etc/passwd >/dev/null; head -c1 /etc/hostname >/dev/null; : >%s" % made
+    store, made, given = case.path("store.db"), case.path("made"), case.path("given-one")
+    with open(given, "w", encoding="ascii") as file:
+        file.write("some\n")
+    text = '(path startswith "%s" or path == "%s") and process.name != "head"' % (case.path("given"), made)
+    command = "cat %s /etc/passwd >/dev/null; head -c1 %s >/dev/null; : >%s" % (given, given, made)
     subprocess.run([SONDE, "run", "--quiet", "--store", store, "--files", "-f", text, "--", "sh", "-c", command],
                    timeout=50, check=True, stderr=subprocess.DEVNULL)
     told = json.loads(subprocess.run([SONDE, "report", "--store", store, "--json", "--files"], capture_output=True,
                                      text=True, timeout=20, check=True).stdout)
-    equal(sorted((row["tool"], row["path"]) for row in told["files"]), [("cat", "/etc/hostname"), ("sh", made)], "files")
+    equal(sorted((row["tool"], row["path"]) for row in told["files"]), [("cat", given), ("sh", made)], "files")
     equal((told["run"]["filter"], told["totals"]["processes"]), (text, 3), "filter and processes")
     shown = subprocess.run([SONDE, "report", "--store", store], capture_output=True, text=True, timeout=20, check=True).stdout
     expect("of files only those for which (path startswith" in shown, shown)
