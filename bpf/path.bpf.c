@@ -3,7 +3,7 @@
  * A path from a dentry up to the root of the current task's view, across mounts, written from the end of a buffer towards its
  * beginning. It is what /proc/PID/fd shows, without " (deleted)". It works on every rung and kernel, where
  * bpf_d_path() is allowed to few programs. A path that is not below the task's root is shown from the mount's root.
- * Files that never were in a directory (memfd) have just their name.
+ * Files that never were in a directory (memfd) have just their name. Without a mount it is the path within the file system.
  */
 #include "lib/path.h"
 
@@ -55,6 +55,8 @@ __noinline u32 path_step(u32 slot)
 		return 1;
 	parent = BPF_CORE_READ(dentry, d_parent);
 	mount_root = BPF_CORE_READ(vfsmount, mnt_root);
+	if (dentry == parent && !vfsmount)
+		return 1;
 	if (dentry == mount_root || dentry == parent) {
 		mount = mount_of(vfsmount);
 		above = BPF_CORE_READ(mount, mnt_parent);

@@ -16,7 +16,6 @@ struct policy_verdict_map policy_verdicts SEC(".maps");
 struct policy_tally_map policy_tallies SEC(".maps");
 struct policy_rate_map policy_rates SEC(".maps");
 struct policy_note_map policy_notes SEC(".maps");
-struct policy_sockets_map policy_sockets SEC(".maps");
 struct policy_entries_map policy_entries SEC(".maps");
 struct policy_known_map policy_knowns SEC(".maps");
 
@@ -126,7 +125,8 @@ static __always_inline void add_stack(struct policy_scratch *scratch, void *ctx,
 static __always_inline void track(struct policy_scratch *scratch, const struct policy_verdict *verdict)
 {
 	struct policy_record *record = (void *)scratch->bytes;
-	u64 key, owner = who_is(POLICY_SCOPE_PROCESS);
+	struct policy_owner owner = { .pid = who_is(POLICY_SCOPE_PROCESS) };
+	u64 key;
 	u32 which = verdict->track ? verdict->track : verdict->untrack;
 
 	if (!which--)
@@ -135,10 +135,13 @@ static __always_inline void track(struct policy_scratch *scratch, const struct p
 	if (which >= POLICY_VALUES)
 		return;
 	key = record->value[which].socket.cookie;
-	if (verdict->track)
-		bpf_map_update_elem(&policy_sockets, &key, &owner, BPF_ANY);
-	else
+	if (!verdict->track) {
 		bpf_map_delete_elem(&policy_sockets, &key);
+		return;
+	}
+	/* not every program may ask for the name by the helper for it */
+	BPF_CORE_READ_INTO(&owner.name, (struct task_struct *)bpf_get_current_task(), comm);
+	bpf_map_update_elem(&policy_sockets, &key, &owner, BPF_ANY);
 }
 
 static __always_inline void note(const struct policy_verdict *verdict)

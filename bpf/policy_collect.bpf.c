@@ -111,6 +111,32 @@ static __always_inline u64 size_of(struct policy_scratch *scratch, const volatil
 	return index < 8 ? scratch->parameter[index] : 0;
 }
 
+/* That of the directory which an entry is in; 0: none was named. */
+static __always_inline u64 mount_for(struct policy_scratch *scratch, const volatile struct policy_source *source)
+{
+	u32 index = source->size_index;
+	struct path *path;
+
+	if (!index--)
+		return 0;
+	barrier_var(index);
+	if (index >= 8)
+		return 0;
+	path = (void *)scratch->parameter[index];
+	return (u64)BPF_CORE_READ(path, mnt);
+}
+
+/* Of an address: all functions that are given one have its length behind it. 0: it is not known. */
+static __always_inline u64 length_behind(struct policy_scratch *scratch, const volatile struct policy_source *source)
+{
+	u32 index = source->size_index ? source->size_index - 1 : source->index + 1;
+
+	if (source->from != FROM_CALL_PARAMETER || source->hops)
+		return 0;
+	barrier_var(index);
+	return index < 8 ? scratch->parameter[index] : 0;
+}
+
 /* What the members lead to: the number there, which may be a pointer, or its address. */
 static __always_inline u64 arrive(u32 which, const volatile struct policy_source *source, u64 address)
 {
@@ -147,6 +173,10 @@ __noinline u32 policy_read_value(u32 slot, u32 which)
 		value->number = widen(address, type);
 		policy_add_empty(slot);
 		done = 1;
+		goto out;
+	}
+	if (policy.stand_in && address && address <= GIVENS && (type == READ_path || type == READ_dentry)) {
+		done = policy_read_given(slot, address - GIVEN(0));
 		goto out;
 	}
 	switch (type) {
@@ -197,7 +227,7 @@ __noinline u32 policy_read_value(u32 slot, u32 which)
 		done = policy_read_dentry(slot, which, address, set);
 		break;
 	case READ_dentry:
-		done = policy_read_dentry(slot, which, address, 0);
+		done = policy_read_dentry(slot, which, address, mount_for(scratch, source));
 		break;
 	case READ_socket:
 		address = address ? (u64)BPF_CORE_READ((struct socket *)address, sk) : 0;
@@ -217,7 +247,7 @@ __noinline u32 policy_read_value(u32 slot, u32 which)
 		policy_add_empty(slot);
 		break;
 	case READ_sockaddr_un:
-		done = policy_read_unix(slot, address);
+		done = policy_read_unix(slot, address, length_behind(scratch, source));
 		break;
 	case READ_cred:
 		done = policy_read_cred(slot, which, address);

@@ -18,6 +18,7 @@
 #define ETH_P_IPV6 0x86dd
 
 struct policy_scratch_map policy_scratches SEC(".maps");
+struct policy_sockets_map policy_sockets SEC(".maps");
 
 /* Where the next string begins; NULL if there is no room for its head even. */
 static __always_inline struct record_string *begin(struct policy_scratch *scratch)
@@ -252,12 +253,8 @@ __noinline u32 policy_read_dentry(u32 slot, u32 which, u64 address, u64 mount)
 	if (!scratch)
 		return 0;
 	value = value_at(scratch, which);
-	if (!address) {
-		/* a call that fails before there is an object still has the name it was given */
-		if (scratch->asked)
-			return policy_read_text(slot, scratch->asked);
+	if (!address)
 		return end(scratch, 0, 0) & 0;
-	}
 	describe_inode(value, BPF_CORE_READ(dentry, d_inode));
 	value->file.flags = 0;
 	read = add_path(scratch, slot, address, mount);
@@ -279,8 +276,62 @@ __noinline u32 policy_read_file(u32 slot, u32 which, u64 address)
 		return end(scratch, 0, 0) & 0;
 	describe_inode(value, inode);
 	value->file.flags = BPF_CORE_READ(file, f_flags);
+	value->file.opened = BPF_CORE_READ(file, f_mode);
 	add_path(scratch, slot, (u64)BPF_CORE_READ(file, f_path.dentry), (u64)BPF_CORE_READ(file, f_path.mnt));
 	return 1;
+}
+
+/*
+ * A name as a call was given it, behind the directory that it starts from: where a call is seen when it is done, what it named
+ * may be gone. Each has half of a string's room.
+ */
+__noinline u32 policy_read_given(u32 slot, u32 which)
+{
+	struct policy_scratch *scratch = policy_scratch(slot);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct path_view view = {};
+	struct file *file;
+	u64 used = 0, name;
+	s32 directory;
+	char first = 0;
+	long got;
+	u8 *to;
+
+	if (!scratch)
+		return 0;
+	name = scratch->given[which & 1].name;
+	directory = scratch->given[which & 1].directory;
+	if (policy_copy(&first, 1, name))
+		return end(scratch, 0, 0) & 0;
+	if (first == '/')
+		return policy_read_text(slot, name);
+	if (directory == AT_FDCWD) {
+		path_view_of(&view, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt), slot);
+	} else {
+		file = descriptor_file(task, directory);
+		path_view_of(&view, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt), slot);
+	}
+	to = room(scratch);
+	if (!to)
+		return end(scratch, 0, 0) & 0;
+	used = view.length > 1 ? view.length : 0; /* the root is the slash alone */
+	if (used > PATH_SIZE / 2 - 1) {
+		used = PATH_SIZE / 2 - 1;
+		view.cut = 1;
+	}
+	barrier_var(used);
+	if (used > PATH_SIZE / 2 - 1)
+		return 0;
+	if (view.bytes)
+		bpf_probe_read_kernel(to, used, view.bytes);
+	if (!first) /* the directory itself is meant (AT_EMPTY_PATH) */
+		return end(scratch, used, used + view.cut);
+	to[used++] = '/';
+	got = bpf_probe_read_user_str(to + used, PATH_SIZE / 2, (void *)name);
+	if (got < 1 || got > PATH_SIZE / 2)
+		return end(scratch, 0, 0) & 0;
+	used += got - 1;
+	return end(scratch, used, used + view.cut);
 }
 
 /* As user space hands an address over, or the kernel has copied it. */
@@ -339,7 +390,8 @@ __noinline u32 policy_read_address(u32 slot, u32 which, u64 address)
 	return 1;
 }
 
-__noinline u32 policy_read_unix(u32 slot, u64 address)
+/* An abstract name is as long as the address says, and ends with no zero byte. */
+__noinline u32 policy_read_unix(u32 slot, u64 address, u64 size)
 {
 	struct policy_scratch *scratch = policy_scratch(slot);
 	u16 family = 0;
@@ -356,6 +408,10 @@ __noinline u32 policy_read_unix(u32 slot, u64 address)
 		return policy_read_text(slot, address + sizeof(family));
 	/* an abstract name begins with a zero byte, shown as @ */
 	*to = '@';
+	size -= sizeof(family) + 1;
+	barrier_var(size);
+	if (size <= UNIX_PATH && !policy_copy(to + 1, size, address + sizeof(family) + 1))
+		return end(scratch, size + 1, size + 1);
 	length = (s64)address < 0 ?
 			 bpf_probe_read_kernel_str(to + 1, UNIX_PATH, (void *)(address + sizeof(family) + 1)) :
 			 bpf_probe_read_user_str(to + 1, UNIX_PATH, (void *)(address + sizeof(family) + 1));
@@ -376,6 +432,17 @@ static __always_inline void sock_addresses(struct policy_value *value, struct so
 	}
 }
 
+static __always_inline void find_owner(struct policy_scratch *scratch, u64 address)
+{
+	struct policy_record *record = (void *)scratch->bytes;
+	struct policy_owner *owner = bpf_map_lookup_elem(&policy_sockets, &address);
+
+	if (!owner)
+		return;
+	record->owner = owner->pid;
+	__builtin_memcpy(record->owner_name, owner->name, sizeof(owner->name));
+}
+
 __noinline u32 policy_read_sock(u32 slot, u32 which, u64 address)
 {
 	struct policy_scratch *scratch = policy_scratch(slot);
@@ -394,6 +461,7 @@ __noinline u32 policy_read_sock(u32 slot, u32 which, u64 address)
 	value->socket.mark = BPF_CORE_READ(sock, sk_mark);
 	value->socket.priority = BPF_CORE_READ(sock, sk_priority);
 	value->socket.cookie = address;
+	find_owner(scratch, address);
 	if (value->socket.family != AF_INET && value->socket.family != AF_INET6)
 		return 1;
 	value->socket.local_port = BPF_CORE_READ(sock, __sk_common.skc_num);

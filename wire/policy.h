@@ -10,6 +10,7 @@
 #define POLICY_VALUES 8		/* of one hook: arguments, then data, then the result */
 #define POLICY_STACK 32
 #define POLICY_ANCESTORS 8
+#define POLICY_OTHER_SIGNAL 8	/* an action behind those of enum policy_action: a signal that is not SIGKILL */
 
 /* In this order in policy_record.namespaces. */
 enum policy_namespace {
@@ -24,7 +25,7 @@ struct policy_value {
 		struct {
 			u64 inode;
 			u32 device, mode;
-			u32 flags, cut;		/* cut: the path is not whole */
+			u32 flags, opened;	/* of an open file: f_flags and f_mode */
 		} file;
 		struct {	/* of a packet local is its source; of a sockaddr local is all there is */
 			u16 family, type, protocol;
@@ -50,7 +51,7 @@ struct policy_record {
 	u32 policy;		/* number it was given as it was loaded */
 	u16 hook;		/* of the policy */
 	u16 selector;		/* which one matched, from 1 */
-	u8 action;		/* enum policy_action: the last one */
+	u8 action;		/* enum policy_action, or POLICY_OTHER_SIGNAL: the last one */
 	u8 taken;		/* it was carried out; 0: only due */
 	u8 at_return;
 	u8 values;		/* how many there are */
@@ -65,13 +66,14 @@ struct policy_record {
 	u64 changed_capabilities[3];	/* bits other than as the program was started */
 	u32 namespace_pid;	/* as the process sees itself; 0: in the first namespace */
 	u32 kernel_frames, user_frames;	/* depth of the stacks, which are the last strings */
-	u32 padding;
+	u32 owner;		/* process that a socket among the values is tracked for; 0: none */
+	char owner_name[16];
 	u32 ancestors[POLICY_ANCESTORS];		/* parent first; 0: no more */
 	u32 ancestor_namespace_pids[POLICY_ANCESTORS];	/* as each sees itself */
 	struct policy_value value[POLICY_VALUES];
 	/* strings: program, parent's program, the ancestors' programs, one for each value, kernel stack, user stack */
 };
-RECORD_SIZE(struct policy_record, 832);
+RECORD_SIZE(struct policy_record, 848);
 
 #define POLICY_STRING_PROGRAM 0
 #define POLICY_STRING_PARENT 1

@@ -33,7 +33,7 @@ static __always_inline void path_view_of(struct path_view *view, struct dentry *
 	view->bytes = NULL;
 	view->length = 0;
 	view->cut = 0;
-	if (!buffer || !dentry || !mount)
+	if (!buffer || !dentry)
 		return;
 	at = path_walk((u64)dentry, (u64)mount, slot);
 	if (at & PATH_CUT)

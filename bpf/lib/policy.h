@@ -18,13 +18,21 @@ struct policy_scratch {
 	u64 parameter[8];
 	s64 result;
 	u64 context;		/* where the fields of a tracepoint begin */
-	u64 asked;		/* an address or a path as the caller gave it, where there is nothing better */
+	u64 asked;		/* an address as the caller gave it, where there is nothing better */
+	struct {
+		u64 name;
+		s64 directory;
+	} given[2];		/* names as the caller gave them, where there is nothing better; see GIVEN */
 	u64 function;		/* where it was called */
 	u64 at;			/* where the next string goes */
 	u64 capture;		/* bit per value: read it */
 	u64 registers[21];
 	u8 bytes[POLICY_AREA];
 };
+
+/* In the place of a path or of an entry of a directory: the name that was given. Nothing lies at such an address. */
+#define GIVEN(which) ((which) + 1)
+#define GIVENS 2
 
 struct policy_scratch_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -71,12 +79,17 @@ struct policy_note_map {
 	__type(value, struct policy_errand);
 };
 
+struct policy_owner {
+	u32 pid;
+	char name[16];
+};
+
 /* By the address of a socket: the process that it is tracked for. */
 struct policy_sockets_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
 	__type(key, u64);
-	__type(value, u64);
+	__type(value, struct policy_owner);
 };
 
 /* By thread, from a function's beginning to its end, where only kprobes see them. */
@@ -107,6 +120,7 @@ struct policy_snapshots_map {
 
 extern struct policy_snapshots_map policy_snapshots SEC(".maps");
 extern struct policy_scratch_map policy_scratches SEC(".maps");
+extern struct policy_sockets_map policy_sockets SEC(".maps");
 extern const volatile struct policy_config policy;
 
 static __always_inline struct policy_scratch *policy_scratch(u32 slot)
@@ -129,11 +143,12 @@ extern u32 policy_read_bytes(u32 slot, u64 from, u64 length);
 extern u32 policy_read_vector(u32 slot, u64 iovec, u64 count);
 extern u32 policy_read_iter(u32 slot, u64 iter);
 extern u32 policy_read_file(u32 slot, u32 which, u64 file);
+extern u32 policy_read_given(u32 slot, u32 which);
 extern u32 policy_read_dentry(u32 slot, u32 which, u64 dentry, u64 mount);
 extern u32 policy_read_sock(u32 slot, u32 which, u64 sock);
 extern u32 policy_read_skb(u32 slot, u32 which, u64 skb);
 extern u32 policy_read_address(u32 slot, u32 which, u64 address);
-extern u32 policy_read_unix(u32 slot, u64 address);
+extern u32 policy_read_unix(u32 slot, u64 address, u64 size);
 extern u32 policy_read_cred(u32 slot, u32 which, u64 cred);
 extern u32 policy_read_object(u32 slot, u32 which, u64 object, u32 type);
 

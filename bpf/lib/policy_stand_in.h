@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "net.h"
 #include "policy.h"
+#include "policy_change.h"
 
 #define CALL_read 0
 #define CALL_write 1
@@ -20,12 +21,12 @@
 #define CALL_dup2 33
 #define CALL_socket 41
 #define CALL_connect 42
+#define CALL_listen 50
 #define CALL_accept 43
 #define CALL_execve 59
 #define CALL_fcntl 72
-#define CALL_truncate 76
-#define CALL_ftruncate 77
 #define CALL_getdents 78
+#define CALL_ptrace 101
 #define CALL_setuid 105
 #define CALL_setgid 106
 #define CALL_setreuid 113
@@ -37,6 +38,7 @@
 #define CALL_setfsgid 123
 #define CALL_capset 126
 #define CALL_prctl 157
+#define CALL_mount 165
 #define CALL_getdents64 217
 #define CALL_keyctl 250
 #define CALL_unshare 272
@@ -62,6 +64,10 @@
 #define F_DUPFD 0
 #define F_DUPFD_CLOEXEC 1030
 #define EGRESS 1
+#define PTRACE_ATTACH 16
+#define PTRACE_SEIZE 0x4206
+#define PTRACE_MODE_ATTACH 2
+#define CLONE_THREAD 0x10000
 
 /* Is it a call whose end the policy's stand-in looks at? Asked of each call of each process. */
 static __always_inline bool stand_in_wants(u64 number)
@@ -87,9 +93,14 @@ static __always_inline bool stand_in_wants(u64 number)
 		return number == CALL_socket || number == CALL_accept || number == CALL_accept4;
 	case STAND_FOR_mmap_file:
 		return number == CALL_mmap;
-	case STAND_FOR_path_truncate:
-		return number == CALL_truncate || number == CALL_ftruncate || number == CALL_open ||
-		       number == CALL_openat || number == CALL_openat2 || number == CALL_creat;
+	case STAND_FOR_socket_listen:
+		return number == CALL_listen;
+	case STAND_FOR_sock_graft:
+		return number == CALL_accept || number == CALL_accept4;
+	case STAND_FOR_ptrace_access:
+		return number == CALL_ptrace;
+	case STAND_FOR_sb_mount:
+		return number == CALL_mount;
 	case STAND_FOR_commit_creds:
 		switch (number) {
 		case CALL_setuid: case CALL_setgid: case CALL_setreuid: case CALL_setregid: case CALL_setgroups:
@@ -103,6 +114,7 @@ static __always_inline bool stand_in_wants(u64 number)
 		return number == CALL_connect;
 	case STAND_FOR_kernel_read_file:
 		return number == CALL_finit_module;
+	case STAND_FOR_bpf_call:
 	case STAND_FOR_bpf_check:
 	case STAND_FOR_bpf_map_create:
 		return number == CALL_bpf;
@@ -111,12 +123,7 @@ static __always_inline bool stand_in_wants(u64 number)
 	case STAND_FOR_tty_write:
 		return number == CALL_write;
 	}
-	return true;
-}
-
-static __always_inline u64 file_at(s32 descriptor)
-{
-	return descriptor < 0 ? 0 : (u64)descriptor_file((void *)bpf_get_current_task(), descriptor);
+	return change_wants(number);
 }
 
 static __always_inline u64 private_of(u64 file)
@@ -149,11 +156,6 @@ static __always_inline bool is_terminal(u64 file)
 	return (mode & S_IFMT) == 0020000 && (major == 4 || major == 5 || (major >= 136 && major <= 143));
 }
 
-static __always_inline bool is_opening(u64 number)
-{
-	return number == CALL_open || number == CALL_openat || number == CALL_openat2 || number == CALL_creat;
-}
-
 /* What a call asks of its file. */
 static __always_inline u64 permission_asked(u64 number)
 {
@@ -171,7 +173,7 @@ static __always_inline bool permission_refused(s64 result)
 static __always_inline bool stand_in_at_exit(struct policy_scratch *scratch, const struct user_registers *regs, s64 result)
 {
 	u64 *to = scratch->parameter;
-	u64 number = regs->orig_ax, flags;
+	u64 number = regs->orig_ax;
 
 	scratch->result = result < 0 ? result : 0;
 	switch (policy.stand_in) {
@@ -201,20 +203,28 @@ static __always_inline bool stand_in_at_exit(struct policy_scratch *scratch, con
 		to[1] = regs->dx;
 		to[2] = regs->r10;
 		return true;
-	case STAND_FOR_path_truncate:
-		scratch->asked = number == CALL_truncate ? regs->di : 0;
+	case STAND_FOR_socket_listen:
+		to[0] = private_of(file_at(regs->di));
+		to[1] = (s32)regs->si;
+		return result >= 0 && to[0];
+	case STAND_FOR_sock_graft:
+		to[1] = private_of(file_at(result));
+		to[0] = to[1] ? (u64)BPF_CORE_READ((struct socket *)to[1], sk) : 0;
+		return to[0];
+	case STAND_FOR_ptrace_access:
 		to[0] = 0;
-		if (number == CALL_truncate)
-			return true;
-		flags = number == CALL_open ? regs->si : number == CALL_creat ? O_TRUNC : regs->dx;
-		if (number == CALL_openat2)
-			bpf_probe_read_user(&flags, sizeof(flags), (void *)regs->dx);
-		if (is_opening(number) && !(flags & O_TRUNC))
-			return false;
-		to[0] = file_at(is_opening(number) ? result : (s64)regs->di);
-		if (!to[0])
-			return false;
-		to[0] += bpf_core_field_offset(struct file, f_path);
+		to[1] = PTRACE_MODE_ATTACH;
+		return result >= 0 && (regs->di == PTRACE_ATTACH || regs->di == PTRACE_SEIZE);
+	case STAND_FOR_sb_mount:
+		to[0] = regs->di;
+		to[1] = give(scratch, 0, regs->si, AT_FDCWD);
+		to[2] = regs->dx;
+		to[3] = regs->r10;
+		return result >= 0;
+	case STAND_FOR_bpf_call:
+		to[0] = (s32)regs->di;
+		to[1] = regs->si;
+		to[2] = (u32)regs->dx;
 		return true;
 	case STAND_FOR_commit_creds:
 		to[0] = (u64)BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), cred);
@@ -243,7 +253,7 @@ static __always_inline bool stand_in_at_exit(struct policy_scratch *scratch, con
 		to[2] = regs->dx;
 		return to[0] && is_terminal(to[0]);
 	}
-	return false;
+	return result >= 0 && change_at_exit(scratch, regs, result);
 }
 
 /* A parameter of a raw tracepoint, read only where it is known to exist. */
@@ -255,6 +265,12 @@ static __always_inline bool ends_here(u32 before, u32 after)
 		return true;
 	return after == TCP_CLOSE && (before == TCP_LISTEN || before == TCP_SYN_SENT || before == TCP_ESTABLISHED ||
 				      before == TCP_CLOSE_WAIT);
+}
+
+/* By a process, not by the kernel itself: 0 is a plain kill of a process, 1 one of the kernel's. */
+static __always_inline bool is_sent(u64 info)
+{
+	return !info || (info > 1 && BPF_CORE_READ((struct kernel_siginfo *)info, si_code) <= 0);
 }
 
 static __always_inline bool stand_in_at_tracepoint(struct policy_scratch *scratch, u64 *ctx)
@@ -315,6 +331,15 @@ static __always_inline bool stand_in_at_tracepoint(struct policy_scratch *scratc
 		to[0] = (u64)BPF_CORE_READ((struct sk_buff *)to[1], sk);
 		to[2] = EGRESS;
 		return to[0];
+	case STAND_FOR_task_alloc:
+		to[0] = RAW(1);
+		to[1] = (u64)BPF_CORE_READ((struct task_struct *)to[0], group_leader) == to[0] ? 0 : CLONE_THREAD;
+		return true;
+	case STAND_FOR_task_kill:
+		to[0] = RAW(2);
+		to[1] = RAW(1);
+		to[2] = (u32)RAW(0);
+		return is_sent(to[1]);
 	case STAND_FOR_queue_xmit:
 	case STAND_FOR_module_request:
 	case STAND_FOR_sk_free:

@@ -91,8 +91,10 @@ static int act(const struct command *command, const struct policy_settings *sett
 		return one_name(command, settings, rest, policy_enforce);
 	if (!strcmp(word, "load"))
 		return rest->count == 1 ? policy_restore(settings) : option_mistake(command, "load takes nothing");
+	if (!strcmp(word, "remove") && settings->all == (rest->count > 1))
+		return option_mistake(command, "remove takes names of policies, or --all");
 	if (!strcmp(word, "remove"))
-		return one_name(command, settings, rest, policy_remove);
+		return policy_remove(settings, rest->words + 1);
 	if (!strcmp(word, "list"))
 		return rest->count == 1 ? policy_list(settings) : option_mistake(command, "list takes nothing");
 	nearest = nearest_word(word, words);
@@ -133,6 +135,7 @@ static const struct option options[] = {
 	  .argument = "DURATION", .help = "enforce: so long an observation is enough (default 24h)" },
 	{ .name = "force", .type = OPTION_FLAG, .offset = AT(force),
 	  .help = "enforce: whatever was observed; the log says who forced it" },
+	{ .name = "all", .type = OPTION_FLAG, .offset = AT(all), .help = "remove: all that stands" },
 	{ .name = "allow-late", .type = OPTION_FLAG, .offset = AT(allow_late),
 	  .help = "enforce: also where it is seen only when it is done" },
 	SCOPE_OPTIONS(struct policy_settings),
@@ -152,9 +155,10 @@ static const struct positional positionals[] = {
 	{ .name = "observe FILE...", .help = "let policies stand: what they match is counted, also without an agent" },
 	{ .name = "watch [FILE...]", .help = "show matches as they happen, of what stands or of files" },
 	{ .name = "report NAME", .help = "what a policy matched, by tool, user and object" },
-	{ .name = "enforce NAME", .help = "show the report, and let it deny and kill from now on, if it has earned that" },
+	{ .name = "enforce NAME", .help = "show the report, and let it deny and kill from now on, if it has earned that; with --force also a FILE, "
+					  "in the place of what stands by its names" },
 	{ .name = "list", .help = "what stands" },
-	{ .name = "remove NAME", .help = "end a policy, and forget what it matched" },
+	{ .name = "remove NAME...", .help = "end policies, and forget what they matched; --all: all of them" },
 	{ .name = "load", .help = "put what stands into the kernel again, after the machine was started" },
 	{ 0 }
 };
@@ -172,7 +176,7 @@ static const struct example examples[] = {
 const struct command policy_command = {
 	.name = "policy",
 	.summary = "say what should not happen, see what would be stopped, and stop it",
-	.usage = "check FILE... | test FILE... | observe FILE... | watch [FILE...] | report NAME | enforce NAME | list | remove NAME | load",
+	.usage = "check FILE... | test FILE... | observe FILE... | watch [FILE...] | report NAME | enforce NAME | list | remove NAME... | load",
 	.description = "A policy is a condition at a point: when a file is opened, when a program starts (docs/policies.md). It is "
 		       "written in a short form that fits in memory, or as a TracingPolicy. An observed policy does nothing but tell; an "
 		       "enforced one acts in the kernel, and goes on when sonde is gone.",

@@ -10,16 +10,16 @@
 
 struct policy_settings {
 	struct scope_settings scope;
-	bool json, strict, unmasked, acknowledge, force, allow_late;
+	bool json, strict, unmasked, acknowledge, force, allow_late, all;
 	uint64_t duration, observed_for, ring_size;
 	const char *mask_file, *kernel, *run, *store;
 };
 
 /* policy_stand.c; all return an exit status. */
 int policy_observe(const struct policy_settings *settings, char *const *files);
-int policy_enforce(const struct policy_settings *settings, const char *name);
+int policy_enforce(const struct policy_settings *settings, const char *word);	/* a name, or a file */
 int policy_restore(const struct policy_settings *settings);
-int policy_remove(const struct policy_settings *settings, const char *name);
+int policy_remove(const struct policy_settings *settings, char *const *names);
 /* policy_life.c */
 int policy_list(const struct policy_settings *settings);
 int policy_report(const struct policy_settings *settings, const char *name);

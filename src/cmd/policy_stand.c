@@ -1,8 +1,10 @@
 /* sonde policy observe, enforce, load, remove: what changes the programs in the kernel. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/duration.h"
 #include "base/message.h"
 #include "cmd/policy.h"
@@ -11,15 +13,17 @@
 
 #define DAY_NS (24 * 3600 * 1000000000ULL)
 
-/* Puts what stands by now into the kernel. `but`: without this one. 0 or an exit status, said. */
-static int renew(struct life *life, const char *but, const char *wanted, bool allow_late)
+/*
+ * Puts what stands by now into the kernel. `but`: without these; `wanted`: nothing changes unless these are held. Both are
+ * NULL-terminated names, or NULL. 0 or an exit status, said.
+ */
+static int renew(struct life *life, const char *const *but, const char *const *wanted, bool allow_late)
 {
 	struct kernel_options options = { .kinds = KIND_BIT(policy) };
 	struct features features;
 	struct life_set set = { 0 };
 	struct kernel *kernel = NULL;
 	struct stand *stand = NULL;
-	const struct policy *policy;
 	const char *obstacle;
 	int status = 1;
 
@@ -38,10 +42,8 @@ static int renew(struct life *life, const char *but, const char *wanted, bool al
 	else
 		kernel = kernel_open(&options, &features);
 	if (kernel)
-		stand = stand_open(life, &set, &features, kernel_object(kernel), allow_late);
-	policy = wanted ? policies_find(&set.policies, wanted) : NULL;
-	if (stand)
-		status = policy && !stand_held(stand, policy);
+		stand = stand_open(life, &set, &features, kernel_object(kernel), wanted, allow_late);
+	status = !stand;
 	stand_close(stand);
 	if (kernel)
 		kernel_close(kernel);
@@ -147,15 +149,17 @@ static bool has_earned(const struct policy_settings *settings, const struct life
 
 static int enforce(struct life *life, const struct policy_settings *settings, const char *name)
 {
+	const char *const wanted[] = { name, NULL };
 	struct life_entry entry;
 	char what[160];
 	bool forced = false;
+	int status;
 
 	if (stand_count(life) || life_find(life, name, &entry))
 		return 1;
 	if (entry.mode == LIFE_ENFORCE) {
 		message_note("%s is enforced already", name);
-		return renew(life, NULL, name, settings->allow_late);
+		return renew(life, NULL, wanted, settings->allow_late);
 	}
 	if (!has_earned(settings, &entry)) {
 		if (!settings->force)
@@ -165,41 +169,135 @@ static int enforce(struct life *life, const struct policy_settings *settings, co
 	snprintf(what, sizeof(what), "enforce%s: observed for %llu s, %llu matched, %llu of them not acknowledged%s",
 		 forced ? " by force" : "", (unsigned long long)(entry.observed / 1000000000), (unsigned long long)entry.matched,
 		 (unsigned long long)(settings->acknowledge ? 0 : entry.unacknowledged), settings->allow_late ? "; also late" : "");
-	if ((settings->acknowledge && life_acknowledge(life, &entry)) || life_set_mode(life, &entry, LIFE_ENFORCE, what))
+	if (life_begin(life))
 		return 1;
-	if (!renew(life, NULL, name, settings->allow_late)) {
+	status = (settings->acknowledge && life_acknowledge(life, &entry)) || life_set_mode(life, &entry, LIFE_ENFORCE, what) ||
+		 renew(life, NULL, wanted, settings->allow_late) || life_commit(life);
+	if (status)
+		life_undo(life);
+	else
 		message_note("%s is enforced", name);
-		return 0;
-	}
-	if (!life_find(life, name, &entry) && !life_set_mode(life, &entry, LIFE_OBSERVE, "observe: it could not be enforced"))
-		renew(life, NULL, NULL, true);
-	return 1;
+	return status;
 }
 
-int policy_enforce(const struct policy_settings *settings, const char *name)
+/* Whatever was observed: what the file holds takes the place of what stands by those names, at once and without a gap. */
+static int enforce_file(const struct policy_settings *settings, const char *file)
+{
+	struct policies policies = { 0 };
+	struct text source = { 0 };
+	struct life *life = NULL;
+	const char **names = NULL;
+	int status = 1;
+
+	if (!settings->force) {
+		message_error("%s was not observed: `sonde policy observe` it first and enforce its policies by name, or --force", file);
+		return 1;
+	}
+	if (policies_load(&policies, file, &source) || !(life = life_open(true, NULL)) || life_begin(life))
+		goto out;
+	names = xcalloc(policies.count + 1, sizeof(*names));
+	for (size_t i = 0; i < policies.count; i++)
+		names[i] = policies.list[i]->name;
+	status = life_force(life, &policies, &source, file) || renew(life, NULL, names, settings->allow_late) || life_commit(life);
+	if (status)
+		life_undo(life);
+	for (size_t i = 0; i < policies.count && !status; i++)
+		message_note("%s is enforced", names[i]);
+out:
+	free(names);
+	life_close(life);
+	policies_free(&policies);
+	text_free(&source);
+	return status;
+}
+
+static bool is_file(const char *word)
+{
+	const char *dot = strrchr(word, '.');
+
+	return strchr(word, '/') || (dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml")));
+}
+
+int policy_enforce(const struct policy_settings *settings, const char *word)
 {
 	struct policy_settings shown = *settings;
 	struct life *life;
 	int status;
 
+	if (is_file(word))
+		return enforce_file(settings, word);
 	shown.acknowledge = false;
-	status = policy_report(&shown, name);
+	status = policy_report(&shown, word);
 	life = status ? NULL : life_open(true, NULL);
 	if (life)
-		status = enforce(life, settings, name);
+		status = enforce(life, settings, word);
 	else
 		status = 1;
 	life_close(life);
 	return status;
 }
 
+struct naming {
+	const char **names;
+	size_t count;
+};
+
+static bool add_name(void *context, const struct life_entry *entry)
+{
+	struct naming *naming = context;
+	struct text name = { 0 };
+
+	text_add(&name, entry->name);
+	naming->names = xrealloc(naming->names, naming->count + 2, sizeof(*naming->names));
+	naming->names[naming->count++] = text_string(&name);
+	naming->names[naming->count] = NULL;
+	return true;
+}
+
 /* The kernel first: what is not known any more must not act any more. */
-int policy_remove(const struct policy_settings *settings, const char *name)
+static int remove_named(struct life *life, char *const *names)
+{
+	struct life_entry entry;
+	int status = 0;
+
+	for (char *const *name = names; *name; name++)
+		if (life_find(life, *name, &entry))
+			return 1;
+	if (stand_exists() && renew(life, (const char *const *)names, NULL, true)) {
+		message_warn("the others could not be put into the kernel again without %s: none acts until `sonde policy load`",
+			     names[1] ? "these" : "it");
+		if (stand_clear())
+			return 1;
+	}
+	for (char *const *name = names; *name && !status; name++) {
+		status = life_find(life, *name, &entry) || life_remove(life, &entry);
+		if (!status)
+			message_note("%s is removed", *name);
+	}
+	return status ? 1 : 0;
+}
+
+static int remove_all(struct life *life)
+{
+	struct naming naming = { 0 };
+	int status = life_list(life, add_name, &naming) ? 1 : 0;
+
+	if (!status && naming.count)
+		status = remove_named(life, (char *const *)naming.names);
+	else if (!status)
+		status = stand_clear() ? 1 : 0;
+	for (size_t i = 0; i < naming.count; i++)
+		free((char *)naming.names[i]);
+	free(naming.names);
+	return status;
+}
+
+/* Without names: all. */
+int policy_remove(const struct policy_settings *settings, char *const *names)
 {
 	bool none = false;
 	struct life *life = life_open(false, &none);
-	struct life_entry entry;
-	int status = 1;
+	int status;
 
 	(void)settings;
 	if (!none && !life)
@@ -213,18 +311,7 @@ int policy_remove(const struct policy_settings *settings, const char *name)
 	}
 	if (none || !(life = life_open(true, NULL)))
 		return 1;
-	if (life_find(life, name, &entry))
-		goto out;
-	if (stand_exists() && renew(life, name, NULL, true)) {
-		message_warn("the others could not be put into the kernel again without it: none acts until `sonde policy load`");
-		if (stand_clear())
-			goto out;
-	}
-	if (!life_remove(life, &entry)) {
-		message_note("%s is removed", name);
-		status = 0;
-	}
-out:
+	status = *names ? remove_named(life, names) : remove_all(life);
 	life_close(life);
 	return status;
 }

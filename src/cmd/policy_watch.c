@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -124,6 +125,14 @@ static void tell(void *context, const struct match *match)
 		add_text(watching, match);
 }
 
+static void tell_one(struct watching *watching, const struct policy *policy, const struct policy_hook *held,
+		     const struct event *event)
+{
+	const struct policy_hook *hook = held->from ? held->from : held;
+
+	tell(watching, &(struct match){ .policy = policy, .hook = hook, .event = event, .held = held });
+}
+
 /* Of a program of policies: which one, and what it is called in the file. */
 static void tell_held(struct watching *watching, const struct event *event)
 {
@@ -131,8 +140,7 @@ static void tell_held(struct watching *watching, const struct event *event)
 	const struct policy *original, *held = stand_find(watching->stand, record->policy, &original);
 
 	if (held && record->hook < held->hook_count)
-		tell(watching, &(struct match){ .policy = original, .hook = &original->hooks[record->hook], .event = event,
-						.held = &held->hooks[record->hook] });
+		tell_one(watching, original, &held->hooks[record->hook], event);
 }
 
 static int deliver_one(void *context, const void *bytes, size_t size)
@@ -259,7 +267,7 @@ static struct kernel *open_all(struct watching *watching, struct kernel_options 
 
 		if (!kernel)
 			return NULL;
-		watching->stand = stand_open(watching->life, &watching->set, features, kernel_object(kernel), true);
+		watching->stand = stand_open(watching->life, &watching->set, features, kernel_object(kernel), NULL, true);
 		kinds = watching->stand ? choose_seen(watching) : 0;
 		watching->balance.wanted = kinds | KIND_BIT(policy);
 		if (watching->stand && !(kinds & ~options->kinds))

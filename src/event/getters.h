@@ -68,6 +68,8 @@ bool get_policy_data(const struct event *event, struct value *value);
 bool get_policy_returned(const struct event *event, struct value *value);
 bool get_policy_kernel_stack(const struct event *event, struct value *value);
 bool get_policy_user_stack(const struct event *event, struct value *value);
+bool get_policy_owner(const struct event *event, struct value *value);
+bool get_policy_owner_name(const struct event *event, struct value *value);
 
 /* signal.c */
 bool get_signal_name(const struct event *event, struct value *value);

@@ -100,13 +100,13 @@ bool get_policy_hook(const struct event *event, struct value *value)
 	return find_symbol(POLICY(event)->address, value);
 }
 
-/* In the order of enum policy_action. */
-enum { DID_LOG, DID_SILENT, DID_SIGNAL, DID_DENY, DID_NOTIFY, DID_CLEAN, DID_TRACK, DID_UNTRACK, DIDS };
+/* In the order of enum policy_action, and POLICY_OTHER_SIGNAL. */
+enum { DID_LOG, DID_SILENT, DID_SIGNAL, DID_DENY, DID_NOTIFY, DID_CLEAN, DID_TRACK, DID_UNTRACK, DID_OTHER_SIGNAL, DIDS };
 
 bool get_policy_action(const struct event *event, struct value *value)
 {
 	static const char *const words[DIDS] = { "log", "silent", "kill", "deny", "notify_enforcer", "clean_enforcer",
-						 "track_socket", "untrack_socket" };
+						 "track_socket", "untrack_socket", "signal" };
 
 	return POLICY(event)->action < DIDS && value_text(value, words[POLICY(event)->action]);
 }
@@ -115,13 +115,26 @@ bool get_policy_action(const struct event *event, struct value *value)
 bool get_policy_result(const struct event *event, struct value *value)
 {
 	static const char *const words[DIDS] = { "observed", "observed", "killed", "denied", "notified_enforcer", "cleaned_enforcer",
-						 "observed", "observed" };
+						 "observed", "observed", "signalled" };
 
 	if (POLICY(event)->action >= DIDS)
 		return false;
 	if (POLICY(event)->action == DID_LOG)
 		return value_text(value, "observed");
 	return value_text(value, POLICY(event)->taken ? words[POLICY(event)->action] : "due");
+}
+
+bool get_policy_owner(const struct event *event, struct value *value)
+{
+	return POLICY(event)->owner && value_number(value, POLICY(event)->owner);
+}
+
+bool get_policy_owner_name(const struct event *event, struct value *value)
+{
+	const char *name = POLICY(event)->owner_name;
+
+	value->bytes = (struct bytes){ name, strnlen(name, sizeof(POLICY(event)->owner_name)), 0 };
+	return POLICY(event)->owner;
 }
 
 /* The values from one to another, as JSON and for people; both lie in static memory until the next call. */

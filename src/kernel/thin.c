@@ -168,7 +168,10 @@ static void keep_signature(struct thin *thin, const struct btf_type *prototype)
 	}
 }
 
-/* A type, and what lies in it by value. Behind a pointer nobody looks by number. */
+/*
+ * A type, and what lies in it by value. Behind a pointer nobody looks by number. A signature may have kept another name of a structure
+ * without its members, so such names are followed each time.
+ */
 static void keep(struct thin *thin, u32 id)
 {
 	const struct btf_type *type;
@@ -176,7 +179,7 @@ static void keep(struct thin *thin, u32 id)
 	u32 kind;
 
 	for (;;) {
-		if (!id || id >= thin->count || thin->kept[id] == WHOLE)
+		if (!id || id >= thin->count || (thin->kept[id] == WHOLE && !is_reference(kind_of(thin, id))))
 			return;
 		thin->kept[id] = WHOLE;
 		type = type_of(thin, id);

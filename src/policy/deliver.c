@@ -45,7 +45,7 @@ static u8 action_of(const struct policy *policy, const struct spot_case *each)
 	selector = &policy->hooks[each->hook].selectors[each->selector - 1];
 	for (u32 i = 0; i < selector->step_count; i++)
 		if (selector->steps[i].action != ACTION_LOG && selector->steps[i].action != ACTION_SILENT)
-			action = selector->steps[i].action;
+			action = policy_action_told(&selector->steps[i]);
 	return action;
 }
 

@@ -180,10 +180,12 @@ static int place_target(struct engine *engine, u32 index, const struct policy_ho
 		return 0;
 	if (failed)
 		return fail(error, hook, failed, place.why, "`sonde policy check` says what this kernel has instead");
+	denies = denies && place.prevents;
+	if (hook->only_denying && !denies)
+		return 0;
 	failed = check_enforced(engine, hook, &place, enforce, error);
 	if (failed)
 		return failed;
-	denies = denies && place.prevents;
 	at_return = hook->returns && !denies && returns_at(place.rung);
 	spot = find_spot(engine, each->policy, hook, &place, at_return, denies);
 	if (!spot)

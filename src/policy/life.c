@@ -289,36 +289,43 @@ static int forget_policy(struct life *life, s64 id)
 	return error ? error : forget_matches(life, id);
 }
 
-static int insert(struct life *life, const struct policy *policy, s64 source, const struct text *meaning, const char *what)
+static int insert(struct life *life, const struct policy *policy, s64 source, const struct text *meaning, enum life_mode mode,
+		  const char *what)
 {
-	sqlite3_stmt *statement = life_prepare(life, "INSERT INTO policy(name, source, meaning, mode, since) VALUES(?, ?, ?, 0, ?)");
+	sqlite3_stmt *statement = life_prepare(life, "INSERT INTO policy(name, source, meaning, since, mode) VALUES(?, ?, ?, ?, ?)");
 	int error;
 
 	sqlite3_bind_text(statement, 1, policy->name, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 2, source);
 	sqlite3_bind_blob(statement, 3, text_string(meaning), meaning->length, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 4, life_now());
+	sqlite3_bind_int(statement, 5, mode);
 	error = life_step(life, statement);
 	return error ? error : note(life, policy->name, what);
 }
 
 /* What means something else gets a new id: what the kernel still counts for the old one is not its own. */
-static int renew(struct life *life, s64 id, const struct policy *policy, s64 source, const struct text *meaning, bool same)
+static int renew(struct life *life, s64 id, const struct policy *policy, s64 source, const struct text *meaning, bool same,
+		 enum life_mode mode)
 {
 	sqlite3_stmt *statement;
 	int error;
 
 	if (!same) {
 		error = forget_policy(life, id);
-		return error ? error : insert(life, policy, source, meaning, "observe: it changed, so its observation begins anew");
+		return error ? error : insert(life, policy, source, meaning, mode, mode == LIFE_ENFORCE ?
+					      "enforce by force: it changed, and takes the place of what stood" :
+					      "observe: it changed, so its observation begins anew");
 	}
-	statement = life_prepare(life, "UPDATE policy SET source = ?2 WHERE id = ?1");
+	statement = life_prepare(life, "UPDATE policy SET source = ?2, mode = ?3 WHERE id = ?1");
 	sqlite3_bind_int64(statement, 1, id);
 	sqlite3_bind_int64(statement, 2, source);
-	return life_step(life, statement);
+	sqlite3_bind_int(statement, 3, mode);
+	error = life_step(life, statement);
+	return error || mode == LIFE_OBSERVE ? error : note(life, policy->name, "enforce by force");
 }
 
-static int put(struct life *life, const struct policy *policy, s64 source, const struct text *text)
+static int put(struct life *life, const struct policy *policy, s64 source, const struct text *text, enum life_mode mode)
 {
 	sqlite3_stmt *statement = life_prepare(life, "SELECT id, mode, meaning FROM policy WHERE name = ?");
 	struct text meaning = { 0 };
@@ -337,11 +344,15 @@ static int put(struct life *life, const struct policy *policy, s64 source, const
 		same = is_same(sqlite3_column_blob(statement, 2), sqlite3_column_bytes(statement, 2), &meaning);
 	}
 	sqlite3_finalize(statement);
-	if (enforced) {
-		message_error("%s is enforced; `sonde policy remove %s` ends that first", policy->name, policy->name);
+	if (enforced && mode == LIFE_OBSERVE) {
+		message_error("%s is enforced; `sonde policy remove %s` ends that first, `sonde policy enforce --force FILE` replaces it",
+			      policy->name, policy->name);
 		error = -EBUSY;
+	} else if (found) {
+		error = renew(life, id, policy, source, &meaning, same, mode);
 	} else {
-		error = found ? renew(life, id, policy, source, &meaning, same) : insert(life, policy, source, &meaning, "observe");
+		error = insert(life, policy, source, &meaning, mode, mode == LIFE_ENFORCE ? "enforce by force: it was not observed" :
+			       "observe");
 	}
 	text_free(&meaning);
 	return error;
@@ -368,17 +379,31 @@ static int drop_sources(struct life *life)
 
 int life_begin(struct life *life)
 {
-	return life_run(life, "BEGIN IMMEDIATE");
+	int error = life->depth ? 0 : life_run(life, "BEGIN IMMEDIATE");
+
+	if (!error && !life->depth++)
+		life->spoiled = false;
+	return error;
 }
 
 int life_commit(struct life *life)
 {
-	return life_run(life, "COMMIT");
+	int error = 0;
+
+	if (life->spoiled)
+		error = -EIO;
+	else if (life->depth == 1)
+		error = life_run(life, "COMMIT");
+	if (!error)
+		life->depth--;
+	return error;
 }
 
 void life_undo(struct life *life)
 {
-	sqlite3_exec(life->db, "ROLLBACK", NULL, NULL, NULL);
+	life->spoiled = true;
+	if (!--life->depth)
+		sqlite3_exec(life->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 /* Ends what life_begin began: all of it, or none after an error. */
@@ -391,7 +416,8 @@ static int finish(struct life *life, int error)
 	return error;
 }
 
-int life_observe(struct life *life, const struct policies *policies, const struct text *source, const char *file)
+static int put_all(struct life *life, const struct policies *policies, const struct text *source, const char *file,
+		   enum life_mode mode)
 {
 	int error = life_begin(life);
 	s64 id;
@@ -400,8 +426,18 @@ int life_observe(struct life *life, const struct policies *policies, const struc
 		return error;
 	error = add_source(life, source, file, &id);
 	for (size_t i = 0; i < policies->count && !error; i++)
-		error = put(life, policies->list[i], id, source);
+		error = put(life, policies->list[i], id, source, mode);
 	return finish(life, error ? error : drop_sources(life));
+}
+
+int life_observe(struct life *life, const struct policies *policies, const struct text *source, const char *file)
+{
+	return put_all(life, policies, source, file, LIFE_OBSERVE);
+}
+
+int life_force(struct life *life, const struct policies *policies, const struct text *source, const char *file)
+{
+	return put_all(life, policies, source, file, LIFE_ENFORCE);
 }
 
 int life_set_mode(struct life *life, const struct life_entry *entry, enum life_mode mode, const char *what)

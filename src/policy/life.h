@@ -56,6 +56,8 @@ bool life_may_write(const struct life *life);
  * is enforced already cannot be changed so: -EBUSY.
  */
 int life_observe(struct life *life, const struct policies *policies, const struct text *source, const char *file);
+/* The same to be enforced, whatever was observed; those that are enforced already are replaced. */
+int life_force(struct life *life, const struct policies *policies, const struct text *source, const char *file);
 int life_set_mode(struct life *life, const struct life_entry *entry, enum life_mode mode, const char *what);
 int life_acknowledge(struct life *life, const struct life_entry *entry);
 int life_remove(struct life *life, const struct life_entry *entry);
@@ -73,7 +75,7 @@ int life_log(struct life *life, const char *policy, life_done *told, void *conte
 
 /* Only one agent writes what is matched. A descriptor that holds the place, or -EBUSY, not said. */
 int life_take(struct life *life);
-/* What was gathered goes in between these, all of it or none. */
+/* What is done in between these is done whole or not at all; one within another is part of it. */
 int life_begin(struct life *life);
 int life_add(struct life *life, s64 id, const struct life_match *match);
 /*

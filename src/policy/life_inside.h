@@ -15,6 +15,8 @@ struct life {
 	sqlite3 *db;
 	sqlite3_stmt *add, *found;	/* kept: adds a match; holds what life_find gave */
 	struct text path;
+	u32 depth;			/* of life_begin within life_begin */
+	bool spoiled;			/* one within was undone, so all of it will be */
 };
 
 /* "PATH: DOING: what is wrong; what to do". -errno. */

@@ -70,7 +70,15 @@ int life_set_load(struct life_set *set, struct life *life)
 	return life_list(life, add_entry, set);
 }
 
-void life_set_drop(struct life_set *set, const char *name)
+static bool is_named(const struct policy *policy, const char *const *names)
+{
+	for (; *names; names++)
+		if (!strcmp(policy->name, *names))
+			return true;
+	return false;
+}
+
+void life_set_drop(struct life_set *set, const char *const *names)
 {
 	struct life_set old = *set;
 
@@ -79,7 +87,7 @@ void life_set_drop(struct life_set *set, const char *name)
 	set->ids = NULL;
 	set->modes = NULL;
 	for (size_t i = 0; i < old.policies.count; i++)
-		if (strcmp(old.policies.list[i]->name, name))
+		if (!is_named(old.policies.list[i], names))
 			add(set, old.policies.list[i], old.ids[i], old.modes[i]);
 	free(old.policies.list);
 	free(old.ids);

@@ -18,7 +18,7 @@ struct life_set {
 int life_set_load(struct life_set *set, struct life *life);
 /* Policies of files, as if they were observed; they stay the caller's. */
 void life_set_of(struct life_set *set, const struct policies *policies);
-void life_set_drop(struct life_set *set, const char *name);
+void life_set_drop(struct life_set *set, const char *const *names);	/* NULL-terminated */
 void life_set_free(struct life_set *set);
 s64 life_set_id(const struct life_set *set, const struct policy *policy);	/* 0: none of them */
 

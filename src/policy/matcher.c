@@ -208,7 +208,8 @@ const char *match_asked(const struct match *match)
 
 	if (!match->held)
 		return match_action(match->policy);
-	return record->action == ACTION_DENY ? "deny" : record->action == ACTION_SIGNAL ? "kill" : "log";
+	return record->action == ACTION_DENY ? "deny" : record->action == ACTION_SIGNAL ? "kill" :
+	       record->action == POLICY_OTHER_SIGNAL ? "signal" : "log";
 }
 
 const char *match_result(const struct match *match)
@@ -219,7 +220,7 @@ const char *match_result(const struct match *match)
 		return "observed";
 	if (!match->held || !record->taken)
 		return "due";
-	return record->action == ACTION_DENY ? "denied" : "killed";
+	return record->action == ACTION_DENY ? "denied" : record->action == ACTION_SIGNAL ? "killed" : "signalled";
 }
 
 /* The first value that says something: a path or a text, or an address. */

@@ -26,7 +26,7 @@ static void fill_hook(const struct policy *policy, const struct policy_hook *hoo
 	const struct policy_argument *value;
 
 	names->target = hook->target;
-	names->point = hook->point;
+	names->point = hook->from ? hook->from->target : NULL;
 	names->targets = hook->targets;
 	names->numbers = call_numbers(policy, hook);
 	names->message = hook->message;

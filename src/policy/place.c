@@ -108,10 +108,15 @@ static bool is_tracepoint_here(const struct policy_kernel *kernel, const struct 
 	return row->rung != RUNG_RAW || kernel_tracepoint(kernel, row->target);
 }
 
-/* What is told at the end of a call has been done. */
+/* What is told at the end of a call has been done, and so it is at some tracepoints. */
 static bool is_late(const struct stand_in *row)
 {
-	return row->rung == RUNG_RAW && (!strcmp(row->target, "sys_exit") || !strcmp(row->target, "sock_send_length"));
+	static const char *const late[] = { "sys_exit", "sock_send_length", "sched_process_fork", "signal_generate", NULL };
+
+	for (const char *const *target = late; *target; target++)
+		if (row->rung == RUNG_RAW && !strcmp(row->target, *target))
+			return true;
+	return false;
 }
 
 static int place_stand_in(const char *function, bool deny, struct policy_kernel *kernel, struct policy_place *place)
@@ -187,7 +192,7 @@ static int place_function(const struct policy_hook *hook, const char *function, 
 		hook_of(function, hook_name, sizeof(hook_name));
 		snprintf(lsm_name, sizeof(lsm_name), "bpf_lsm_%s", hook_name);
 		lsm = kernel_function(kernel, lsm_name);
-		if (lsm && same_parameters(kernel, id, lsm)) {
+		if (same_parameters(kernel, id, lsm) && kernel_has_lsm_hook(kernel, lsm)) {
 			place->parameters = parameters_of(kernel, lsm);
 			return take(place, RUNG_LSM, hook_name, true);
 		}
@@ -226,7 +231,7 @@ static int place_lsm(const struct policy_hook *hook, const char *name, bool deny
 
 	snprintf(lsm_name, sizeof(lsm_name), "bpf_lsm_%s", name);
 	lsm = kernel_function(kernel, lsm_name);
-	if (lsm && kernel_has_lsm(kernel)) {
+	if (kernel_has_lsm_hook(kernel, lsm)) {
 		place->parameters = parameters_of(kernel, lsm);
 		return take(place, RUNG_LSM, name, true);
 	}

@@ -154,6 +154,13 @@ bool kernel_has_lsm(struct policy_kernel *kernel)
 	return kernel->lsm;
 }
 
+/* Before 6.1 not where a parameter is a struct. */
+bool kernel_has_lsm_hook(struct policy_kernel *kernel, u32 function)
+{
+	return function && kernel_has_lsm(kernel) &&
+	       (!kernel->may_try || try_load(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, function, false));
+}
+
 bool kernel_has_kprobes(struct policy_kernel *kernel)
 {
 	if (kernel->kprobes < 0)

@@ -26,6 +26,8 @@ const struct btf_type *kernel_tracepoint(const struct policy_kernel *kernel, con
 bool kernel_has_symbol(const struct policy_kernel *kernel, const char *name);
 
 bool kernel_has_lsm(struct policy_kernel *kernel);
+/* A program can hang at this function of the security modules (bpf_lsm_...). */
+bool kernel_has_lsm_hook(struct policy_kernel *kernel, u32 function);
 bool kernel_has_kprobes(struct policy_kernel *kernel);
 /* kprobes that put another result in place. */
 bool kernel_has_override(struct policy_kernel *kernel);

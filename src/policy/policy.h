@@ -56,7 +56,7 @@ struct policy_argument {
 	bool assumed;			/* type follows from what it is compared with; the kernel's types have yet to say it */
 	int index;			/* parameter, from 0; of a tracepoint's format: the field */
 	const char *label;
-	int size_index;			/* parameter with the length, from 1; 0: none */
+	int size_index;			/* parameter with the length, or of a dentry with the path whose mount it is in, from 1; 0: none */
 	bool at_return;			/* read when the function returns (returnCopy) */
 	bool whole;			/* maxData */
 	const char *resolve;		/* members to follow: mm.owner.comm */
@@ -91,9 +91,10 @@ struct policy_selector {
 struct policy_hook {
 	enum policy_attach attach;
 	const char *target;		/* function, system call, tracepoint's event, hook, path of a program, point */
-	const char *point;		/* that `target` was found for; NULL: the file names the target itself */
 	const char *subsystem;		/* of a tracepoint */
 	struct lang_node *asked;	/* of a point: the file's own part of its condition, over fields; NULL: none */
+	const struct policy_hook *from;	/* by policy_lower: the point's own; else NULL */
+	bool only_denying;		/* not wanted where nothing is denied: others see it all */
 	const char *const *symbols;	/* of an uprobe: names, "name+0xOFFSET", "0xOFFSET" in the file, "@0xADDRESS"; NULL-terminated */
 	const u64 *counters;		/* where in the file the semaphore of each symbol is; NULL: there are none */
 	const char *const *targets;	/* list: of many functions or calls; NULL-terminated; NULL: `target` alone */

@@ -168,7 +168,8 @@ static int resolve_argument(struct resolving *resolving, struct policy_argument 
 		argument->type = found.type;
 		return 0;
 	}
-	if (!resolve_fits(argument->type, &found))
+	/* of a point the types are our own choice */
+	if (!resolving->hook->from && !resolve_fits(argument->type, &found))
 		policy_note(resolving->policy, argument->line, argument->column, "%s is %s, and is read as %s", what, found.name,
 			    policy_type_name(argument->type));
 	return 0;

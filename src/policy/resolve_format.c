@@ -19,6 +19,26 @@ struct format_field {
 	char type[96];
 };
 
+/* An argument of a system call has eight bytes there, whatever its type, and above it is nothing that counts. */
+static void narrow(struct format_field *field)
+{
+	static const struct {
+		const char *type;
+		u32 size;
+		bool is_signed;
+	} types[] = {
+		{ "int ", 4, true }, { "pid_t ", 4, true }, { "clockid_t ", 4, true }, { "key_serial_t ", 4, true }, { "__s32 ", 4, true },
+		{ "unsigned int ", 4, false }, { "uid_t ", 4, false }, { "gid_t ", 4, false }, { "u32 ", 4, false },
+		{ "__u32 ", 4, false }, { "umode_t ", 2, false },
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (field->size == 8 && !field->is_array && !field->is_pointer && !strncmp(field->type, types[i].type, strlen(types[i].type))) {
+			field->size = types[i].size;
+			field->is_signed = types[i].is_signed;
+		}
+}
+
 /* "	field:const char * filename;	offset:24;	size:8;	signed:0;" */
 static bool parse_field(const char *line, struct format_field *field)
 {
@@ -36,6 +56,7 @@ static bool parse_field(const char *line, struct format_field *field)
 	field->is_array = strchr(field->type, '[');
 	field->is_location = strstr(field->type, "__data_loc");
 	field->is_pointer = strchr(field->type, '*');
+	narrow(field);
 	return true;
 }
 

@@ -10,6 +10,9 @@ static const char *const pieces[] = {
 	"if: ", "if: |\n  ", "if: >\n  ", "path", "user.id", "peer.address", " == ", " in ", "\"/etc\"", "10.0.0.0/8", "[1, 2]", "\n  and ",
 	" or ", "not ", "(", ")", "\n", "then: deny\n", "then: [log, kill]\n", "severity: high\n", "tags: [x]\n", "message: m\n",
 	"apiVersion: cilium.io/v1alpha1\n", "kind: TracingPolicy\n", "metadata: {name: x}\n", "spec:\n  kprobes:\n  - call: fd_install\n",
+	"name: p\nwhen: [change, chown]\nif: ", "name: p\nwhen: signal\nif: ", "name: p\nwhen: [create, accept]\nthen: deny\nif: ",
+	"file.change", "\"unlink\"", "[\"chmod\", \"exchange\"]", "file.new_path", "file.user.id", "file.mode", "signal.name", "\"SIGKILL\"",
+	"[\"SIGHUP\", \"SIGUSR2\"]", "exists(file.mode)", "exists(file.new_path)", " != ", " & 0o6000", " + 1", "true", "local.port",
 	"'", "\"", "\\", "&x ", "*x", "---\n", "{", "}", "[", "]", ",", ": ", "  ", "#", "\xc3\xa4",
 };
 

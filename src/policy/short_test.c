@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "lang/parse.h"
 #include "policy/load.h"
 #include "policy/matcher.h"
 #include "policy/point.h"
@@ -106,7 +107,17 @@ static void test_lowering(void **state)
 		{ "{name: x, when: connect, if: 'peer.address in 10.0.0.0/8 and peer.port == 1'}", "security_socket_connect" },
 		{ "{name: x, when: module, if: 'path == \"/a.ko\"'}", "security_kernel_read_file" },
 		{ "{name: x, when: ptrace}", "ptrace" },
-		{ "{name: x, when: accept}", NULL },
+		{ "{name: x, when: remove, if: 'path startswith \"/a\"'}", "security_path_unlink" },
+		{ "{name: x, when: rename, if: 'file.new_path == \"/a\"'}", "security_path_rename" },
+		{ "{name: x, when: create, then: deny}", "security_file_open" },
+		{ "{name: x, when: accept, if: 'local.port == 1 and peer.address in 10.0.0.0/8'}", "security_sock_graft" },
+		{ "{name: x, when: ptrace, then: deny}", "security_ptrace_access_check" },
+		{ "{name: x, when: signal, if: 'signal.target.pid == 1'}", "signal_generate" },
+		{ "{name: x, when: signal, then: deny}", "security_task_kill" },
+		{ "{name: x, when: fork, if: 'executable.path == \"/a\"'}", "security_task_alloc" },
+		{ "{name: x, when: fork, if: 'pid == 1'}", NULL },
+		{ "{name: x, when: accept, then: deny}", NULL },
+		{ "{name: x, when: exit}", NULL },
 		{ "{name: x, when: open, if: 'container.id == \"a\"'}", NULL },
 	};
 
@@ -125,6 +136,54 @@ static void test_lowering(void **state)
 			assert_string_equal(lowered->hooks[0].target, cases[i].target);
 		else
 			assert_true(*error.text && *error.mend);
+		policies_free(&policies);
+	}
+}
+
+/* What is known of a place beforehand is decided as it is lowered, and where nothing can match nothing hangs. */
+static void test_known_beforehand(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *targets[4], *conditions[4];		/* conditions: "" for none */
+	} cases[] = {
+		{ "{name: x, when: change, if: 'file.change == \"chmod\"'}", { "security_path_chmod" }, { "" } },
+		{ "{name: x, when: change, if: 'file.change in [\"rmdir\", \"unlink\"] and user.id == 1'}",
+		  { "security_path_unlink", "security_path_rmdir" }, { "process.user.id == 1", "process.user.id == 1" } },
+		{ "{name: x, when: [remove, chmod], if: 'not (file.change != \"rmdir\" or user.id == 1)'}",
+		  { "security_path_rmdir" }, { "not (process.user.id == 1)" } },
+		{ "{name: x, when: remove, if: 'file.change == \"unlink\" or user.id == 1'}",
+		  { "security_path_unlink", "security_path_rmdir" }, { "", "process.user.id == 1" } },
+		{ "{name: x, when: remove, if: 'file.change == \"chmod\"'}", { NULL }, { NULL } },
+		{ "{name: x, when: [remove, chown], if: 'file.user.id + 1 == 2 or not exists(file.new_path) and user.id == 3'}",
+		  { "security_path_unlink", "security_path_rmdir", "security_path_chown" },
+		  { "process.user.id == 3", "process.user.id == 3", "(file.user.id + 1) == 2 or process.user.id == 3" } },
+		{ "{name: x, when: signal, if: 'signal.name in [\"SIGHUP\", \"SIGKILL\"]'}", { "signal_generate" },
+		  { "signal.number in [1, 9]" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct policy_error error = { 0 };
+		struct policies policies;
+		const struct policy *lowered = NULL;
+
+		if (!parse(&policies, cases[i].text, &error))
+			lowered = policy_lower(policies.list[0], &error);
+		if (!lowered)
+			fail_msg("%s: %s", cases[i].text, error.text);
+		for (u32 j = 0; j < lowered->hook_count; j++) {
+			const struct lang_node *condition = lowered->hooks[j].selectors->condition;
+			struct text printed = { 0 };
+
+			assert_string_equal(lowered->hooks[j].target, cases[i].targets[j]);
+			if (condition)
+				lang_print(condition, &printed);
+			assert_string_equal(text_string(&printed), cases[i].conditions[j]);
+			assert_true(lowered->hooks[j].from >= policies.list[0]->hooks);
+			text_free(&printed);
+		}
+		assert_null(cases[i].targets[lowered->hook_count]);
 		policies_free(&policies);
 	}
 }
@@ -151,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_all_keys),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_lowering),
+		cmocka_unit_test(test_known_beforehand),
 		cmocka_unit_test(test_points),
 	};
 

@@ -55,6 +55,12 @@ struct engine {
 	struct policy_names *names;			/* of each policy, for its events */
 };
 
+/* What a record says was done. */
+static inline u8 policy_action_told(const struct policy_step *step)
+{
+	return step->action == ACTION_SIGNAL && step->number != 9 ? POLICY_OTHER_SIGNAL : step->action;
+}
+
 /* The value number `i` of a hook: arguments, then data, then the result; NULL: no more. */
 const struct policy_argument *spot_value(const struct policy_hook *hook, u32 i);
 /* What the spot's program is told. */

@@ -148,6 +148,25 @@ static void add_call(struct policy_config *config, const char *name)
 		config->calls[number / 64] |= 1ULL << (number % 64);
 }
 
+/* A socket is looked at to be tracked, whatever the condition asks for. */
+static u32 tracked(const struct policy_hook *hook)
+{
+	u32 needs = 0;
+
+	for (u32 i = 0; i < hook->selector_count; i++) {
+		const struct policy_selector *selector = &hook->selectors[i];
+
+		for (u32 j = 0; j < selector->step_count + selector->return_step_count; j++) {
+			const struct policy_step *step = j < selector->step_count ? &selector->steps[j] :
+									    &selector->return_steps[j - selector->step_count];
+
+			if (step->action == ACTION_TRACK_SOCKET || step->action == ACTION_UNTRACK_SOCKET)
+				needs |= POLICY_NEEDS_VALUE(step->number);
+		}
+	}
+	return hook->result_action == ACTION_LOG ? needs : needs | POLICY_NEEDS_VALUE(hook->argument_count + hook->data_count);
+}
+
 void spot_configure(const struct spot *spot, struct policy_config *config)
 {
 	const struct policy_argument *value;
@@ -159,6 +178,7 @@ void spot_configure(const struct spot *spot, struct policy_config *config)
 	}
 	for (u32 i = 0; i < spot->case_count; i++)
 		config->needs |= needs_of(spot->cases[i].condition);
+	config->needs |= tracked(spot->hook);
 	config->parameters = spot->place.parameters < POLICY_PARAMETERS ? spot->place.parameters : POLICY_PARAMETERS;
 	config->stand_in = spot->place.stand_in;
 	config->at_return = spot->at_return;

@@ -115,7 +115,7 @@ static void add_step(const struct policy_step *step, struct policy_verdict *verd
 {
 	/* to tell of it is no news beside what else is done */
 	if (step->action != ACTION_SILENT && step->action != ACTION_LOG)
-		verdict->action = step->action;
+		verdict->action = policy_action_told(step);
 	switch (step->action) {
 	case ACTION_LOG:
 		verdict->rate_count = step->rate_count;

@@ -61,17 +61,35 @@ static void leave_out(struct stand *stand, size_t which, const struct policy_err
 	memmove(&stand->places[which], &stand->places[which + 1], (stand->count - which) * sizeof(*stand->places));
 }
 
-static int attach(struct stand *stand)
+static bool is_held(const struct stand *stand, const char *name)
+{
+	for (size_t i = 0; i < stand->count; i++)
+		if (!strcmp(stand->list[i].policy->name, name))
+			return true;
+	return false;
+}
+
+static bool are_held(const struct stand *stand, const char *const *names)
+{
+	for (; names && *names; names++)
+		if (!is_held(stand, *names))
+			return false;
+	return true;
+}
+
+static int attach(struct stand *stand, const char *const *wanted)
 {
 	struct policy_error error = { 0 };
 	size_t which;
 	int failed;
 
-	while (stand->count && !stand->engine) {
+	while (stand->count && !stand->engine && are_held(stand, wanted)) {
 		stand->engine = engine_open(stand->list, stand->count, &stand->options, &which, &error);
 		if (!stand->engine)
 			leave_out(stand, which, &error);
 	}
+	if (!are_held(stand, wanted))
+		return -EOPNOTSUPP;
 	if (!stand->engine)
 		return 0;
 	failed = engine_attach(stand->engine, &error);
@@ -108,7 +126,7 @@ static int restart(struct stand *stand, struct life *life)
 }
 
 struct stand *stand_open(struct life *life, const struct life_set *set, const struct features *features,
-			 struct bpf_object *shared, bool allow_late)
+			 struct bpf_object *shared, const char *const *wanted, bool allow_late)
 {
 	struct stand *stand = xcalloc(1, sizeof(*stand));
 	size_t count = set->policies.count;
@@ -120,9 +138,9 @@ struct stand *stand_open(struct life *life, const struct life_set *set, const st
 	for (size_t i = 0; i < count; i++)
 		if (life || !is_seen(set->policies.list[i]))
 			add(stand, i);
-	if (!life && !attach(stand))
+	if (!life && !attach(stand, wanted))
 		return stand;
-	if (life && !stand_count(life) && !attach(stand) && (stand->engine || !stand_clear()) && !restart(stand, life))
+	if (life && !stand_count(life) && !attach(stand, wanted) && (stand->engine || !stand_clear()) && !restart(stand, life))
 		return stand;
 	stand_close(stand);
 	return NULL;

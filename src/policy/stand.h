@@ -12,11 +12,12 @@ struct stand;
 
 /*
  * Puts the set in the place of what stands in the kernel; an empty one ends that. Policies that cannot be held there are left out; of an
- * enforced one that is said. `shared`: as in engine_options. NULL: said, and what stood before stands.
+ * enforced one that is said. `wanted`, if not NULL: names, NULL-terminated, that must be held, or nothing changes. `shared`: as in
+ * engine_options. NULL: said, and what stood before stands.
  * Without a life nothing is pinned, and only those are held that nothing else sees.
  */
 struct stand *stand_open(struct life *life, const struct life_set *set, const struct features *features,
-			 struct bpf_object *shared, bool allow_late);
+			 struct bpf_object *shared, const char *const *wanted, bool allow_late);
 /* What is in the kernel stays. */
 void stand_close(struct stand *stand);
 /* Is it held by the kernel, and as what? NULL: it is not. */

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 
-from harness import ROOT, Skip, check_fields, equal, expect, field, until
+from harness import ROOT, Skip, check_fields, equal, expect, field, seconds, until
 
 RUNNER = os.path.join(ROOT, "build", "policies")
 FOREIGN = os.path.join(ROOT, "..", "shared", "compat", "tetragon")
@@ -341,6 +341,185 @@ def test_values_from_elsewhere(case):
     equal([each["value"] for each in field(event, "policy.data")], ["bash", os.getuid()], "the parent's name, the user")
     ran = Ran(case, [policy], ["dash", "-c", ": > %s" % case.path("around")])
     equal(ran.events("around"), [], "of others")
+
+
+def test_tracked_sockets(case):
+    """Whose socket it is stays with it, whoever sends."""
+    policy = write_policy(case, "tracked", """  kprobes:
+  - call: tcp_connect
+    syscall: false
+    args: [{index: 0, type: sock}]
+    selectors:
+    - matchActions: [{action: TrackSock, argSock: 0}, {action: NoPost}]
+  - call: tcp_sendmsg
+    syscall: false
+    args: [{index: 0, type: sock}]
+    selectors:
+    - matchArgs: [{index: 0, operator: DAddr, values: ["127.0.0.1"]}]
+""")
+    ran = Ran(case, [policy], python(
+        "import os, socket\nserver = socket.socket(); server.bind(('127.0.0.1', 0)); server.listen()\n"
+        "client = socket.create_connection(server.getsockname())\nopen('owner', 'w').write(str(os.getpid()))\n"
+        "if not os.fork():\n    client.send(b'x')\n    os._exit(0)\nos.wait()\nserver.accept()[0].send(b'y')"))
+    sent = sorted(ran.events("tracked", "tcp_sendmsg"), key=lambda event: "owner" in event["policy"])
+    equal(len(sent), 2, "what was sent; " + ran.stderr)
+    owner = int(open(case.path("owner")).read())
+    equal("owner" in sent[0]["policy"], False, "the other end is nobody's")
+    equal(field(sent[1], "policy.owner.pid"), owner, "whose socket it is")
+    expect(field(sent[1], "process.pid") != owner, "the owner sent it himself")
+
+
+OWN = {
+    "missing": ("""  kprobes:
+  - call: sys_openat
+    return: true
+    args: [{index: 1, type: string}]
+    returnArg: {index: 0, type: int}
+    selectors:
+    - matchArgs: [{index: 1, operator: SubStringIgnCase, values: ["MarK"]}]
+      matchReturnArgs: [{index: 0, operator: Equal, values: ["-2"]}]
+""", "open('x.mark', 'w')\ntry: open('gone.mark')\nexcept OSError: pass", ["gone.mark"]),
+    "format": ("""  tracepoints:
+  - subsystem: syscalls
+    event: sys_enter_openat
+    args: [{index: 5, type: int}, {index: 6, type: string}, {index: 7, type: int}]
+    selectors:
+    - matchArgs:
+      - {index: 5, operator: Equal, values: ["-100"]}
+      - {index: 6, operator: Postfix, values: ["/mark"]}
+      - {index: 7, operator: Mask, values: ["0x40"]}
+""", "import os\nopen(os.getcwd() + '/mark', 'w'); open(os.getcwd() + '/mark')", [-100]),
+    "raw": ("""  tracepoints:
+  - subsystem: task
+    event: task_rename
+    raw: true
+    args: [{index: 1, type: string}, {index: 0, type: uint32, resolve: cred.uid.val}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: ["sonde-own"]}]
+""", "import ctypes\nctypes.CDLL(None).prctl(15, b'sonde-own', 0, 0, 0)", ["sonde-own"]),
+    "buffer": ("""  kprobes:
+  - call: sys_read
+    return: true
+    args: [{index: 0, type: fd}, {index: 1, type: char_buf, returnCopy: true}]
+    returnArg: {index: 0, type: int64}
+    selectors:
+    - matchArgs: [{index: 0, operator: Postfix, values: ["/mark"]}]
+      matchReturnArgs: [{index: 0, operator: LT, values: ["5"]}]
+""", "import os\nopen('mark', 'w').write('hello you')\nf = os.open('mark', 0)\nos.read(f, 5); os.read(f, 100)", [None]),
+    "vector": ("""  kprobes:
+  - call: sys_writev
+    args: [{index: 1, type: char_iovec, sizeArgIndex: 3}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: ["one two"]}]
+""", "import os\nf = os.open('o', 65, 0o600)\nos.writev(f, [b'one ', b'two']); os.writev(f, [b'one two', b' three'])", ["one two"]),
+    "abstract": ("""  kprobes:
+  - call: sys_connect
+    args: [{index: 1, type: sockaddr_un}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: ["@sonde-own"]}]
+""", "import socket\nfor name in ('\\0sonde-own', '\\0sonde-own2', 'sonde-own'):\n"
+                 "    socket.socket(socket.AF_UNIX).connect_ex(name)", ["@sonde-own"]),
+    "cel": ("""  kprobes:
+  - call: sys_getpriority
+    args: [{index: 0, type: int}, {index: 1, type: int}]
+    selectors:
+    - matchArgs: [{args: [0, 1], operator: CelExpr, values: ["arg0 + arg1 == int32(77) && arg1 != int32(70)"]}]
+""", "import ctypes\nask = ctypes.CDLL(None).getpriority\nask(2, 75); ask(7, 70); ask(0, 0)", [2]),
+    "sets": ("""  lists:
+  - name: some
+    type: syscalls
+    values: [sys_getpriority, sys_dup3]
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_enter
+    args: [{index: 4, type: syscall64}]
+    selectors:
+    - matchArgs: [{index: 0, operator: InMap, values: ["list:some"]}]
+      matchBinaries: [{operator: In, values: ["PYTHON"]}]
+""", "import os\nos.getpriority(0, 0); os.getppid()", [140]),
+    "capabilities": ("""  kprobes:
+  - call: sys_getpriority
+    args: [{index: 1, type: int}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: ["4242"]}]
+      matchCapabilities: [{operator: NotIn, values: [CAP_SYS_ADMIN]}]
+      matchCapabilityChanges: [{operator: In, values: [CAP_SYS_ADMIN]}]
+""", "import ctypes, os\nask = ctypes.CDLL(None).getpriority\nask(0, 4242); os.setuid(65534); ask(0, 4242)", [4242]),
+    "registers": ("""  kprobes:
+  - call: sys_getpriority
+    data: [{index: 0, type: uint64, source: pt_regs, resolve: si}]
+    args: [{index: 1, type: int64}]
+    selectors:
+    - matchData: [{index: 0, operator: InRange, values: ["4240:4245"]}]
+      matchArgs: [{index: 1, operator: NotInMap, values: ["4241", "4243:4250"]}]
+""", "import ctypes\nask = ctypes.CDLL(None).getpriority\nask(0, 4241); ask(0, 4242); ask(0, 4243); ask(0, 4246)", [4242]),
+    "function": ("""  uprobes:
+  - path: LIBC
+    symbols: [getenv]
+    args: [{index: 0, type: string}]
+    return: true
+    returnArg: {index: 0, type: uint64}
+    selectors:
+    - matchArgs: [{index: 0, operator: Prefix, values: ["SONDE_OWN"]}]
+      matchReturnArgs: [{index: 0, operator: Equal, values: ["0"]}]
+""", "import ctypes\nask = ctypes.CDLL(None).getenv\nask(b'SONDE_OWN'); ask(b'OTHER_SONDE_OWN')", ["SONDE_OWN"]),
+    "entries": ("""  kprobes:
+  - call: security_path_unlink
+    syscall: false
+    args: [{index: 1, type: dentry}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Postfix, values: ["/mark"]}]
+""", "import os\nfor name in ('mark', 'mark2'): open(name, 'w').close(); os.unlink(name)", [None]),
+    "modes": ("""  lsmhooks:
+  - hook: path_chmod
+    args: [{index: 0, type: path}, {index: 1, type: uint16}]
+    selectors:
+    - matchArgs: [{index: 0, operator: NotPostfix, values: ["/free"]}, {index: 1, operator: Mask, values: ["04000"]}]
+      matchBinaries: [{operator: In, values: ["PYTHON"]}]
+""", "import os\nfor name in ('mark', 'free'): open(name, 'w').close(); os.chmod(name, 0o755); os.chmod(name, 0o4755)", [None]),
+    "macro": ("""  selectorsMacros:
+    wanted:
+      matchArgs: [{index: 1, operator: Equal, values: ["4242"]}]
+  kprobes:
+  - call: sys_getpriority
+    args: [{index: 1, type: int}]
+    selectors:
+    - macros: [wanted]
+      matchActions: [{action: NoPost}]
+    - matchArgs: [{index: 1, operator: GT, values: ["4240"]}]
+      matchActions: [{action: Post, rateLimit: 1m, rateLimitScope: process}]
+""", "import ctypes\nask = ctypes.CDLL(None).getpriority\nask(0, 4242); ask(0, 4243); ask(0, 4243); ask(0, 4240)", [4243]),
+}
+
+
+def library():
+    """The C library that this Python has in memory."""
+    with open("/proc/self/maps") as maps:
+        found = re.search(r"(/\S*/libc[.-]\S*so\S*)$", maps.read(), re.M)
+    if not found:
+        raise Skip("this Python has no C library of its own file")
+    return found.group(1)
+
+
+@seconds(240)
+def test_own_files(case):
+    """A file for each sort of hook, argument, operator and filter, each with something beside what it means."""
+    for name, (text, code, wanted) in OWN.items():
+        text = text.replace("PYTHON", os.path.realpath(sys.executable))
+        policy = write_policy(case, name, text.replace("LIBC", library()) if "LIBC" in text else text)
+        try:
+            event = Ran(case, [policy], python(code)).one(name)
+        except Skip:
+            continue  # this kernel has no place for it
+        if wanted != [None]:
+            equal(arguments(event)[0]["value"], wanted[0], "the first argument of " + name)
+    entries = write_policy(case, "signals", OWN["function"][0].replace("LIBC", library()).replace("    return: true\n", "").replace(
+        "    returnArg: {index: 0, type: uint64}\n", "").replace('      matchReturnArgs: [{index: 0, operator: Equal, values: ["0"]}]\n',
+                                                                '      matchActions: [{action: Signal, argSig: 10}]\n'))
+    ran = Ran(case, [entries], python("import ctypes, signal, sys\ngot = []\nsignal.signal(10, lambda *_: got.append(1))\n"
+                                      "ctypes.CDLL(None).getenv(b'SONDE_OWN')\nsys.exit(len(got))"), "--enforce")
+    equal(ran.status, 1, "the signal came")
+    check_fields(ran.one("signals"), {"policy.action": "signal", "policy.result": "signalled"})
 
 
 def test_changed_namespaces(case):

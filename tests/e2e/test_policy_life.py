@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -316,9 +317,120 @@ def test_force(case):
     expect([deed for deed in log if deed["what"].startswith("enforce by force")], "log: %s" % log)
     equal({deed["user"] for deed in log}, {int(os.environ.get("SUDO_UID", 0))}, "who did it")
     policy(case, "observe", write(case, "accept.yaml", "{name: late, when: accept, if: local.port == 1, then: deny}"))
-    expect("nothing in the kernel decides" in policy(case, "enforce", "late", "--force", status=1).stderr, "it was enforced")
+    expect("nothing in the kernel denies" in policy(case, "enforce", "late", "--force", status=1).stderr, "it was enforced")
     modes = {row["name"]: row["mode"] for row in lines(policy(case, "list", "--json"))}
     equal(modes, {"no-port": "enforce", "late": "observe"}, "modes")
+
+
+EVERY_POINT = """
+- {name: made, when: create, if: 'path startswith "%(at)s/" or new_path startswith "%(at)s/"'}
+- {name: removed, when: remove, if: 'path startswith "%(at)s/"'}
+- {name: moved, when: rename, if: 'path startswith "%(at)s/" and new_path endswith "/b"'}
+- {name: setuid, when: chmod, if: 'path startswith "%(at)s/" and (file.mode & 0o6000) != 0'}
+- {name: given, when: chown, if: 'path startswith "%(at)s/" and file.user.id == 12'}
+- {name: cut, when: truncate, if: 'path startswith "%(at)s/"'}
+- {name: mknod, when: change, if: 'path startswith "%(at)s/" and file.change == "mknod"'}
+- {name: listens, when: listen, if: 'local.address == 127.0.0.1 and local.port == %(port)d'}
+- {name: accepts, when: accept, if: 'local.port == %(port)d and peer.address == 127.0.0.1'}
+- {name: forks, when: fork, if: 'executable.path == "%(python)s"'}
+- {name: sends, when: signal, if: 'signal.name == "SIGUSR2" and executable.path == "%(python)s"'}
+"""
+
+ACTS = """
+import os, signal, socket, sys, threading
+os.chdir(sys.argv[1])
+os.close(os.open("a", os.O_CREAT | os.O_WRONLY, 0o644))
+os.close(os.open("a", os.O_CREAT | os.O_WRONLY, 0o644))  # it is there
+here = os.open(".", os.O_RDONLY)
+os.mkdir("dir")
+os.link("a", "l")
+os.symlink("x", "s", dir_fd=here)
+os.mkfifo("fifo")
+open("a", "w").close()
+open("new", "w").close()  # nothing to cut
+os.truncate("a", 0)
+file = os.open("a", os.O_RDWR)
+os.ftruncate(file, 0)
+os.fchmod(file, 0o4755)
+os.chmod("a", 0o2755)
+os.chmod("a", 0o755)
+os.fchown(file, 12, -1)
+os.chown("a", 0, 0)
+os.rename("a", "b", src_dir_fd=here)
+os.rename("b", "c")
+for name in ("c", "l", "s"):
+    os.unlink(name)
+os.unlink(sys.argv[1] + "/new")
+os.rmdir("dir", dir_fd=here)
+try:
+    os.unlink("nothing")
+except OSError:
+    pass
+server = socket.socket(fileno=int(sys.argv[2]))
+server.listen()
+client = socket.create_connection(server.getsockname())
+server.accept()
+signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+os.kill(os.getpid(), signal.SIGUSR2)
+os.kill(os.getpid(), 0)
+thread = threading.Thread(target=int)
+thread.start()
+thread.join()
+if not os.fork():
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_points_without_an_agent(case):
+    """What is done to files, sockets and processes is counted by the kernel, each act once, and its neighbours not."""
+    python, place = case.path("python"), case.path("work")
+    shutil.copy(PYTHON, python)
+    os.mkdir(place)
+    if subprocess.run([python, "-c", "import socket"], stderr=subprocess.DEVNULL).returncode:
+        raise Skip("a copy of Python does not run")
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port, number = server.getsockname()[1], server.fileno()
+        file = write(case, "points.yaml", EVERY_POINT % {"at": place, "port": port, "python": python})
+        policy(case, "observe", file)
+        subprocess.run([python, "-c", ACTS, place, str(number)], check=True, pass_fds=[number])
+    got = {row["name"]: row["matched"] for row in lines(policy(case, "list", "--json"))}
+    equal(got, {"made": 5, "removed": 5, "moved": 1, "setuid": 2, "given": 1, "cut": 3, "mknod": 1, "listens": 1, "accepts": 1,
+                "forks": 1, "sends": 1}, "what was counted")
+    policy(case, "remove", "made", "cut")
+    expect("no policy cut" in policy(case, "remove", "moved", "cut", status=1).stderr, "what does not stand can be removed")
+    equal(len(lines(policy(case, "list", "--json"))), 9, "what stands")
+    policy(case, "remove", "--all", "moved", status=2)
+    policy(case, "remove", status=2)
+    policy(case, "remove", "--all")
+    expect(not os.path.exists(PINS), "something is left in the kernel")
+
+
+def test_replaced(case):
+    """What is enforced is replaced by a new version of it: nobody gets through while that happens, or when it is refused."""
+    if connect(47, AS_4711) != errno.ECONNREFUSED:
+        raise Skip("no other user may run Python here")
+    file = write(case, "deny.yaml", DENY)
+    expect("--force" in policy(case, "enforce", file, status=1).stderr, "what was not observed is enforced")
+    policy(case, "enforce", "--force", file)
+    loop = "import errno, signal, socket, sys; ended = []; got = []; signal.signal(signal.SIGTERM, lambda *_: ended.append(1)); " \
+           "print(flush=True)\nwhile not ended: got.append(socket.socket().connect_ex(('127.0.0.1', 47)))\n" \
+           "print(len(got), set(got) == {errno.EPERM})"
+    trying = subprocess.Popen([*AS_4711, PYTHON, "-c", loop], stdout=subprocess.PIPE, text=True)
+    case.defer(trying.kill)
+    trying.stdout.readline()
+    policy(case, "enforce", "--force", write(case, "deny.yaml", DENY.replace("port == 47", "port in [47, 48]")))
+    bad = write(case, "bad.yaml", DENY.replace("user.id == 4711", "container.id == \"a\""))
+    expect("does not know container.id" in policy(case, "enforce", "--force", bad, status=1).stderr, "it was enforced")
+    trying.terminate()
+    count, denied = trying.communicate()[0].split()
+    expect(int(count) > 10 and denied == "True", "%s tried, all denied: %s" % (count, denied))
+    equal(connect(48, AS_4711), errno.EPERM, "connect to what the new version denies")
+    row, = lines(policy(case, "list", "--json"))
+    equal((row["name"], row["mode"]), ("no-port", "enforce"), "what stands")
+    log = [deed["what"] for deed in lines(policy(case, "report", "no-port", "--json"))[0]["log"]]
+    equal(log, ["enforce by force: it was not observed", "enforce by force: it changed, and takes the place of what stood"], "log")
 
 
 def test_lost_state(case):

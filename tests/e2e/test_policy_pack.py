@@ -138,6 +138,7 @@ def test_pack_is_good(case):
     for path in glob.glob(os.path.join(PACK, "*.yaml")):
         done = subprocess.run([SONDE, "policy", "check", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         equal(done.returncode, 0, "check of %s: %s" % (path, done.stderr))
+        expect("not in the kernel" not in done.stdout, "%s needs an agent: %s" % (path, done.stdout))
         text = open(path).read()
         for key in ("message:", "severity:", "tags:"):
             expect("\n" + key in text, "%s has no %s" % (path, key))
