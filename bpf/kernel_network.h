@@ -61,6 +61,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct hlist_node icsk_listen_portaddr_node;	/* until 5.18 */
 };
 
 typedef enum {

@@ -98,6 +98,14 @@ static __always_inline bool listener_is_full(struct sock *listener)
 	return BPF_CORE_READ(listener, sk_ack_backlog) > BPF_CORE_READ(listener, sk_max_ack_backlog);
 }
 
+/* By which member listeners hang in their bucket. */
+static __always_inline u64 listener_link(void)
+{
+	if (bpf_core_field_exists(struct inet_connection_sock, icsk_listen_portaddr_node))
+		return bpf_core_field_offset(struct inet_connection_sock, icsk_listen_portaddr_node);
+	return bpf_core_field_offset(struct sock, __sk_common.skc_nulls_node);
+}
+
 /* A step of the walk. */
 static __noinline u32 listener_step(struct listener_question *question, u32 any)
 {
@@ -106,8 +114,8 @@ static __noinline u32 listener_step(struct listener_question *question, u32 any)
 
 	if (!question || question->next & 1 || !question->next)
 		return 0;
-	sock = (void *)(question->next - bpf_core_field_offset(struct sock, __sk_common.skc_nulls_node));
-	question->next = (u64)BPF_CORE_READ(sock, __sk_common.skc_nulls_node.next);
+	sock = (void *)(question->next - listener_link());
+	question->next = (u64)BPF_CORE_READ((struct hlist_node *)question->next, next);
 	if (BPF_CORE_READ(sock, __sk_common.skc_num) != question->port ||
 	    (u64)BPF_CORE_READ(sock, __sk_common.skc_net.net) != question->net ||
 	    BPF_CORE_READ(sock, __sk_common.skc_state) != TCP_LISTEN || !is_bound_to(sock, question, any))

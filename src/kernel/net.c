@@ -58,7 +58,7 @@ static const struct rung unix_rungs[] = {
 
 static const struct rung denied_rungs[] = {
 	{ .name = "cgroup", .programs = { "denied_connect4", "denied_connect6", "denied_sendmsg4", "denied_sendmsg6" },
-	  .attach = root_cgroup_attach, .needs = "bpf_get_retval", .lacks = "before 5.18 a program cannot ask what others said",
+	  .attach = root_cgroup_attach, .needs = "bpf_get_retval", .lacks = "this kernel lets no program ask what others said (from 5.18 on)",
 	  .blind = "what is refused by programs that were attached to the root control group later, or by security modules" },
 	{ 0 }
 };

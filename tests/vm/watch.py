@@ -85,7 +85,12 @@ class Watch:
         return None
 
     def lost(self):
-        return sum(count["lost"] for count in self.summary.get("events", {}).values())
+        """
+        But for what the kernel skipped: in a machine this slow interrupts come in the middle of programs, and a second
+        program that sees to them takes a while to be loaded.
+        """
+        return sum(count["lost"] - count.get("lost_by", {}).get("missed", 0)
+                   for count in self.summary.get("events", {}).values())
 
     def missing(self, kind, fields):
         """Why no event of this kind has these fields (values or predicates), or None when one has."""
