@@ -9,6 +9,23 @@
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
+/*
+ * Of all who hold it the one who began first: a child inherits what its parent has open, and may be about to let go of it. Who was
+ * seen to act on it since stays.
+ */
+static __always_inline bool is_known(const struct connection *known, const struct owner *owner)
+{
+	return known && (known->since || known->owner.start <= owner->start);
+}
+
+static __always_inline void note_listener(u64 key, const struct owner *owner)
+{
+	struct owner *known = bpf_map_lookup_elem(&listeners, &key);
+
+	if (!known || known->start > owner->start)
+		listener_note(key, owner, BPF_ANY);
+}
+
 SEC("iter/task_file")
 int existing_sockets(struct bpf_iter__task_file *ctx)
 {
@@ -34,14 +51,15 @@ int existing_sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	owner_is(&connection.owner, task, cgroup, false);
 	if (state == TCP_LISTEN) {
-		listener_note(listener_key(sock, net_inet(sock), false), &connection.owner, BPF_NOEXIST);
+		note_listener(listener_key(sock, net_inet(sock), false), &connection.owner);
 		return 0;
 	}
 	if (state == TCP_SYN_SENT)
 		connection.direction = NET_OUT;
 	else if (listener_find(sock, net_inet(sock), false))
 		connection.direction = NET_IN;
-	connection_note((u64)sock, &connection, BPF_NOEXIST);
+	if (!is_known(connection_find((u64)sock), &connection.owner))
+		connection_note((u64)sock, &connection, BPF_ANY);
 	return 0;
 }
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -406,6 +407,39 @@ def test_connection_from_before(case):
     sonde.stop()
     check_fields(closes(sonde, own)[0], {"process.pid": os.getpid(), "network.io.sent": 4321,
                                          "network.peer.port": port})
+
+
+def test_connection_that_a_child_inherited(case):
+    """Its owner is who began first, also if the child comes first by its number."""
+    numbers = "/proc/sys/kernel/ns_last_pid"
+    if not os.path.exists(numbers):
+        raise Skip("this kernel lets nobody choose the next process id")
+    server = listener()
+    client = socket.create_connection(("127.0.0.1", server.getsockname()[1]))
+    peer, _ = server.accept()
+    with open(numbers, "r+") as file:
+        last = file.read()
+        file.seek(0)
+        file.write("400")
+        file.flush()
+        child = os.fork()
+        if not child:
+            signal.pause()
+            os._exit(0)
+        file.seek(0)
+        file.write(last)
+    case.defer(lambda: child and os.kill(child, signal.SIGKILL))
+    if child > os.getpid():
+        raise Skip("there is no process id below this one's")
+    own = client.getsockname()[1]
+    sonde = case.sonde("close")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    child = 0
+    client.close()
+    peer.close()
+    sonde.stop()
+    check_fields(closes(sonde, own)[0], {"process.pid": os.getpid()})
 
 
 @seconds(90)
