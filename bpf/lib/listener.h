@@ -109,13 +109,15 @@ static __always_inline u64 listener_link(void)
 /* A step of the walk. */
 static __noinline u32 listener_step(struct listener_question *question, u32 any)
 {
+	struct hlist_node *node;
 	struct sock *sock;
 	u32 device;
 
 	if (!question || question->next & 1 || !question->next)
 		return 0;
-	sock = (void *)(question->next - listener_link());
-	question->next = (u64)BPF_CORE_READ((struct hlist_node *)question->next, next);
+	node = (void *)question->next;
+	sock = (void *)node - listener_link();
+	question->next = (u64)BPF_CORE_READ(node, next);
 	if (BPF_CORE_READ(sock, __sk_common.skc_num) != question->port ||
 	    (u64)BPF_CORE_READ(sock, __sk_common.skc_net.net) != question->net ||
 	    BPF_CORE_READ(sock, __sk_common.skc_state) != TCP_LISTEN || !is_bound_to(sock, question, any))
