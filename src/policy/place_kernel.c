@@ -123,21 +123,35 @@ bool kernel_has_symbol(const struct policy_kernel *kernel, const char *name)
 	return found;
 }
 
-static bool try_load(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id, bool override)
+enum trial {
+	TRY_PLAIN,
+	TRY_OVERRIDE,	/* of what the function returns */
+	TRY_READ,	/* its first parameter */
+};
+
+static bool try_load(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id, enum trial trial)
 {
-	const struct bpf_insn plain[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
+	static const struct bpf_insn programs[][4] = {
+		[TRY_PLAIN] = {
+			{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+			{ .code = BPF_JMP | BPF_EXIT },
+		},
+		[TRY_OVERRIDE] = {
+			{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = -1 },
+			{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_override_return },
+			{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+			{ .code = BPF_JMP | BPF_EXIT },
+		},
+		[TRY_READ] = {
+			{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 2, .src_reg = 1 },
+			{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+			{ .code = BPF_JMP | BPF_EXIT },
+		},
 	};
-	const struct bpf_insn overriding[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = -1 },
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_override_return },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
+	static const u32 lengths[] = { [TRY_PLAIN] = 2, [TRY_OVERRIDE] = 4, [TRY_READ] = 3 };
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach, .attach_btf_id = id,
 		    .kern_version = LINUX_VERSION_CODE);
-	int fd = bpf_prog_load(type, "sonde_probe", "GPL", override ? overriding : plain, override ? 4 : 2, &options);
+	int fd = bpf_prog_load(type, "sonde_probe", "GPL", programs[trial], lengths[trial], &options);
 
 	if (fd >= 0)
 		close(fd);
@@ -150,7 +164,7 @@ bool kernel_has_lsm(struct policy_kernel *kernel)
 
 	if (kernel->lsm < 0)
 		kernel->lsm = hook && (!kernel->here || kernel->features->lsm) &&
-			      (!kernel->may_try || try_load(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, hook, false));
+			      (!kernel->may_try || try_load(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, hook, TRY_PLAIN));
 	return kernel->lsm;
 }
 
@@ -158,7 +172,7 @@ bool kernel_has_lsm(struct policy_kernel *kernel)
 bool kernel_has_lsm_hook(struct policy_kernel *kernel, u32 function)
 {
 	return function && kernel_has_lsm(kernel) &&
-	       (!kernel->may_try || try_load(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, function, false));
+	       (!kernel->may_try || try_load(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, function, TRY_PLAIN));
 }
 
 bool kernel_has_kprobes(struct policy_kernel *kernel)
@@ -171,7 +185,7 @@ bool kernel_has_kprobes(struct policy_kernel *kernel)
 bool kernel_has_override(struct policy_kernel *kernel)
 {
 	if (kernel->override < 0)
-		kernel->override = kernel_has_kprobes(kernel) && (kernel->may_try ? try_load(BPF_PROG_TYPE_KPROBE, 0, 0, true) :
+		kernel->override = kernel_has_kprobes(kernel) && (kernel->may_try ? try_load(BPF_PROG_TYPE_KPROBE, 0, 0, TRY_OVERRIDE) :
 						  kernel_function(kernel, "bpf_override_return") != 0);
 	return kernel->override;
 }
@@ -185,9 +199,10 @@ bool kernel_has_fentry(struct policy_kernel *kernel, u32 function, bool modify)
 		return kernel_function(kernel, "bpf_trampoline_link_prog") &&
 		       (!modify || !strncmp(name, "security_", 9) || kernel_function(kernel, "within_error_injection_list"));
 	if (kernel->fentry < 0)
-		kernel->fentry = try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, kernel_function(kernel, "do_exit"), false);
-	return kernel->fentry &&
-	       try_load(BPF_PROG_TYPE_TRACING, modify ? BPF_MODIFY_RETURN : BPF_TRACE_FENTRY, function, false);
+		kernel->fentry = try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, kernel_function(kernel, "do_exit"), TRY_PLAIN);
+	/* What a system call was given lies behind its parameter, which the BTF of 5.10 only declares for some. */
+	return kernel->fentry && try_load(BPF_PROG_TYPE_TRACING, modify ? BPF_MODIFY_RETURN : BPF_TRACE_FENTRY, function,
+					  strstr(name, "_sys_") ? TRY_READ : TRY_PLAIN);
 }
 
 struct nearest {
