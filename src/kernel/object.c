@@ -41,7 +41,8 @@ static int keep_message(enum libbpf_print_level level, const char *format, va_li
 	static char text[16384];
 	char *end, *line;
 
-	if (level != LIBBPF_WARN)
+	/* The programs have no source lines (bpf/lineless.c), which is no reason for anything. */
+	if (level != LIBBPF_WARN || strstr(format, ".BTF.ext"))
 		return 0;
 	vsnprintf(text, sizeof(text), format, arguments);
 	if (!refused[0] &&
