@@ -539,7 +539,7 @@ def went_over_a_connection(_):
         accepted, _ = server.accept()
         client.sendall(b"x" * 1000)
         accepted.recv(1000)
-        time.sleep(1.5)
+        time.sleep(4)
         return {"process.pid": os.getpid(), "network.local.port": client.getsockname()[1], "network.io.sent": 1000,
                 "network.tcp.state": "established", "network.zero_window": False}
 

@@ -1,5 +1,6 @@
 """One running sonde: started, waited for until it watches, ended, and its lines read back. Output goes to files, so that
 a guest slow enough to fill a pipe cannot stall what is being watched."""
+import copy
 import json
 import os
 import signal
@@ -22,6 +23,20 @@ def get(event, name):
             return None
         event = event[part]
     return event
+
+
+def whole(flows):
+    """Datagrams are told of once a second: those of one process and peer, added up."""
+    sums = {}
+    for flow in flows:
+        network = flow["network"]
+        ends = [json.dumps(network.get(end), sort_keys=True) for end in ("transport", "local", "peer")]
+        sum = sums.setdefault((get(flow, "process.pid"), *ends), flow)
+        if sum is not flow:
+            for what in ("io", "packets"):
+                for way in ("sent", "received"):
+                    sum["network"][what][way] += network[what][way]
+    return list(sums.values())
 
 
 class Watch:
@@ -95,9 +110,8 @@ class Watch:
     def missing(self, kind, fields):
         """Why no event of this kind has these fields (values or predicates), or None when one has."""
         nearest, best = None, -1
-        for event in self.events:
-            if event["kind"] != kind:
-                continue
+        events = [event for event in self.events if event["kind"] == kind]
+        for event in whole(copy.deepcopy(events)) if kind == "flow" else events:
             wrong = {}
             for name, wanted in fields.items():
                 value = get(event, name)
