@@ -333,7 +333,7 @@ static const struct word verdicts[] = {
 };
 static const struct word states[] = { { "open", 0, 0 }, { "closed", 1, 0 }, { "failed", 2, 0 }, { NULL, 0, 0 } };
 static const struct word transports[] = {
-	{ "tcp", 0, 0 }, { "udp", 1, 0 }, { "icmp", 2, 0 }, { "sctp", 3, 0 }, { "unix", 4, 0 }, { NULL, 0, 0 },
+	{ "tcp", 0, 0 }, { "udp", 1, 0 }, { "icmp", 2, 0 }, { "igmp", 3, 0 }, { "sctp", 4, 0 }, { "unix", 5, 0 }, { NULL, 0, 0 },
 };
 static const struct word sides[] = { { "client", 0, 0 }, { "server", 1, 0 }, { NULL, 0, 0 } };
 
