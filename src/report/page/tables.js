@@ -280,7 +280,7 @@ const failures = (() => {
 			out.push({time: end[i], what: outcome(i), process: i, about: commands[i]});
 	for (const fact of data.facts) {
 		const what = {failed_exec: "exec failed", oom: "out of memory", lost: "events lost",
-			clock_step: "clock moved", gave_up: "not recorded"}[fact.kind];
+			clock_step: "clock moved", gave_up: "not recorded", policy: "policy matched"}[fact.kind];
 		if (what)
 			out.push({time: fact.time, what: what + (fact.word ? ", " + fact.word : ""),
 				process: fact.process,
