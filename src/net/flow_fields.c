@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "event/words.h"
 #include "lang/eval.h"
 #include "lang/symbols.h"
@@ -55,11 +56,7 @@ GETTER(get_verdict)
 
 GETTER(get_state)
 {
-	const struct flow *flow = flow_of(event);
-
-	if (flow->kind == FLOW_DROP)
-		return false;
-	return value_text(value, flow->open && !flow->path ? "open" : flow->verdict == FLOW_FORWARDED ? "closed" : "failed");
+	return value_text(value, flow_state_name(flow_of(event)));
 }
 
 GETTER(get_transport)
@@ -327,30 +324,36 @@ static const struct field flow_fields[] = {
 };
 #define FIELDS (sizeof(flow_fields) / sizeof(*flow_fields))
 
-static const struct word kinds[] = { { "connection", 0, 0 }, { "flow", 1, 0 }, { "drop", 2, 0 }, { NULL, 0, 0 } };
-static const struct word verdicts[] = {
-	{ "forwarded", 0, 0 }, { "dropped", 1, 0 }, { "denied", 2, 0 }, { "failed", 3, 0 }, { NULL, 0, 0 },
-};
-static const struct word states[] = { { "open", 0, 0 }, { "closed", 1, 0 }, { "failed", 2, 0 }, { NULL, 0, 0 } };
-static const struct word transports[] = {
-	{ "tcp", 0, 0 }, { "udp", 1, 0 }, { "icmp", 2, 0 }, { "sctp", 3, 0 }, { "unix", 4, 0 }, { NULL, 0, 0 },
-};
-static const struct word sides[] = { { "client", 0, 0 }, { "server", 1, 0 }, { NULL, 0, 0 } };
+static const char *const transports[] = { "tcp", "udp", "icmp", "sctp", "unix", NULL };
+static const char *const sides[] = { "client", "server", NULL };
+
+static const struct word *words_of(const char *const *names)
+{
+	struct word *words;
+	size_t count = 0;
+
+	while (names[count])
+		count++;
+	words = xcalloc(count + 1, sizeof(*words));
+	for (size_t i = 0; i < count; i++)
+		words[i].text = names[i];
+	return words;
+}
 
 static void name_values(struct lang_symbol *symbol)
 {
 	static const struct {
 		const char *field;
-		const struct word *words;
+		const char *const *names;
 		bool all;
 	} named[] = {
-		{ "kind", kinds, true }, { "verdict", verdicts, true }, { "state", states, true },
-		{ "transport", transports, false }, { "drop.towards", sides, true }, { "closed_by", sides, false },
+		{ "kind", flow_kind_names, true }, { "verdict", flow_verdict_names, true }, { "state", flow_state_names, true },
+		{ "transport", transports, false }, { "drop.towards", sides, true }, { "closed_by", flow_close_names, true },
 	};
 
 	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
 		if (!strcmp(named[i].field, symbol->name)) {
-			symbol->words = named[i].words;
+			symbol->words = words_of(named[i].names);
 			symbol->all_words = named[i].all;
 		}
 }
