@@ -1,9 +1,10 @@
 /* Words for what flows say. */
 #include "net/flow.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "event/words.h"
 
 const char *const flow_kind_names[] = { "connection", "flow", "drop", NULL };
 const char *const flow_verdict_names[] = { "forwarded", "dropped", "denied", "failed", NULL };
@@ -37,19 +38,10 @@ const char *flow_state_name(const struct flow *flow)
 
 const char *flow_transport_name(u8 transport, char buffer[static 8])
 {
-	switch (transport) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return "icmp";
-	case IPPROTO_SCTP:
-		return "sctp";
-	case FLOW_UNIX:
-		return "unix";
-	}
+	const char *word = transport == FLOW_UNIX ? "unix" : word_protocol(transport);
+
+	if (word)
+		return word;
 	snprintf(buffer, 8, "%u", transport);
 	return buffer;
 }

@@ -324,7 +324,6 @@ static const struct field flow_fields[] = {
 };
 #define FIELDS (sizeof(flow_fields) / sizeof(*flow_fields))
 
-static const char *const transports[] = { "tcp", "udp", "icmp", "sctp", "unix", NULL };
 static const char *const sides[] = { "client", "server", NULL };
 
 static const struct word *words_of(const char *const *names)
@@ -340,22 +339,37 @@ static const struct word *words_of(const char *const *names)
 	return words;
 }
 
+/* As flow_transport_name() has them. */
+static const struct word *transports(void)
+{
+	struct word *words;
+	size_t count = 0;
+
+	while (words_protocol[count].text)
+		count++;
+	words = xcalloc(count + 2, sizeof(*words));
+	memcpy(words, words_protocol, count * sizeof(*words));
+	words[count].text = "unix";
+	return words;
+}
+
 static void name_values(struct lang_symbol *symbol)
 {
 	static const struct {
 		const char *field;
 		const char *const *names;
-		bool all;
 	} named[] = {
-		{ "kind", flow_kind_names, true }, { "verdict", flow_verdict_names, true }, { "state", flow_state_names, true },
-		{ "transport", transports, false }, { "drop.towards", sides, true }, { "closed_by", flow_close_names, true },
+		{ "kind", flow_kind_names }, { "verdict", flow_verdict_names }, { "state", flow_state_names },
+		{ "drop.towards", sides }, { "closed_by", flow_close_names },
 	};
 
 	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
 		if (!strcmp(named[i].field, symbol->name)) {
 			symbol->words = words_of(named[i].names);
-			symbol->all_words = named[i].all;
+			symbol->all_words = true;
 		}
+	if (!strcmp(symbol->name, "transport"))
+		symbol->words = transports();
 }
 
 struct lang_names flow_field_names(void)

@@ -14,6 +14,7 @@
 #include "books/series.h"
 #include "books/sum.h"
 #include "event/words.h"
+#include "report/size_jot.h"
 #include "wire/net.h"
 
 #ifndef SONDE_VERSION
@@ -370,12 +371,7 @@ static void add_offer(struct data *data, const char *key, const struct size_offe
 
 static void add_need(struct jot *jot, const struct size_need *need)
 {
-	jot_unsigned(jot, "cpus", need->cpus);
-	jot_unsigned(jot, "memory", need->memory);
-	jot_unsigned(jot, "peak_memory", need->peak_memory);
-	jot_real(jot, "mean_cpus", need->mean_cpus, 3);
-	jot_real(jot, "peak_cpus", need->peak_cpus, 3);
-	jot_real(jot, "headroom", need->headroom, 3);
+	size_jot_need(need, jot);
 	jot_unsigned(jot, "duration", need->duration / 1000);
 }
 

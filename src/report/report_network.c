@@ -2,7 +2,6 @@
  * Whom a run talked to. The short table is by tool and service: clients of a server are counted, not listed, and so are the processes of a
  * tool. The long one has each process and peer. Behind both stand the packets that the kernel dropped.
  */
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,20 +196,6 @@ static const struct grid_column drop_columns[] = {
 	{ .head = "at", .left = true, .drop = 3 },
 };
 
-static const char *protocol_name(u8 protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return " tcp";
-	case IPPROTO_UDP:
-		return " udp";
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return " icmp";
-	}
-	return "";
-}
-
 static void add_end(struct grid *grid, const struct run *run, u32 address, u16 port, const char *protocol)
 {
 	struct run_bytes bytes = run_text(run, address);
@@ -221,7 +206,8 @@ static void add_end(struct grid *grid, const struct run *run, u32 address, u16 p
 	text_add(&grid->text, brackets ? "]" : "");
 	if (port)
 		text_add_format(&grid->text, ":%u", port);
-	text_add(&grid->text, protocol);
+	if (protocol)
+		text_add_format(&grid->text, " %s", protocol);
 	grid_end_cell(grid);
 }
 
@@ -231,8 +217,8 @@ static void add_drop(struct grid *grid, const struct run *run, const struct run_
 	grid_end_cell(grid);
 	grid_number(grid, drop->packets);
 	grid_size(grid, drop->bytes);
-	add_end(grid, run, drop->source, drop->source_port, "");
-	add_end(grid, run, drop->destination, drop->destination_port, protocol_name(drop->protocol));
+	add_end(grid, run, drop->source, drop->source_port, NULL);
+	add_end(grid, run, drop->destination, drop->destination_port, word_protocol(drop->protocol));
 	if (drop->process < run->process_count && run->processes[drop->process].tool < run->tool_count)
 		label_row(&grid->text, run, SUM_TOOL, run->processes[drop->process].tool, NULL);
 	grid_end_cell(grid);
