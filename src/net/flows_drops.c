@@ -102,7 +102,7 @@ static bool from_server(const struct half *source, const struct half *destinatio
 		return !flows_is_client(source);
 	if (destination)
 		return flows_is_client(destination);
-	return flow->client.at.port && flow->client.at.port < FLOWS_EPHEMERAL && flow->server.at.port >= FLOWS_EPHEMERAL;
+	return flow->client.at.port && flow->client.at.port < NET_EPHEMERAL && flow->server.at.port >= NET_EPHEMERAL;
 }
 
 static void swap_ends(struct flow *flow)

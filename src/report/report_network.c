@@ -235,17 +235,24 @@ static int by_packets(const void *a, const void *b)
 	return first < second ? -1 : first > second;
 }
 
-/* The most first. `limit` 0: all. */
-static void print_drops(struct report *report, u32 limit, bool each)
+const struct run_drop **report_drops(const struct run *run)
 {
-	const struct run *run = report->run;
-	u32 shown = limit && limit < run->drop_count ? limit : run->drop_count;
 	const struct run_drop **order = xcalloc((size_t)run->drop_count + 1, sizeof(*order));
-	struct grid grid;
 
 	for (u32 i = 0; i < run->drop_count; i++)
 		order[i] = &run->drops[i];
 	qsort(order, run->drop_count, sizeof(*order), by_packets);
+	return order;
+}
+
+/* `limit` 0: all. */
+static void print_drops(struct report *report, u32 limit, bool each)
+{
+	const struct run *run = report->run;
+	u32 shown = limit && limit < run->drop_count ? limit : run->drop_count;
+	const struct run_drop **order = report_drops(run);
+	struct grid grid;
+
 	grid_begin(&grid, drop_columns, sizeof(drop_columns) / sizeof(drop_columns[0]));
 	for (u32 i = 0; i < shown; i++)
 		add_drop(&grid, run, order[i]);
