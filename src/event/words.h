@@ -27,6 +27,7 @@ extern const struct word words_file_change[];
 extern const struct word words_file_type[];	/* of a mode */
 extern const struct word words_file_flags[];	/* a number has several */
 extern const struct word words_transport[];
+extern const struct word words_protocol[];
 extern const struct word words_family[];
 extern const struct word words_direction[];
 extern const struct word words_closed_by[];

@@ -8,6 +8,15 @@
 
 const char *const flow_kind_names[] = { "connection", "flow", "drop", NULL };
 const char *const flow_verdict_names[] = { "forwarded", "dropped", "denied", "failed", NULL };
+const char *const flow_state_names[] = { "open", "closed", "failed", NULL };
+const char *const flow_close_names[] = {
+	[FLOW_CLOSED_BY_CLIENT - 1] = "client",
+	[FLOW_CLOSED_BY_SERVER - 1] = "server",
+	[FLOW_RESET_BY_CLIENT - 1] = "reset by client",
+	[FLOW_RESET_BY_SERVER - 1] = "reset by server",
+	[FLOW_TIMED_OUT - 1] = "timeout",
+	[FLOW_TIMED_OUT] = NULL,
+};
 
 bool flow_is_receivers(const char *reason, const char *function)
 {
@@ -17,15 +26,14 @@ bool flow_is_receivers(const char *reason, const char *function)
 
 const char *flow_close_name(enum flow_close close)
 {
-	static const char *const names[] = {
-		[FLOW_CLOSED_BY_CLIENT] = "client",
-		[FLOW_CLOSED_BY_SERVER] = "server",
-		[FLOW_RESET_BY_CLIENT] = "reset by client",
-		[FLOW_RESET_BY_SERVER] = "reset by server",
-		[FLOW_TIMED_OUT] = "timeout",
-	};
+	return close == FLOW_CLOSE_UNKNOWN ? NULL : flow_close_names[close - 1];
+}
 
-	return names[close];
+const char *flow_state_name(const struct flow *flow)
+{
+	if (flow->kind == FLOW_DROP)
+		return NULL;
+	return flow_state_names[flow->open && !flow->path ? 0 : flow->verdict == FLOW_FORWARDED ? 1 : 2];
 }
 
 const char *flow_transport_name(u8 transport, char buffer[static 8])
