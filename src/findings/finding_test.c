@@ -12,23 +12,11 @@
 
 #include "findings/finding.h"
 #include "findings/finding_scene.h"
-
-#define MS 1000000ULL
-#define MIB (1ULL << 20)
-#define GIB (1ULL << 30)
+#include "tests/made_run.h"
 
 static struct run *new(u64 length, u32 cpus)
 {
-	struct run *run = run_new();
-
-	run->start = 5000000 * MS;
-	run->end = run->start + length * MS;
-	run->state = RUN_FINISHED;
-	run->interval = 1000 * MS;
-	run->exit_status = 0;
-	run->host.cpus = run->host.cpus_allowed = cpus;
-	run->host.memory = 16 * GIB;
-	return run;
+	return made_run(length, cpus, 16 * GIB);
 }
 
 static u32 tool(struct run *run, const char *name)

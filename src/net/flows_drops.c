@@ -106,7 +106,7 @@ static bool from_server(enum side source, enum side destination, const struct fl
 		return source == SIDE_SERVER;
 	if (destination != SIDE_UNKNOWN)
 		return destination == SIDE_CLIENT;
-	return flow->client.at.port && flow->client.at.port < FLOWS_EPHEMERAL && flow->server.at.port >= FLOWS_EPHEMERAL;
+	return flow->client.at.port && flow->client.at.port < NET_EPHEMERAL && flow->server.at.port >= NET_EPHEMERAL;
 }
 
 static void swap_ends(struct flow *flow)

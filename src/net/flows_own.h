@@ -65,9 +65,6 @@ struct sort_of_drop {
 	char function[64];
 };
 
-/* The kernel gives clients ports from here on, as a rule. */
-#define FLOWS_EPHEMERAL 32768
-
 #define DROP_SORTS 2048
 #define LONE_SORTS 2
 

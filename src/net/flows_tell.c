@@ -24,8 +24,8 @@ static bool looks_like_client(const struct half *half)
 {
 	u16 local = half->local.port, peer = half->peer.port;
 
-	if ((local >= FLOWS_EPHEMERAL) != (peer >= FLOWS_EPHEMERAL))
-		return local >= FLOWS_EPHEMERAL;
+	if ((local >= NET_EPHEMERAL) != (peer >= NET_EPHEMERAL))
+		return local >= NET_EPHEMERAL;
 	if (half->leaning)
 		return half->leaning == NET_OUT;
 	if (half->other && half->other->leaning)
