@@ -207,9 +207,12 @@ void flows_tell(struct flows *flows, struct half *half)
 
 	flows_make(&flow, half);
 	flows->options.told(flows->options.context, &flow);
+	flows_note_past(flows, half);
 	flows_drop_half(flows, half);
-	if (other)
-		flows_drop_half(flows, other);
+	if (!other)
+		return;
+	flows_note_past(flows, other);
+	flows_drop_half(flows, other);
 }
 
 void flows_tell_unix(struct flows *flows, const struct connection_record *record, const struct bytes *path)

@@ -36,7 +36,7 @@ struct names {
 	struct table networks;		/* inode of a network namespace -> name */
 	u32 network_namespace;		/* the machine's */
 	bool networks_looked;		/* since the last turn */
-	u64 now, looked;
+	u64 looked;
 };
 
 /* --- files --- */
@@ -291,7 +291,7 @@ const char *names_host(struct names *names, const struct endpoint *endpoint)
 	if (!host && names->count < ADDRESSES_MOST)
 		host = find_or_add(names, endpoint);
 	if (host && !host->asked)
-		host->asked = resolver_ask(names->resolver, &host->endpoint, names->now);
+		host->asked = resolver_ask(names->resolver, &host->endpoint);
 	return NULL;
 }
 
@@ -324,7 +324,6 @@ void names_turn(struct names *names, u64 now)
 	char name[RESOLVER_NAME];
 	struct endpoint endpoint;
 
-	names->now = now;
 	names->networks_looked = false;
 	if (now >= names->looked + 5000000000ULL) {
 		look_at_hosts(names);

@@ -252,7 +252,7 @@ def test_names_from_a_name_server(case):
     records = [json.loads(line) for line in open(out)]
     found = [field(r, "server.name") for r in records if field(r, "server.name")]
     equal(set(found), {"evil\x1b[0m.lan"}, "names")
-    equal(len(asked), 1, "questions")
+    equal(len(set(asked)), 1, "questions")
 
 
 def test_drops(case):
