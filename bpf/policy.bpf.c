@@ -8,6 +8,7 @@
 #include "lib/policy_call.h"
 #include "lib/policy_known.h"
 #include "lib/policy_stand_in.h"
+#include "lib/preemptible.h"
 #include "lib/decide.h"
 
 const volatile struct policy_config policy = {};
@@ -218,13 +219,26 @@ static __always_inline s32 judge(void *ctx, u32 slot, bool may_deny)
 	return error;
 }
 
+/* Of its own, so that its stack is given back. */
+__noinline u32 policy_watches(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u64 cgroup;
 
-/* Programs at which the task can be preempted, or that run in interrupts too, take a slot of scratch memory first. */
+	return scope_admits_preemptible(task, BPF_CORE_READ(task, tgid), &cgroup);
+}
+
+/*
+ * Programs at which the task can be preempted, or that run in interrupts too, take a slot of scratch memory first. 0: there is
+ * none, or this task is not watched.
+ */
 static __always_inline u32 take(void)
 {
 	u32 slot;
 
 	if (policy.self && (u32)BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), tgid) == policy.self)
+		return 0;
+	if (settings.scope != SCOPE_ALL && !policy_watches())
 		return 0;
 	slot = scratch_take();
 	if (!slot && emit_begin(KIND_policy, true))

@@ -235,7 +235,9 @@ static struct bpf_object *open_object(const struct engine *engine, struct spot *
 	if (!object)
 		return NULL;
 	*settings = *object_settings(engine->options->shared);
-	settings->scope = SCOPE_ALL;
+	/* what stands is the whole machine's, whoever puts it there */
+	if (engine->options->keep)
+		settings->scope = SCOPE_ALL;
 	spot_configure(spot, config);
 	if (config->direct > direct)
 		config->direct = direct;
