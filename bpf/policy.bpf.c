@@ -20,11 +20,80 @@ struct policy_note_map policy_notes SEC(".maps");
 struct policy_entries_map policy_entries SEC(".maps");
 struct policy_known_map policy_knowns SEC(".maps");
 
-/* What tells matches of a case apart when they are limited: the numbers and the beginnings of what was read. */
 static __always_inline u64 mix(u64 sum, u64 number)
 {
 	sum = (sum ^ number) * 0x9e3779b97f4a7c15ULL;
 	return sum ^ sum >> 29;
+}
+
+#define LIKE_WORDS 5	/* what is the same in its first 40 bytes is one value */
+
+static __always_inline u64 mix_words(u64 sum, const u64 *words)
+{
+	for (u32 i = 0; i < LIKE_WORDS; i++)
+		sum = mix(sum, words[i]);
+	return sum;
+}
+
+/* A value without its text. Of a socket its two ends, of a file which one it is: not what changes from one call to the next. */
+static __always_inline u64 mix_value(u64 sum, const struct policy_value *value, u32 type, bool has_text)
+{
+	u64 words[LIKE_WORDS];
+
+	switch (type) {
+	case READ_sock:
+	case READ_socket:
+	case READ_skb:
+	case READ_sockaddr:
+		__builtin_memcpy(words, value->socket.local, 32);
+		words[4] = (u64)value->socket.local_port << 48 | (u64)value->socket.peer_port << 32 |
+			   (u64)value->socket.protocol << 16 | value->socket.family;
+		return mix_words(sum, words);
+	case READ_fd:
+	case READ_file:
+	case READ_kiocb:
+	case READ_path:
+	case READ_dentry:
+	case READ_linux_binprm:
+		return has_text ? sum : mix(mix(sum, value->file.inode), value->file.device);
+	}
+	return mix_words(sum, value->object.numbers);
+}
+
+/*
+ * What tells matches of a case apart when they are limited: where it was, and each argument. What came of the call does not.
+ */
+__noinline u64 policy_likeness(u32 slot)
+{
+	struct policy_scratch *scratch = policy_scratch(slot);
+	u64 sum = 0, at = sizeof(struct policy_record);
+	struct policy_record *record;
+
+	if (!scratch)
+		return 0;
+	record = (void *)scratch->bytes;
+	sum = mix(mix(0, record->function), record->address);
+	for (u32 i = 0; i < POLICY_STRING_VALUE + POLICY_VALUES; i++) {
+		const u32 which = i - POLICY_STRING_VALUE;
+		struct record_string *string;
+		u64 words[LIKE_WORDS] = {}, length;
+
+		barrier_var(at);
+		if (at > POLICY_AREA - sizeof(*string))
+			break;
+		string = (void *)&scratch->bytes[at];
+		length = string->length;
+		at = scratch_pad(at, length);
+		if (i < POLICY_STRING_VALUE || policy.source[which].from == FROM_CALL_RESULT)
+			continue;
+		sum = mix(mix_value(sum, &record->value[which], policy.source[which].type, length), string->full);
+		barrier_var(length);
+		if (length > sizeof(words))
+			length = sizeof(words);
+		bpf_probe_read_kernel(words, length, string + 1);
+		sum = mix_words(sum, words);
+	}
+	return sum;
 }
 
 static __always_inline u64 who_is(u32 scope)
@@ -52,12 +121,7 @@ __noinline u32 policy_admit(u32 slot, u32 number)
 		return 1;
 	record = (void *)scratch->bytes;
 	key.who = who_is(verdict->rate_scope);
-	key.what = (u64)verdict->policy << 32 | verdict->hook << 16 | verdict->selector;
-	for (u32 i = 0; i < POLICY_VALUES; i++) {
-		key.what = mix(key.what, record->value[i].number);
-		key.what = mix(key.what, record->value[i].object.numbers[1]);
-		key.what = mix(key.what, record->value[i].object.numbers[2]);
-	}
+	key.what = mix(policy_likeness(slot), (u64)verdict->policy << 32 | verdict->hook << 16 | verdict->selector);
 	fresh.since = record->record.time;
 	rate = bpf_map_lookup_elem(&policy_rates, &key);
 	if (!rate || fresh.since - rate->since >= verdict->rate_ns) {
@@ -206,6 +270,9 @@ static __always_inline s32 judge(void *ctx, u32 slot, bool may_deny)
 	}
 	if (verdict->track || verdict->untrack)
 		track(scratch, verdict);
+	/* to be told apart, what the condition does not ask for is read, too */
+	if (verdict->rate_count && !verdict->silent)
+		policy_collect(slot, policy.needs | POLICY_NEEDS_VALUES);
 	if (!verdict->silent && policy_admit(slot, number) && policy_collect(slot, ~0U) &&
 	    policy_tell(slot, number, taken)) {
 		add_stack(scratch, ctx, verdict->kernel_stack, 0, &record->kernel_frames);

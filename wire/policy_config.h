@@ -57,6 +57,7 @@ RECORD_SIZE(struct policy_source, 64);
 #define POLICY_NEEDS_CAPABILITIES 32
 #define POLICY_NEEDS_CHANGES 64
 #define POLICY_NEEDS_VALUE(i) (256U << (i))
+#define POLICY_NEEDS_VALUES (POLICY_NEEDS_VALUE(POLICY_VALUES) - POLICY_NEEDS_VALUE(0))
 
 /* Ways to read a known file without calls: loads by the types of the hook's parameters, and of any address. */
 #define POLICY_DIRECT_PARAMETERS 1

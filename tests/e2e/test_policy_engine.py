@@ -323,6 +323,44 @@ def test_what_is_limited_is_told_less(case):
     equal([(count["matched"], count["told"]) for count in ran.counts], [(5, 1)], "matched and told")
 
 
+def test_what_is_limited_is_told_apart(case):
+    """By each argument, also those that nothing asks for; not by what comes of the call."""
+    policies = [write_policy(case, "apart", """  kprobes:
+  - call: sys_mkdir
+    syscall: true
+    args: [{index: 0, type: string}, {index: 1, type: int}]
+    selectors:
+    - matchArgs: [{index: 0, operator: Prefix, values: [%s/]}]
+      matchActions: [{action: Post, rateLimit: 1m}]
+""" % case.tmp), write_policy(case, "file", """  kprobes:
+  - call: security_file_open
+    args: [{index: 0, type: file}]
+    return: true
+    returnArg: {index: 0, type: int}
+    selectors:
+    - matchArgs: [{index: 0, operator: Prefix, values: [%s/f]}]
+      matchActions: [{action: Post, rateLimit: 1m, rateLimitScope: global}]
+""" % case.tmp)]
+    ran = Ran(case, policies, python("""
+import os
+for name, mode in (("r1", 7), ("r2", 7), ("r3", 5), ("r4", 6), ("r1", 7), ("r1", 5)):
+    try: os.mkdir(os.getcwd() + "/" + name, mode)
+    except FileExistsError: pass
+os.close(os.open("f1", os.O_CREAT | os.O_WRONLY))
+os.close(os.open("f2", os.O_CREAT | os.O_RDWR))
+file = os.open("f1", os.O_RDONLY)
+os.open("f1", os.O_RDWR | os.O_APPEND)
+os.close(file)
+os.open("f2", os.O_RDONLY)
+"""))
+    told = [(os.path.basename(arguments(event)[0]["value"]), arguments(event)[1]["value"]) for event in ran.events("apart")]
+    equal(told, [("r1", 7), ("r2", 7), ("r3", 5), ("r4", 6), ("r1", 5)], "directories that were told of")
+    told = [os.path.basename(arguments(event)[0]["path"]) for event in ran.events("file")]
+    equal(told, ["f1", "f2"], "files that were told of")
+    counts = {count["policy"]: (count["matched"], count["told"]) for count in ran.counts}
+    equal(counts, {1: (6, 5), 2: (5, 2)}, "matched and told")
+
+
 def test_values_from_elsewhere(case):
     policy = write_policy(case, "around", """  kprobes:
   - call: sys_openat
