@@ -172,6 +172,9 @@ def test_strict(case):
             sonde.send(signal.SIGCONT)
         sonde.stop(status=status)
         equal(sonde.lost() > 0, bool(count), "something lost")
+        said = re.findall(r"warning: (\d+) (\w+) lost: their lane was full; .*--ring-size", sonde.stderr())
+        full = {kind: row["lost_by"].get("ring_full") for kind, row in sonde.summary["events"].items()}
+        equal({kind: int(number) for number, kind in said}, {kind: lost for kind, lost in full.items() if lost}, "losses as they are said")
 
 
 def held(pid):
