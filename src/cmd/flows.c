@@ -7,7 +7,7 @@
 
 struct flows_settings {
 	struct scope_settings scope;
-	bool json, names, reverse, unix_sockets;
+	bool json, names, reverse, unix_sockets, all_drops;
 	int verdict, graph, sort;
 	const char *process, *container, *peer, *from, *to, *store;
 	int64_t port;
@@ -58,6 +58,7 @@ static int run(const struct command *command, const struct flows_settings *setti
 		.store = settings->store,
 		.since = settings->since,
 		.unix_sockets = settings->unix_sockets,
+		.all_drops = settings->all_drops,
 		.interval = settings->interval,
 		.duration = settings->duration,
 		.graph = settings->graph >= 0 ? &graph : NULL,
@@ -116,6 +117,8 @@ static const struct option options[] = {
 	  .help = "watch only processes of this user (name or number), likewise" },
 	{ .name = "unix", .letter = 'u', .type = OPTION_FLAG, .offset = AT(unix_sockets),
 	  .help = "also show who connects to which Unix socket" },
+	{ .name = "all-drops", .type = OPTION_FLAG, .offset = AT(all_drops),
+	  .help = "also packets that the kernel frees in normal work, as those that a closed socket had not read" },
 	{ .name = "names", .letter = 'n', .type = OPTION_FLAG, .offset = AT(names),
 	  .help = "ask the name server for names of hosts" },
 	{ .name = "graph", .letter = 'g', .type = OPTION_CHOICE, .offset = AT(graph), .argument = "FORMAT",
