@@ -32,33 +32,51 @@ static bool is_seen(const struct policy *policy)
 	return true;
 }
 
+static bool is_enforced(const struct stand *stand, size_t place)
+{
+	return stand->options.keep && stand->set->modes[place] == LIFE_ENFORCE;
+}
+
+static void say_left_out(const struct stand *stand, size_t place, const struct policy_error *error)
+{
+	const struct policy *policy = stand->set->policies.list[place];
+	bool enforce = is_enforced(stand, place);
+
+	if (enforce || !is_seen(policy))
+		message_error("%s is not %s: %s%s%s", policy->name, enforce ? "enforced" : "observed", error->text,
+			      *error->mend ? "; " : "", error->mend);
+	else
+		message_note("%s is observed only while `sonde policy watch` runs: %s", policy->name, error->text);
+}
+
 static void add(struct stand *stand, size_t place)
 {
 	const struct policy *policy = stand->set->policies.list[place];
 	struct policy_error error;
-	bool enforce = stand->options.keep && stand->set->modes[place] == LIFE_ENFORCE;
 	const struct policy *lowered = policy_lower(policy, &error);
 
 	if (lowered) {
 		stand->places[stand->count] = place;
-		stand->list[stand->count++] = (struct engine_policy){ lowered, stand->set->ids[place], enforce };
-	} else if (enforce || !is_seen(policy)) {
-		policy_error_say(&error, policy->file);
+		stand->list[stand->count++] = (struct engine_policy){ lowered, stand->set->ids[place], is_enforced(stand, place) };
+	} else if (is_enforced(stand, place) || !is_seen(policy)) {
+		say_left_out(stand, place, &error);
 	}
 }
 
-/* The kernel refuses one: the others need not go with it. */
-static void leave_out(struct stand *stand, size_t which, const struct policy_error *error)
+/* The kernel refuses some: the others need not go with them. */
+static void leave_out(struct stand *stand, const struct policy_error *errors)
 {
-	const struct engine_policy *refused = &stand->list[which];
+	size_t kept = 0;
 
-	if (refused->enforce || !is_seen(stand->set->policies.list[stand->places[which]]))
-		policy_error_say(error, refused->policy->file);
-	else
-		message_note("%s is observed only while `sonde policy watch` runs: %s", refused->policy->name, error->text);
-	stand->count--;
-	memmove(&stand->list[which], &stand->list[which + 1], (stand->count - which) * sizeof(*stand->list));
-	memmove(&stand->places[which], &stand->places[which + 1], (stand->count - which) * sizeof(*stand->places));
+	for (size_t i = 0; i < stand->count; i++) {
+		if (*errors[i].text) {
+			say_left_out(stand, stand->places[i], &errors[i]);
+			continue;
+		}
+		stand->list[kept] = stand->list[i];
+		stand->places[kept++] = stand->places[i];
+	}
+	stand->count = kept;
 }
 
 static bool is_held(const struct stand *stand, const char *name)
@@ -79,15 +97,15 @@ static bool are_held(const struct stand *stand, const char *const *names)
 
 static int attach(struct stand *stand, const char *const *wanted)
 {
-	struct policy_error error = { 0 };
-	size_t which;
+	struct policy_error *errors = xcalloc(stand->count + 1, sizeof(*errors)), error = { 0 };
 	int failed;
 
 	while (stand->count && !stand->engine && are_held(stand, wanted)) {
-		stand->engine = engine_open(stand->list, stand->count, &stand->options, &which, &error);
+		stand->engine = engine_open(stand->list, stand->count, &stand->options, errors);
 		if (!stand->engine)
-			leave_out(stand, which, &error);
+			leave_out(stand, errors);
 	}
+	free(errors);
 	if (!are_held(stand, wanted))
 		return -EOPNOTSUPP;
 	if (!stand->engine)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -29,8 +30,8 @@ def environment(case):
 
 
 def clean(case):
-    for row in lines(policy(case, "list", "--json")):
-        policy(case, "remove", row["name"])
+    if policy(case, "list", "--json").stdout:
+        policy(case, "remove", "--all")
     expect(not os.path.exists(os.path.dirname(PINS)), "something is left in the kernel")
 
 
@@ -228,14 +229,19 @@ def test_refused(case):
 
 
 def test_too_much_for_a_program(case):
-    """What cannot be compiled is left to an agent; what stands beside it is not."""
-    much = " and ".join("path like \"*%d*x?\"" % number for number in range(30))
-    file = write(case, "p.yaml", "- {name: one, when: open, if: 'path == \"/one\"'}\n"
-                                 "- {name: much, when: open, if: '%s'}\n"
-                                 "- {name: two, when: open, if: 'path == \"/two\"'}\n" % much)
-    done = policy(case, "observe", file)
-    for name in ("one", "two"):
-        expect(name + " is observed only" not in done.stderr, "%s was left out: %s" % (name, done.stderr))
+    """What cannot be compiled, alone or with others, is left to an agent; what stands beside it is not, what is enforced last of all."""
+    def searches(name, count):
+        condition = " and ".join("path like \"*%s%d*x?\"" % (name, number) for number in range(count))
+        return "- {name: %s, when: open, if: '%s'}\n" % (name, condition)
+
+    text = "- {name: one, when: open, if: 'path == \"/one\"'}\n" + searches("much", 30) + \
+           "".join(searches("some%d" % number, 4) for number in range(30)) + \
+           "- {name: two, when: open, if: 'path == \"/two\"'}\n"
+    policy(case, "enforce", "--force", write(case, "enforced.yaml", searches("sure", 5)))
+    done = policy(case, "observe", write(case, "p.yaml", text))
+    left = re.findall("^sonde: (.*) is observed only while .* searches in texts", done.stderr, re.M)
+    equal(sorted(left), sorted(["much", *("some%d" % number for number in range(30))]), "left to an agent")
+    expect("not enforced" not in done.stderr, done.stderr)
 
 
 def test_only_the_owner(case):
