@@ -174,6 +174,15 @@ void stand_close(struct stand *stand)
 	free(stand);
 }
 
+size_t stand_enforced(const struct stand *stand)
+{
+	size_t enforced = 0;
+
+	for (size_t i = 0; i < stand->count; i++)
+		enforced += stand->list[i].enforce;
+	return enforced;
+}
+
 const struct policy *stand_held(const struct stand *stand, const struct policy *policy)
 {
 	for (size_t i = 0; i < stand->count; i++)

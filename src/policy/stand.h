@@ -20,6 +20,8 @@ struct stand *stand_open(struct life *life, const struct life_set *set, const st
 			 struct bpf_object *shared, const char *const *wanted, bool allow_late);
 /* What is in the kernel stays. */
 void stand_close(struct stand *stand);
+/* How many are held that are enforced. */
+size_t stand_enforced(const struct stand *stand);
 /* Is it held by the kernel, and as what? NULL: it is not. */
 const struct policy *stand_held(const struct stand *stand, const struct policy *policy);
 /* The policy that an event of the kind `policy` is of, as it is held; NULL: none. */

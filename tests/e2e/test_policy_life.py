@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -437,6 +438,21 @@ def test_replaced(case):
     equal((row["name"], row["mode"]), ("no-port", "enforce"), "what stands")
     log = [deed["what"] for deed in lines(policy(case, "report", "no-port", "--json"))[0]["log"]]
     equal(log, ["enforce by force: it was not observed", "enforce by force: it changed, and takes the place of what stood"], "log")
+
+
+def test_load_says_what_is_not_enforced(case):
+    """Loading fails if anything that is to be enforced is not, for it cannot be compiled or read any more; the others are loaded."""
+    policy(case, "enforce", "--force", write(case, "deny.yaml", DENY))
+    policy(case, "enforce", "--force", write(case, "other.yaml", "{name: other, when: connect, if: peer.port == 48, then: deny}"))
+    expect("2 enforced, 0 observed" in policy(case, "load").stderr, "what is loaded")
+    for text, why in ((DENY.replace("user.id == 4711", 'container.id == "a"'), "no-port is not enforced: the kernel does not know"),
+                      ("name: no-port", "deny.yaml")):
+        with sqlite3.connect(case.path("policies.db")) as state:
+            state.execute("UPDATE source SET text = ? WHERE file LIKE '%/deny.yaml'", (text.encode(),))
+        state.close()
+        done = policy(case, "load", status=1)
+        expect(why in done.stderr and "1 of 2 policies that are to be enforced are not" in done.stderr, done.stderr)
+        equal(connect(48), errno.EPERM, "connect, which the other denies")
 
 
 def test_lost_state(case):
