@@ -32,7 +32,7 @@ static int renew(struct life *life, const char *const *but, const char *const *w
 	if (but)
 		life_set_drop(&set, but);
 	if (!set.policies.count) {
-		status = stand_count(life) || stand_clear();
+		status = stand_count(life) || stand_clear() || life_renew(life);
 		goto out;
 	}
 	features_find(&features);

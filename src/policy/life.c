@@ -209,6 +209,7 @@ void life_close(struct life *life)
 {
 	if (!life)
 		return;
+	life_leave(life);
 	sqlite3_finalize(life->add);
 	sqlite3_finalize(life->found);
 	sqlite3_close(life->db);

@@ -15,6 +15,7 @@ struct life {
 	sqlite3 *db;
 	sqlite3_stmt *add, *found;	/* kept: adds a match; holds what life_find gave */
 	struct text path;
+	int place;			/* holds the agent's place; 0: it does not */
 	u32 depth;			/* of life_begin within life_begin */
 	bool spoiled;			/* one within was undone, so all of it will be */
 };

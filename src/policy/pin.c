@@ -141,6 +141,10 @@ static int pin_spot(struct spot *spot, const char *directory, char generation)
 /* A descriptor of ours would keep at work what others remove. To destroy a link would switch its probe off. */
 static void let_go(struct spot *spot)
 {
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, spot->object)
+		bpf_program__unload(program);
 	while (spot->link_count) {
 		struct bpf_link *link = spot->links[--spot->link_count];
 		int fd = bpf_link__fd(link);

@@ -21,6 +21,7 @@ struct stand {
 	size_t *places;			/* of each in the set */
 	size_t count;
 	struct engine *engine;		/* NULL: there is nothing to hold */
+	s64 generation;			/* life_generation when they were put into the kernel */
 };
 
 /* Do sensors see all of its points? */
@@ -127,20 +128,35 @@ static int attach(struct stand *stand, const char *const *wanted)
 static int restart(struct stand *stand, struct life *life)
 {
 	u64 now = wall_boot_now();
-	int error = life_begin(life);
+	int error = life_renew(life);
 
-	if (error)
-		return error;
 	for (size_t i = 0; i < stand->count && !error; i++) {
 		error = life_restart(life, stand->list[i].number);
 		if (!error)
 			error = life_watched(life, stand->list[i].number, now, now);
 	}
-	if (!error)
-		error = life_commit(life);
-	if (error)
-		life_undo(life);
+	stand->generation = life_generation(life);
 	return error;
+}
+
+/* What was counted is kept also if the others cannot take their place. */
+static int replace(struct stand *stand, struct life *life, const char *const *wanted)
+{
+	int error = life_begin(life), ended;
+
+	if (error)
+		return error;
+	error = stand_count(life);
+	if (!error)
+		error = attach(stand, wanted);
+	if (!error && !stand->engine)
+		error = stand_clear();
+	if (!error)
+		error = restart(stand, life);
+	ended = life_commit(life);
+	if (ended)
+		life_undo(life);
+	return error ? error : ended;
 }
 
 struct stand *stand_open(struct life *life, const struct life_set *set, const struct features *features,
@@ -158,7 +174,7 @@ struct stand *stand_open(struct life *life, const struct life_set *set, const st
 			add(stand, i);
 	if (!life && !attach(stand, wanted))
 		return stand;
-	if (life && !stand_count(life) && !attach(stand, wanted) && (stand->engine || !stand_clear()) && !restart(stand, life))
+	if (life && !replace(stand, life, wanted))
 		return stand;
 	stand_close(stand);
 	return NULL;
@@ -199,6 +215,11 @@ const struct policy *stand_find(const struct stand *stand, u32 number, const str
 			return stand->list[i].policy;
 		}
 	return NULL;
+}
+
+bool stand_is_replaced(const struct stand *stand, struct life *life)
+{
+	return life_generation(life) != stand->generation;
 }
 
 int stand_deliver(struct stand *stand, const void *bytes, size_t size, lanes_deliver *deliver, void *context)
@@ -251,7 +272,8 @@ static void sum_up(void *context, const struct engine_count *count)
 		sum->last = count->last;
 }
 
-static int write_counts(struct life *life, const struct counting *counting)
+/* Another agent knows more of what is matched than how often it was. */
+static int write_counts(struct life *life, const struct counting *counting, bool agent)
 {
 	struct wall wall = { 0 };
 	int error = life_begin(life);
@@ -262,9 +284,9 @@ static int write_counts(struct life *life, const struct counting *counting)
 	for (size_t i = 0; i < counting->count && !error; i++) {
 		const struct engine_count *sum = &counting->sums[i];
 
-		error = life_counted(life, sum->policy, sum->matched, sum->taken, wall_from_boot(&wall, sum->first),
+		error = life_counted(life, sum->policy, agent ? 0 : sum->matched, sum->taken, wall_from_boot(&wall, sum->first),
 				     wall_from_boot(&wall, sum->last));
-		if (!error)
+		if (!error && !agent)
 			error = life_watched(life, sum->policy, 0, wall_boot_now());
 	}
 	if (!error)
@@ -277,20 +299,19 @@ static int write_counts(struct life *life, const struct counting *counting)
 int stand_count(struct life *life)
 {
 	struct counting counting = { 0 };
-	int place, error;
+	bool ours = life_is_taken(life), agent;
+	int error;
 
 	if (!stand_exists())
 		return 0;
-	place = life_take(life);
-	if (place == -EBUSY)
-		return 0;	/* an agent adds them, and knows more of each */
+	agent = !ours && life_take(life) == -EBUSY;
 	error = engine_pinned_counts(DIRECTORY, sum_up, &counting);
 	if (error)
 		message_error("%s: %s", DIRECTORY, strerror(-error));
 	else
-		error = write_counts(life, &counting);
+		error = write_counts(life, &counting, agent);
 	free(counting.sums);
-	if (place >= 0)
-		close(place);
+	if (!ours)
+		life_leave(life);
 	return error;
 }

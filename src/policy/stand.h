@@ -14,7 +14,7 @@ struct stand;
  * Puts the set in the place of what stands in the kernel; an empty one ends that. Policies that cannot be held there are left out; of an
  * enforced one that is said. `wanted`, if not NULL: names, NULL-terminated, that must be held, or nothing changes. `shared`: as in
  * engine_options. NULL: said, and what stood before stands.
- * Without a life nothing is pinned, and only those are held that nothing else sees.
+ * Without a life nothing is pinned, and only those are held that nothing else sees. With one nobody else changes what stands meanwhile.
  */
 struct stand *stand_open(struct life *life, const struct life_set *set, const struct features *features,
 			 struct bpf_object *shared, const char *const *wanted, bool allow_late);
@@ -28,7 +28,10 @@ const struct policy *stand_held(const struct stand *stand, const struct policy *
 const struct policy *stand_find(const struct stand *stand, u32 number, const struct policy **original);
 int stand_deliver(struct stand *stand, const void *bytes, size_t size, lanes_deliver *deliver, void *context);
 
-/* Adds what the programs counted while nobody watched to life. 0 or -errno, said. */
+/* Has somebody else put other programs in their place? Of what is held with a life. */
+bool stand_is_replaced(const struct stand *stand, struct life *life);
+
+/* Adds what the programs counted while nobody watched to life, and what they stopped. 0 or -errno, said. */
 int stand_count(struct life *life);
 /* Is anything in the kernel? */
 bool stand_exists(void);

@@ -82,7 +82,7 @@ def watch(case, *words):
 
 
 def matches(sonde, name):
-    return [record for record in sonde.records if field(record, "policy.name") == name]
+    return [record for record in sonde.records or sonde.parse() if field(record, "policy.name") == name]
 
 
 def touch(path):
@@ -316,6 +316,25 @@ def test_deny(case):
     until(lambda: not [name for name in bpf_ids("prog").values() if name.startswith("policy_connect")], "its programs to end")
 
 
+def test_an_agent_follows(case):
+    """What was counted before an agent began is kept, what is changed meanwhile is watched, and what is removed acts no more."""
+    def refused(port):
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port))
+
+    text = "{name: %s, when: connect, if: peer.address == 127.0.0.1 and peer.port == %d, then: deny}"
+    policy(case, "observe", write(case, "seen.yaml", text % ("seen", 51)))
+    equal(refused(51), errno.ECONNREFUSED, "connect, observed")
+    sonde = watch(case)
+    policy(case, "enforce", "--force", write(case, "new.yaml", text % ("new", 52)))
+    equal(refused(52), errno.EPERM, "connect, enforced")
+    until(lambda: refused(52) == errno.EPERM and matches(sonde, "new"), "the agent to tell of what is new")
+    policy(case, "remove", "new")
+    equal(refused(52), errno.ECONNREFUSED, "connect, removed while an agent watches")
+    sonde.stop()
+    equal([(row["name"], row["matched"]) for row in lines(policy(case, "list", "--json"))], [("seen", 1)], "what stands")
+
+
 def test_force(case):
     """Whoever forces is in the log; what the kernel cannot do is refused all the same."""
     policy(case, "observe", write(case, "deny.yaml", DENY))
@@ -443,7 +462,7 @@ def test_replaced(case):
 def test_load_says_what_is_not_enforced(case):
     """Loading fails if anything that is to be enforced is not, for it cannot be compiled or read any more; the others are loaded."""
     policy(case, "enforce", "--force", write(case, "deny.yaml", DENY))
-    policy(case, "enforce", "--force", write(case, "other.yaml", "{name: other, when: connect, if: peer.port == 48, then: deny}"))
+    policy(case, "enforce", "--force", write(case, "other.yaml", "{name: other, when: connect, if: peer.port == 53, then: deny}"))
     expect("2 enforced, 0 observed" in policy(case, "load").stderr, "what is loaded")
     for text, why in ((DENY.replace("user.id == 4711", 'container.id == "a"'), "no-port is not enforced: the kernel does not know"),
                       ("name: no-port", "deny.yaml")):
@@ -452,7 +471,7 @@ def test_load_says_what_is_not_enforced(case):
         state.close()
         done = policy(case, "load", status=1)
         expect(why in done.stderr and "1 of 2 policies that are to be enforced are not" in done.stderr, done.stderr)
-        equal(connect(48), errno.EPERM, "connect, which the other denies")
+        equal(connect(53), errno.EPERM, "connect, which the other denies")
 
 
 def test_lost_state(case):
