@@ -13,21 +13,24 @@
 #include "base/message.h"
 #include "base/wall.h"
 #include "cmd/balance.h"
+#include "cmd/event_filter.h"
 #include "cmd/policy.h"
 #include "cmd/snapshot.h"
 #include "cmd/stop.h"
 #include "cmd/watch.h"
 #include "event/plan.h"
+#include "policy/match_fields.h"
 #include "policy/stand.h"
 #include "proc/identity.h"
 #include "wire/policy.h"
 
-/* Who is who comes from these. */
-#define IDENTITY_KINDS (KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit))
+/* Who is who, and what programs of policies tell. */
+#define BASE_KINDS (KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit) | KIND_BIT(policy))
 #define WRITE_NS 1000000000ULL
 
 struct watching {
 	const struct policy_settings *settings;
+	struct event_filter filter;
 	struct policies files;
 	struct life_set set;
 	struct life *life;		/* NULL: nothing is written */
@@ -40,7 +43,7 @@ struct watching {
 	struct text line;
 	struct stand *stand;		/* what of them the kernel holds */
 	struct policies seen;		/* the others, which only the events of sensors show */
-	u64 wall_checked, written, watched_until, matched, end;
+	u64 wall_checked, written, watched_until, shown, end;
 	bool counted, changed;		/* counted in the balance; somebody changed what stands */
 	int trouble;
 };
@@ -116,9 +119,11 @@ static void tell(void *context, const struct match *match)
 	struct watching *watching = context;
 	s64 id = life_set_id(&watching->set, match->policy);
 
-	watching->matched++;
 	if (watching->gather && id)
 		policy_gather_add(watching->gather, id, match, wall_from_boot(&watching->plan.wall, match->event->record->time));
+	if (watching->filter.condition && !match_holds(watching->filter.condition, match))
+		return;
+	watching->shown++;
 	if (watching->settings->json)
 		add_json(watching, match);
 	else
@@ -146,7 +151,7 @@ static void tell_held(struct watching *watching, const struct event *event)
 static int deliver_one(void *context, const void *bytes, size_t size)
 {
 	struct watching *watching = context;
-	u64 before = watching->matched;
+	u64 before = watching->shown;
 	struct event event;
 	u32 kind;
 
@@ -166,7 +171,7 @@ static int deliver_one(void *context, const void *bytes, size_t size)
 	else
 		matcher_event(watching->matcher, &event, tell, watching);
 	/* the kernel may have told once of several that matched */
-	if (!watching->counted && watching->matched > before)
+	if (!watching->counted && watching->shown > before)
 		watching->balance.delivered[kind]++;
 	else if (!watching->counted)
 		watching->balance.filtered[kind]++;
@@ -319,10 +324,13 @@ static bool watch_set(struct watching *watching, struct kernel_options *options,
 }
 
 /* 0, or -errno, said; or there are none any more. */
-static int load_again(struct watching *watching)
+static int load_again(struct watching *watching, struct kernel_options *options)
 {
 	int error;
 
+	options->kinds = BASE_KINDS;
+	options->filtered = 0;
+	options->filter = NULL;	/* it is the matcher's */
 	matcher_free(watching->matcher);
 	watching->matcher = NULL;
 	watching->changed = false;
@@ -341,7 +349,7 @@ static int run(struct watching *watching, struct kernel_options *options, const 
 	if (!watch_set(watching, options, features))
 		return 1;
 	while (watching->changed && !failed && !stop_asked() && wall_boot_now() < watching->end) {
-		failed = load_again(watching);
+		failed = load_again(watching, options);
 		if (!failed && !watching->set.policies.count) {
 			message_note("no policy stands any more");
 			break;
@@ -400,6 +408,7 @@ static void leave(struct watching *watching)
 	if (watching->life)
 		stand_count(watching->life);
 	life_close(watching->life);
+	event_filter_close(&watching->filter);
 	identity_free(watching->identity);
 	plan_free(&watching->plan);
 	text_free(&watching->line);
@@ -410,9 +419,16 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	struct watching watching = { .settings = settings };
 	struct kernel_options options = { .ring_size = settings->ring_size };
 	const char *obstacle, *bad, *why;
+	struct lang_names names = match_field_names();
 	struct features features;
-	int status = load(&watching, files);
+	int status = event_filter_open(&watching.filter, command, &settings->filter, &names);
 
+	if (!status && settings->filter.explain) {
+		status = event_filter_explain_user(&watching.filter, "matches", "what is not shown counts in reports all the same");
+		goto out;
+	}
+	if (!status)
+		status = load(&watching, files);
 	if (status)
 		goto out;
 	status = 1;
@@ -432,7 +448,7 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	if (status)
 		goto out;
 	watching.balance.exit_status = -1;
-	options.kinds = IDENTITY_KINDS | KIND_BIT(policy);
+	options.kinds = BASE_KINDS;
 	status = run(&watching, &options, &features);
 out:
 	leave(&watching);

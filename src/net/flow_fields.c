@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "event/words.h"
 #include "lang/eval.h"
 #include "lang/symbols.h"
@@ -55,11 +56,7 @@ GETTER(get_verdict)
 
 GETTER(get_state)
 {
-	const struct flow *flow = flow_of(event);
-
-	if (flow->kind == FLOW_DROP)
-		return false;
-	return value_text(value, flow->open && !flow->path ? "open" : flow->verdict == FLOW_FORWARDED ? "closed" : "failed");
+	return value_text(value, flow_state_name(flow_of(event)));
 }
 
 GETTER(get_transport)
@@ -327,32 +324,52 @@ static const struct field flow_fields[] = {
 };
 #define FIELDS (sizeof(flow_fields) / sizeof(*flow_fields))
 
-static const struct word kinds[] = { { "connection", 0, 0 }, { "flow", 1, 0 }, { "drop", 2, 0 }, { NULL, 0, 0 } };
-static const struct word verdicts[] = {
-	{ "forwarded", 0, 0 }, { "dropped", 1, 0 }, { "denied", 2, 0 }, { "failed", 3, 0 }, { NULL, 0, 0 },
-};
-static const struct word states[] = { { "open", 0, 0 }, { "closed", 1, 0 }, { "failed", 2, 0 }, { NULL, 0, 0 } };
-static const struct word transports[] = {
-	{ "tcp", 0, 0 }, { "udp", 1, 0 }, { "icmp", 2, 0 }, { "sctp", 3, 0 }, { "unix", 4, 0 }, { NULL, 0, 0 },
-};
-static const struct word sides[] = { { "client", 0, 0 }, { "server", 1, 0 }, { NULL, 0, 0 } };
+static const char *const sides[] = { "client", "server", NULL };
+
+static const struct word *words_of(const char *const *names)
+{
+	struct word *words;
+	size_t count = 0;
+
+	while (names[count])
+		count++;
+	words = xcalloc(count + 1, sizeof(*words));
+	for (size_t i = 0; i < count; i++)
+		words[i].text = names[i];
+	return words;
+}
+
+/* As flow_transport_name() has them. */
+static const struct word *transports(void)
+{
+	struct word *words;
+	size_t count = 0;
+
+	while (words_protocol[count].text)
+		count++;
+	words = xcalloc(count + 2, sizeof(*words));
+	memcpy(words, words_protocol, count * sizeof(*words));
+	words[count].text = "unix";
+	return words;
+}
 
 static void name_values(struct lang_symbol *symbol)
 {
 	static const struct {
 		const char *field;
-		const struct word *words;
-		bool all;
+		const char *const *names;
 	} named[] = {
-		{ "kind", kinds, true }, { "verdict", verdicts, true }, { "state", states, true },
-		{ "transport", transports, false }, { "drop.towards", sides, true }, { "closed_by", sides, false },
+		{ "kind", flow_kind_names }, { "verdict", flow_verdict_names }, { "state", flow_state_names },
+		{ "drop.towards", sides }, { "closed_by", flow_close_names },
 	};
 
 	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
 		if (!strcmp(named[i].field, symbol->name)) {
-			symbol->words = named[i].words;
-			symbol->all_words = named[i].all;
+			symbol->words = words_of(named[i].names);
+			symbol->all_words = true;
 		}
+	if (!strcmp(symbol->name, "transport"))
+		symbol->words = transports();
 }
 
 struct lang_names flow_field_names(void)

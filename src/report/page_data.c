@@ -14,6 +14,8 @@
 #include "books/series.h"
 #include "books/sum.h"
 #include "event/words.h"
+#include "report/report_part.h"
+#include "report/size_jot.h"
 #include "wire/net.h"
 
 #ifndef SONDE_VERSION
@@ -21,7 +23,7 @@
 #endif
 
 #define STEPS 4000	/* of the charts */
-#define MOST_ROWS 5000	/* of files and of peers */
+#define MOST_ROWS 5000	/* of peers, drops, files and facts */
 
 struct data {
 	struct file *file;
@@ -104,7 +106,6 @@ static void add_sum(struct data *data, const struct sum_row *row)
 	jot_unsigned(jot, "failures", row->failures);
 	jot_time(data, "first", row->first);
 	jot_time(data, "last", row->last);
-	jot_unsigned(jot, "lifetime", row->lifetime / 1000);
 	jot_unsigned(jot, "covered", row->covered / 1000);
 	jot_unsigned(jot, "together", row->sampled_memory);
 	for (size_t i = 0; i < cost_count; i++)
@@ -133,7 +134,6 @@ static void add_name(struct data *data, enum sum_by by, u32 index)
 
 		jot_text(data, "name", container->name == RUN_NONE ? container->id : container->name);
 		jot_text(data, "image", container->image);
-		jot_text(data, "runtime", container->runtime);
 	}
 }
 
@@ -281,11 +281,41 @@ static void add_peers(struct data *data)
 		jot_unsigned(jot, "sent", peer->sent);
 		jot_unsigned(jot, "received", peer->received);
 		jot_unsigned(jot, "retransmits", peer->retransmits);
+		jot_unsigned(jot, "packets_sent", peer->packets_sent);
+		jot_unsigned(jot, "packets_received", peer->packets_received);
 		jot_unsigned(jot, "latency", peer->latency / 1000);
 		jot_close(jot, '}');
 	}
 	jot_close(jot, ']');
 	jot_unsigned(jot, "peer_count", data->run->peer_count);
+}
+
+static void add_drops(struct data *data)
+{
+	const struct run_drop **order = report_drops(data->run);
+	struct jot *jot = &data->jot;
+
+	jot_open(jot, "drops", '[');
+	for (u32 i = 0; i < data->run->drop_count && i < MOST_ROWS; i++) {
+		const char *protocol = word_protocol(order[i]->protocol);
+
+		jot_open(jot, NULL, '{');
+		jot_signed(jot, "process", place_of(data, order[i]->process));
+		jot_text(data, "reason", order[i]->reason);
+		jot_text(data, "function", order[i]->function);
+		jot_text(data, "interface", order[i]->interface);
+		jot_string(jot, "protocol", protocol ? protocol : "");
+		jot_text(data, "source", order[i]->source);
+		jot_unsigned(jot, "source_port", order[i]->source_port);
+		jot_text(data, "destination", order[i]->destination);
+		jot_unsigned(jot, "destination_port", order[i]->destination_port);
+		jot_unsigned(jot, "packets", order[i]->packets);
+		jot_unsigned(jot, "bytes", order[i]->bytes);
+		jot_close(jot, '}');
+	}
+	jot_close(jot, ']');
+	jot_unsigned(jot, "drop_count", data->run->drop_count);
+	free(order);
 }
 
 /* Those that most processes had to do with first. */
@@ -330,10 +360,9 @@ static void add_files(struct data *data)
 static void add_facts(struct data *data)
 {
 	struct jot *jot = &data->jot;
-	u32 told = 0;
 
 	jot_open(jot, "facts", '[');
-	for (u32 i = 0; i < data->run->fact_count && told < MOST_ROWS; i++) {
+	for (u32 i = 0; i < data->run->fact_count && i < MOST_ROWS; i++) {
 		const struct run_fact *fact = &data->run->facts[i];
 		const char *word = fact->kind == RUN_FACT_FAILED_EXEC ? word_errno(fact->number) :
 				   fact->kind == RUN_FACT_SIGNAL ? word_signal(fact->number) : NULL;
@@ -348,7 +377,6 @@ static void add_facts(struct data *data)
 			jot_string(jot, "word", word);
 		jot_text(data, "text", fact->text);
 		jot_close(jot, '}');
-		told++;
 	}
 	jot_close(jot, ']');
 }
@@ -370,12 +398,7 @@ static void add_offer(struct data *data, const char *key, const struct size_offe
 
 static void add_need(struct jot *jot, const struct size_need *need)
 {
-	jot_unsigned(jot, "cpus", need->cpus);
-	jot_unsigned(jot, "memory", need->memory);
-	jot_unsigned(jot, "peak_memory", need->peak_memory);
-	jot_real(jot, "mean_cpus", need->mean_cpus, 3);
-	jot_real(jot, "peak_cpus", need->peak_cpus, 3);
-	jot_real(jot, "headroom", need->headroom, 3);
+	size_jot_need(need, jot);
 	jot_unsigned(jot, "duration", need->duration / 1000);
 }
 
@@ -445,6 +468,7 @@ void page_data(struct file *file, const struct export *export)
 	add_series(&data, "load", series_of_run(export->run, STEPS));
 	add_series(&data, "machine", series_of_host(export->run, STEPS));
 	add_peers(&data);
+	add_drops(&data);
 	add_files(&data);
 	add_facts(&data);
 	page_processes(file, &data.jot, export, order, place);

@@ -143,6 +143,11 @@ def test_flows(case):
     equal([len(sonde.records) for sonde in sondes], [1, 2, 0, 2, 0], "lines")
     expect("client.port, server.port" in refused("flows", "-f", "port == 80"), "more than one")
     expect("did you mean drop?" in refused("flows", "-f", "kind == drp"), "a word")
+    for word in ("client", "server", "timeout", '"reset by client"', '"reset by server"'):
+        expect("closed_by == " in explained("flows", "-f", "closed_by == %s" % word), word)
+    for word in ("tcp", "icmp", "sctp", "unix"):
+        expect('transport == "%s"' % word in explained("flows", "-f", "transport == %s" % word), word)
+    expect("closed_by is never rest" in refused("flows", "-f", 'closed_by == "rest"'), "not a way to end")
     expect("column 9: kind is never x" in refused("top", "--by", "connection", "-f", "kind == x"), "connections of top")
 
 

@@ -254,7 +254,7 @@ def test_block_operations(case):
 
 def test_intervals_sum_up(case):
     """Nothing is lost between one interval and the next: a storm of calls over a dozen turns."""
-    sonde = hist(case, "syscall", "getppid", "--by", "comm", "--interval", "50ms")
+    sonde = hist(case, "syscall", "getppid", "--by", "comm", "--interval", "50ms", "--pid", str(os.getpid()))
 
     def storm():
         end, count = time.monotonic() + 0.7, 0
