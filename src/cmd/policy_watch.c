@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
@@ -404,9 +403,9 @@ static void leave(struct watching *watching)
 	free(watching->seen.list);
 	policies_free(&watching->files);
 	life_set_free(&watching->set);
-	policy_gather_free(watching->gather);
-	if (watching->life)
+	if (watching->gather)
 		stand_count(watching->life);
+	policy_gather_free(watching->gather);
 	life_close(watching->life);
 	event_filter_close(&watching->filter);
 	identity_free(watching->identity);

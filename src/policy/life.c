@@ -209,10 +209,11 @@ void life_close(struct life *life)
 {
 	if (!life)
 		return;
-	life_leave(life);
 	sqlite3_finalize(life->add);
 	sqlite3_finalize(life->found);
 	sqlite3_close(life->db);
+	if (life->taken)
+		close(life->place);
 	text_free(&life->path);
 	free(life);
 }

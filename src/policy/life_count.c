@@ -15,30 +15,29 @@ int life_take(struct life *life)
 	struct text path = { 0 };
 	int fd, error;
 
+	if (life->taken) {
+		life->taken++;
+		return 0;
+	}
 	text_add_format(&path, "%s-agent", text_string(&life->path));
 	fd = open(text_string(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	error = fd < 0 ? -errno : 0;
 	text_free(&path);
 	if (error)
 		return error;
-	if (!fcntl(fd, F_OFD_SETLK, &lock)) {
-		life->place = fd;
-		return 0;
+	if (fcntl(fd, F_OFD_SETLK, &lock)) {
+		close(fd);
+		return -EBUSY;
 	}
-	close(fd);
-	return -EBUSY;
+	life->place = fd;
+	life->taken = 1;
+	return 0;
 }
 
 void life_leave(struct life *life)
 {
-	if (life->place)
+	if (!--life->taken)
 		close(life->place);
-	life->place = 0;
-}
-
-bool life_is_taken(const struct life *life)
-{
-	return life->place;
 }
 
 /* In the header of the file, where SQLite leaves 32 bits to whom it belongs. */

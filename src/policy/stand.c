@@ -96,10 +96,9 @@ static bool are_held(const struct stand *stand, const char *const *names)
 	return true;
 }
 
-static int attach(struct stand *stand, const char *const *wanted)
+static int load(struct stand *stand, const char *const *wanted)
 {
-	struct policy_error *errors = xcalloc(stand->count + 1, sizeof(*errors)), error = { 0 };
-	int failed;
+	struct policy_error *errors = xcalloc(stand->count + 1, sizeof(*errors));
 
 	while (stand->count && !stand->engine && are_held(stand, wanted)) {
 		stand->engine = engine_open(stand->list, stand->count, &stand->options, errors);
@@ -107,10 +106,16 @@ static int attach(struct stand *stand, const char *const *wanted)
 			leave_out(stand, errors);
 	}
 	free(errors);
-	if (!are_held(stand, wanted))
-		return -EOPNOTSUPP;
+	return are_held(stand, wanted) ? 0 : -EOPNOTSUPP;
+}
+
+static int attach(struct stand *stand)
+{
+	struct policy_error error = { 0 };
+	int failed;
+
 	if (!stand->engine)
-		return 0;
+		return stand->options.keep ? stand_clear() : 0;
 	failed = engine_attach(stand->engine, &error);
 	if (failed) {
 		message_error("policies: %s", error.text);
@@ -140,7 +145,7 @@ static int restart(struct stand *stand, struct life *life)
 }
 
 /* What was counted is kept also if the others cannot take their place. */
-static int replace(struct stand *stand, struct life *life, const char *const *wanted)
+static int replace(struct stand *stand, struct life *life)
 {
 	int error = life_begin(life), ended;
 
@@ -148,9 +153,7 @@ static int replace(struct stand *stand, struct life *life, const char *const *wa
 		return error;
 	error = stand_count(life);
 	if (!error)
-		error = attach(stand, wanted);
-	if (!error && !stand->engine)
-		error = stand_clear();
+		error = attach(stand);
 	if (!error)
 		error = restart(stand, life);
 	ended = life_commit(life);
@@ -172,9 +175,8 @@ struct stand *stand_open(struct life *life, const struct life_set *set, const st
 	for (size_t i = 0; i < count; i++)
 		if (life || !is_seen(set->policies.list[i]))
 			add(stand, i);
-	if (!life && !attach(stand, wanted))
-		return stand;
-	if (life && !replace(stand, life, wanted))
+	/* loading takes long: what stood before counts until it is done */
+	if (!load(stand, wanted) && !(life ? replace(stand, life) : attach(stand)))
 		return stand;
 	stand_close(stand);
 	return NULL;
@@ -299,19 +301,18 @@ static int write_counts(struct life *life, const struct counting *counting, bool
 int stand_count(struct life *life)
 {
 	struct counting counting = { 0 };
-	bool ours = life_is_taken(life), agent;
-	int error;
+	int taken, error;
 
 	if (!stand_exists())
 		return 0;
-	agent = !ours && life_take(life) == -EBUSY;
+	taken = life_take(life);
 	error = engine_pinned_counts(DIRECTORY, sum_up, &counting);
 	if (error)
 		message_error("%s: %s", DIRECTORY, strerror(-error));
 	else
-		error = write_counts(life, &counting, agent);
+		error = write_counts(life, &counting, taken == -EBUSY);
 	free(counting.sums);
-	if (!ours)
+	if (!taken)
 		life_leave(life);
 	return error;
 }
