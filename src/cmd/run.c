@@ -89,5 +89,6 @@ const struct command run_command = {
 		       "is the command's, 128 and the signal if it was killed, 127 if there is no such program, 126 if it cannot be run.",
 	.examples = examples,
 	.options = options,
+	.takes_command = true,
 	.run = run_run,
 };

@@ -307,6 +307,19 @@ def test_compare_fail_if(case):
     sonde(case, "1", "7", command="compare", status=2)
 
 
+def test_odd_names(case):
+    """A run can be reached by its name, whatever that is: with a comma, with a dash, with both."""
+    for name in ("a,b", "-x", "--tree"):
+        recorded.run(case, "true", options=("--quiet", "--name=" + name))
+    for number, name in enumerate(("a,b", "-x", "--tree"), 1):
+        equal(json.loads(text(case, "--json", "--", name)), document(case, str(number)), "report of " + name)
+    sonde(case, "1", "--", "2", status=2)
+    runs = json.loads(text(case, "--json", "--", "a,b", "vs", "-x,--tree", command="compare"))["runs"]
+    equal([(run["id"], run["side"]) for run in runs], [(1, "A"), (2, "B"), (3, "B")], "runs of the sides")
+    said = text(case, "--", "-x", command="rm")
+    expect("removed run 2" in said, said)
+
+
 def test_compare_noise(case):
     """Three of each: what is the same is told as noise, what is not as a difference."""
     record(case, "sleep 0.1; seq 1000 | sort | tail -1", times=3)
