@@ -320,6 +320,15 @@ def test_odd_names(case):
     expect("removed run 2" in said, said)
 
 
+def test_nothing_happened(case):
+    """A run without a process says so in each table."""
+    subprocess.run([SONDE, "record", "--quiet", "--uid", "4242", "--for", "100ms", "--store", case.path("store.db")], check=True,
+                   stderr=subprocess.PIPE, timeout=30)
+    for options, head in (((), "Tools"), (("--tree",), "Tree.*"), (("--by", "task"), "Tasks"), (("--by", "process"), "Processes")):
+        said = text(case, *options)
+        expect(re.search(r"^%s\n  none\n" % head, said, re.M), "what is said of nothing: " + said)
+
+
 def test_compare_noise(case):
     """Three of each: what is the same is told as noise, what is not as a difference."""
     record(case, "sleep 0.1; seq 1000 | sort | tail -1", times=3)
