@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
@@ -45,7 +44,7 @@ struct watching {
 	struct policies seen;		/* the others, which only the events of sensors show */
 	u64 wall_checked, written, watched_until, shown;
 	bool counted;
-	int place, trouble;
+	int trouble;
 };
 
 /* An event of a program of policies says by itself which policy it is; what a sensor told of does not. */
@@ -343,8 +342,7 @@ static int load(struct watching *watching, char *const *files)
 	if (is_part(&watching->settings->scope)) {
 		message_note("only a part of the machine is watched: this is shown, and not part of their observation");
 	} else {
-		watching->place = life_take(watching->life);
-		if (watching->place >= 0) {
+		if (!life_take(watching->life)) {
 			watching->gather = policy_gather_new();
 			return watching->gather ? 0 : 1;
 		}
@@ -361,11 +359,9 @@ static void leave(struct watching *watching)
 	free(watching->seen.list);
 	policies_free(&watching->files);
 	life_set_free(&watching->set);
-	policy_gather_free(watching->gather);
-	if (watching->place >= 0) {
-		close(watching->place);
+	if (watching->gather)
 		stand_count(watching->life);
-	}
+	policy_gather_free(watching->gather);
 	life_close(watching->life);
 	event_filter_close(&watching->filter);
 	identity_free(watching->identity);
@@ -375,7 +371,7 @@ static void leave(struct watching *watching)
 
 int policy_watch(const struct command *command, const struct policy_settings *settings, char *const *files)
 {
-	struct watching watching = { .settings = settings, .place = -1 };
+	struct watching watching = { .settings = settings };
 	struct kernel_options options = { .ring_size = settings->ring_size };
 	const char *obstacle, *bad, *why;
 	struct lang_names names = match_field_names();

@@ -114,6 +114,7 @@ def test_across_namespaces_and_addresses_that_exist_twice(case):
             run("ip", "-n", twin[name], "addr", "add", address, "dev", "eth0")
             run("ip", "-n", twin[name], "link", "set", "eth0", "up")
         sonde = flows(case)
+        named = flows(case, "-f", 'client.network_namespace_name == "%s" and server.port == 7777' % twin["c"])
         pairs = [(one.names["a"], one.names["b"]), (twin["c"], twin["d"])]
         # The same ports too, at the same time.
         servers = [python(case, SERVER % ("10.213.2.2", 7777, 1, 9), ("ip", "netns", "exec", there)) for _, there in pairs]
@@ -135,6 +136,8 @@ def test_across_namespaces_and_addresses_that_exist_twice(case):
                 "server.network_namespace": os.stat("/run/netns/" + there).st_ino,
                 "client.network_namespace_name": here, "server.network_namespace_name": there,
             })
+        named.stop()
+        equal([field(record, "client.process.pid") for record in named.records], [clients[1].pid], "by the name of its network")
 
 
 @seconds(90)
