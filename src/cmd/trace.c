@@ -392,6 +392,7 @@ const struct command trace_command = {
 		       "At the end a line on standard error says how many events there were and whether any were lost.",
 	.examples = examples,
 	.options = options,
+	.takes_command = true,
 	.positionals = positionals,
 	.run = run_trace,
 };
