@@ -351,6 +351,8 @@ static bool get_container_state(const struct event *event, struct value *value)
 {
 	struct cgroup *cgroup = identity_cgroup(event);
 
+	if (!event_has_owner(event))
+		return false;
 	if (!cgroup)
 		return value_text(value, container_state_name(CONTAINER_UNKNOWN));
 	/* looking for names may make a candidate certain */
