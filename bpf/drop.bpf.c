@@ -387,22 +387,25 @@ static __always_inline bool ask_of_request(struct listener_question *question, c
 
 static __always_inline int on_consumed(struct sk_buff *packet, u64 route)
 {
-	struct listener_question question = {};
 	struct net *net = BPF_CORE_READ((struct dst_entry *)route, dev, nd_net.net);
 	const unsigned char *at = packet->head;
+	struct listener_question *question;
 	u8 head[40], ports[14];
+	u32 zero = 0;
 
 	if (bpf_probe_read_kernel(ports, sizeof(ports), at + packet->transport_header) ||
 	    (ports[13] & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
-	    bpf_probe_read_kernel(head, sizeof(head), at + packet->network_header) ||
-	    !ask_of_request(&question, head, ports))
+	    bpf_probe_read_kernel(head, sizeof(head), at + packet->network_header))
 		return 0;
-	question.net = (u64)net;
-	question.interface = packet->skb_iif;
-	listener_ask(&question);
-	if (!is_refused(&question))
+	question = bpf_map_lookup_elem(&listener_questions, &zero);
+	if (!question)
 		return 0;
-	return on_overflow((void *)question.full, packet, device_find(net, question.interface));
+	__builtin_memset(question, 0, sizeof(*question));
+	question->net = (u64)net;
+	question->interface = packet->skb_iif;
+	if (!ask_of_request(question, head, ports) || !listener_ask(0) || !is_refused(question))
+		return 0;
+	return on_overflow((void *)question->full, packet, device_find(net, question->interface));
 }
 
 SEC("tp_btf/consume_skb")
