@@ -88,26 +88,27 @@ static long fold(struct bpf_object *object, lanes_deliver *deliver, void *contex
 {
 	const size_t size = 2 * FLOW_SLOTS * sizeof(struct flow_slot), books_size = sysconf(_SC_PAGESIZE);
 	struct flow_books *books = map_memory(object, "flow_books", books_size);
-	struct flow_slot *slots = map_memory(object, "flow_slots", size);
+	struct flow_slot *slots;
 	long told = 0;
 	u32 old;
 
-	if (books == MAP_FAILED || slots == MAP_FAILED) {
-		told = -errno;
-		goto out;
-	}
+	if (books == MAP_FAILED)
+		return -errno;
 	old = books->turn & 1;
 	if (!books->used[old])
 		goto out;
+	slots = map_memory(object, "flow_slots", size);
+	if (slots == MAP_FAILED) {
+		told = -errno;
+		goto out;
+	}
 	__atomic_store_n(&books->turn, books->turn + 1, __ATOMIC_SEQ_CST);
 	grace_wait();
 	told = take_half(slots + old * FLOW_SLOTS, books->used[old], deliver, context);
 	books->used[old] = 0;
+	munmap(slots, size);
 out:
-	if (slots != MAP_FAILED)
-		munmap(slots, size);
-	if (books != MAP_FAILED)
-		munmap(books, books_size);
+	munmap(books, books_size);
 	return told;
 }
 
