@@ -12,4 +12,11 @@
 void stop_prepare(pid_t child);
 bool stop_asked(void);
 
+/*
+ * For waiting: what is to be seen to is looked at after stop_expect(), and if stop_signalled() says so, there may be more since. Signals
+ * must be blocked from then on, until the wait.
+ */
+void stop_expect(void);
+bool stop_signalled(void);
+
 #endif
