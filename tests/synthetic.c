@@ -67,6 +67,8 @@ static void tell_rows(struct teller *teller, const struct run *run)
 		store_fact(teller->writer, &run->facts[i]);
 	for (u32 i = 0; i < run->peer_count; i++, told(teller))
 		store_peer(teller->writer, i, &run->peers[i]);
+	for (u32 i = 0; i < run->drop_count; i++, told(teller))
+		store_drop(teller->writer, i, &run->drops[i]);
 	for (u32 i = 0; i < run->file_count; i++, told(teller))
 		store_file(teller->writer, i, &run->files[i]);
 }

@@ -1,6 +1,6 @@
 /*
  * A run of as many processes as wanted, made up: a build of make with recipes of four processes each, some of which
- * fail, with tasks, samples of process and host, peers, files, facts, and names that try to be read as something else.
+ * fail, with tasks, samples of process and host, peers, drops, files, facts, and names that try to be read as something else.
  * The same count gives the same run.
  */
 #ifndef TESTS_SYNTHETIC_H
@@ -145,6 +145,17 @@ static inline u64 synthetic_recipe(struct run *run, const u32 *tools, u32 task, 
 		run->processes[cc1].costs.sent = 500;
 		run->processes[cc1].costs.received = 70000;
 		run->processes[cc1].costs.connections = 1;
+		*run_peer_add(run) = (struct run_peer){
+			.process = cc1, .address = synthetic_text(run, "fd00::53"), .port = 53, .transport = NET_UDP,
+			.direction = NET_OUT, .sent = 80, .received = 240, .packets_sent = 2, .packets_received = 3,
+			.first = start + 3 * step, .last = start + 4 * step,
+		};
+		*run_drop_add(run) = (struct run_drop){
+			.process = cc1, .reason = synthetic_text(run, "NO_SOCKET"), .function = synthetic_text(run, "udp_queue_rcv_skb"),
+			.interface = RUN_NONE, .source = RUN_NONE, .destination = synthetic_text(run, "fd00::53"),
+			.destination_port = 514, .protocol = 17, .packets = 3 + task / 50, .bytes = 300, .first = start + 3 * step,
+			.last = start + 4 * step,
+		};
 	}
 	return start + length;
 }

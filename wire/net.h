@@ -12,6 +12,9 @@
 #define NET_OUT 1		/* this side connected */
 #define NET_IN 2		/* this side accepted */
 
+/* Ports from here on are given out to clients, as a rule. */
+#define NET_EPHEMERAL 32768
+
 /* Who ended it. */
 #define NET_CLOSED_LOCAL 1	/* this side sent the first FIN */
 #define NET_CLOSED_PEER 2

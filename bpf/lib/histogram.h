@@ -200,10 +200,11 @@ static __always_inline bool histogram_wants(struct histogram_subject *subject, u
 
 static __always_inline void histogram_subject_peer(struct histogram_subject *subject, struct sock *sock)
 {
-	u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
+	u16 family;
 
 	if (!histogram_filters())
 		return;
+	family = BPF_CORE_READ(sock, __sk_common.skc_family);
 	subject->present |= SUBJECT_PEER;
 	subject->peer_port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
 	subject->family = family;

@@ -24,9 +24,9 @@ static void leave_out(struct drop_key *key, bool hosts)
 		key->family = key->source_port = key->destination_port = 0;
 	} else if (!ports) {
 		key->source_port = key->destination_port = 0;
-	} else if (key->destination_port < EPHEMERAL) {
-		key->source_port = key->source_port < EPHEMERAL ? key->source_port : 0;
-	} else if (key->source_port < EPHEMERAL) {
+	} else if (key->destination_port < NET_EPHEMERAL) {
+		key->source_port = key->source_port < NET_EPHEMERAL ? key->source_port : 0;
+	} else if (key->source_port < NET_EPHEMERAL) {
 		key->destination_port = 0;
 	}
 }

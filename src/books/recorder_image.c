@@ -10,11 +10,6 @@
 #define TOOL_NAMES_MOST 16384
 #define NAMED_LATER_MOST 256
 
-static const char *text_of(const struct shared_bytes *bytes)
-{
-	return bytes ? bytes->data : "";
-}
-
 static u32 shared_text(struct recorder *recorder, const struct shared_bytes *bytes)
 {
 	return bytes && bytes->length ? recorder_text(recorder, bytes->data, bytes->length) : RUN_NONE;
@@ -265,9 +260,9 @@ static void find_task(struct recorder *recorder, struct entry *entry, const stru
 	const struct container_names *names = NULL;
 	struct rule_facts facts = {
 		.tool = tool_name_of(recorder, entry->row.tool),
-		.executable = text_of(process->executable),
-		.directory = text_of(process->working_directory),
-		.arguments = text_of(process->arguments),
+		.executable = shared_string(process->executable),
+		.directory = shared_string(process->working_directory),
+		.arguments = shared_string(process->arguments),
 		.arguments_length = process->arguments ? process->arguments->length : 0,
 		.cgroup = cgroup ? cgroup->path : "",
 		.container_name = "", .container_id = "", .container_image = "",
@@ -281,7 +276,7 @@ static void find_task(struct recorder *recorder, struct entry *entry, const stru
 		.session = process->credentials.session_leader,
 		.user = process->credentials.user,
 		.parent_tool = parent_entry ? tool_name_of(recorder, parent_entry->row.tool) : "",
-		.parent_arguments = parent ? text_of(parent->arguments) : "",
+		.parent_arguments = parent ? shared_string(parent->arguments) : "",
 		.parent_arguments_length = parent && parent->arguments ? parent->arguments->length : 0,
 	};
 
@@ -300,18 +295,15 @@ void recorder_image(struct recorder *recorder, struct entry *entry, const struct
 {
 	const struct process *process = event->process;
 	struct cgroup *cgroup = identity_cgroup(event);
+	struct tool_facts facts;
 
 	if (!process)
 		return;
 	entry->row.executable = shared_text(recorder, process->executable);
 	entry->row.directory = shared_text(recorder, process->working_directory);
 	set_container(recorder, entry, cgroup);
-	set_tool(recorder, entry, &(struct tool_facts){
-		.executable = text_of(process->executable),
-		.name = process->name,
-		.arguments = text_of(process->arguments),
-		.arguments_length = process->arguments ? process->arguments->length : 0,
-	});
+	facts = tool_facts_of(process);
+	set_tool(recorder, entry, &facts);
 	find_task(recorder, entry, event, cgroup);
 }
 

@@ -11,8 +11,6 @@
 
 /* Those whose fork or exit may still be on its way get this long. */
 #define EVENT_PATIENCE 2000000000ULL
-/* Ports from here on are given out to clients. */
-#define EPHEMERAL 32768
 
 /*
  * A process that lives, or died and has connections that are still closing, or died so lately that the kernel's sums may have something

@@ -222,7 +222,7 @@ void recorder_connection(struct recorder *recorder, struct entry *entry, const s
  */
 static u8 direction_of(struct recorder *recorder, const struct connection_record *datagrams)
 {
-	bool own = datagrams->local_port >= EPHEMERAL, peers = datagrams->peer_port >= EPHEMERAL;
+	bool own = datagrams->local_port >= NET_EPHEMERAL, peers = datagrams->peer_port >= NET_EPHEMERAL;
 	u8 first = datagrams->sent || !datagrams->received ? NET_OUT : NET_IN;
 	struct recorder_standing *known;
 

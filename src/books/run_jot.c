@@ -106,15 +106,20 @@ void run_jot_container(const struct run *run, struct jot *jot, const struct run_
 	run_jot_text(run, jot, "runtime", container->runtime);
 }
 
-void run_jot_link(const struct run *run, struct jot *jot, const struct critical_link *link)
+void run_jot_spent(struct jot *jot, const struct critical_link *link)
 {
-	run_jot_time(run, jot, "from_ns", link->from);
-	run_jot_time(run, jot, "to_ns", link->to);
 	jot_unsigned(jot, "cpu_ns", link->cpu);
 	jot_unsigned(jot, "cpu_wait_ns", link->cpu_wait);
 	jot_unsigned(jot, "disk_ns", link->disk);
 	jot_unsigned(jot, "network_ns", link->network);
 	jot_unsigned(jot, "other_ns", link->other);
+}
+
+void run_jot_link(const struct run *run, struct jot *jot, const struct critical_link *link)
+{
+	run_jot_time(run, jot, "from_ns", link->from);
+	run_jot_time(run, jot, "to_ns", link->to);
+	run_jot_spent(jot, link);
 }
 
 void run_jot_file(const struct run *run, struct jot *jot, const struct run_file *file)

@@ -16,6 +16,7 @@ void run_jot_host(const struct run *run, struct jot *jot);
 void run_jot_sum(const struct run *run, struct jot *jot, const struct sum_row *row);	/* NULL: nothing ran in it */
 void run_jot_task(const struct run *run, struct jot *jot, const struct run_task *task);
 void run_jot_container(const struct run *run, struct jot *jot, const struct run_container *container);
+void run_jot_spent(struct jot *jot, const struct critical_link *link);	/* on what its time went */
 void run_jot_link(const struct run *run, struct jot *jot, const struct critical_link *link);
 /* All but whose they are. */
 void run_jot_file(const struct run *run, struct jot *jot, const struct run_file *file);

@@ -127,7 +127,7 @@ static const struct store_column fact_columns[] = {
 	COLUMN(run_fact, kind, STORE_PLAIN,
 	       "0: exec that failed (number: errno, text: path), 1: signal (number, other: who got it), 2: out of "
 	       "memory (number: bytes it had, text: control group), 3: events lost (number, text), 4: the clock was "
-	       "set (number: ns), 5: rows given up (number, text)"),
+	       "set (number: ns), 5: rows given up (number, text), 6: a policy matched (text: which, and on what)"),
 	COLUMN(run_fact, number, STORE_PLAIN, "depends on the kind"),
 	REFERENCE(run_fact, process, "process", STORE_PROCESSES, "who did it; of kind 2: the victim"),
 	REFERENCE(run_fact, other, "other", STORE_PROCESSES, "to whom"),

@@ -12,7 +12,6 @@
 #include "cmd/terminal.h"
 
 #define TROUBLE 2	/* as diff and cmp have it: 1 is an answer */
-#define ROWS_SHOWN 30
 
 struct compare_settings {
 	bool tasks, all, json;

@@ -3,7 +3,6 @@
 
 #include "cmd/command.h"
 #include "cmd/flows_run.h"
-#include "cmd/flows_stored.h"
 #include "net/graph.h"
 
 struct flows_settings {
@@ -40,7 +39,6 @@ static int check(const struct command *command, const struct flows_settings *set
 
 static int run(const struct command *command, const struct flows_settings *settings)
 {
-	struct event_filter filter = { 0 };
 	struct graph graph = { 0 };
 	struct flows_request request = {
 		.command = command,
@@ -53,6 +51,8 @@ static int run(const struct command *command, const struct flows_settings *setti
 		.sort = settings->sort >= 0 ? settings->sort : ROWS_BY_RATE,
 		.reverse = settings->reverse,
 		.ask_servers = settings->names,
+		.store = settings->store,
+		.since = settings->since,
 		.unix_sockets = settings->unix_sockets,
 		.interval = settings->interval,
 		.duration = settings->duration,
@@ -66,14 +66,7 @@ static int run(const struct command *command, const struct flows_settings *setti
 		request.way = FLOWS_LINES;
 	if (request.way == FLOWS_TABLES && !request.interval)
 		request.interval = 1000000000;
-	status = flows_filter(&request, &filter);
-	if (!status && settings->filter.explain)
-		status = event_filter_explain_user(&filter, "flows", "the two ends of a flow meet outside of it");
-	else if (!status && settings->since)
-		status = flows_stored(&request, settings->store, settings->since);
-	else if (!status)
-		status = flows_run(&request);
-	event_filter_close(&filter);
+	status = flows_run(&request);
 	graph_free(&graph);
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "base/message.h"
 #include "base/screen.h"
 #include "cmd/balance.h"
+#include "cmd/flows_stored.h"
 #include "cmd/output.h"
 #include "cmd/snapshot.h"
 #include "cmd/stop.h"
@@ -448,16 +449,7 @@ static int prepare(struct watching *watching, struct kernel_options *options, st
 	return watching->flows ? scope_resolve(request->command, &request->scope, &nobody, features, watching->identity, options) : 1;
 }
 
-int flows_filter(struct flows_request *request, struct event_filter *filter)
-{
-	struct lang_names names = flow_field_names();
-	int status = event_filter_open(filter, request->command, &request->expression, &names);
-
-	request->filter.condition = filter->condition;
-	return status;
-}
-
-int flows_run(struct flows_request *request)
+static int watch_flows(struct flows_request *request)
 {
 	struct watching watching = { .request = request };
 	struct kernel_options options = { 0 };
@@ -475,5 +467,20 @@ int flows_run(struct flows_request *request)
 	names_free(watching.names);
 	identity_free(watching.identity);
 	text_free(&watching.output.text);
+	return status;
+}
+
+int flows_run(struct flows_request *request)
+{
+	struct lang_names names = flow_field_names();
+	struct event_filter filter = { 0 };
+	int status = event_filter_open(&filter, request->command, &request->expression, &names);
+
+	request->filter.condition = filter.condition;
+	if (!status && request->expression.explain)
+		status = event_filter_explain_user(&filter, "flows", "the two ends of a flow meet outside of it");
+	else if (!status)
+		status = request->since ? flows_stored(request) : watch_flows(request);
+	event_filter_close(&filter);
 	return status;
 }

@@ -28,6 +28,8 @@ struct flows_request {
 	enum rows_sort sort;
 	bool reverse, ask_servers, unix_sockets;
 	const char *text;	/* to be filtered by on a screen; NULL: nothing */
+	const char *store;	/* NULL: the usual one */
+	uint64_t since;		/* what recordings have since so many ns ago; 0: what goes on */
 	uint64_t interval;	/* 0: none */
 	uint64_t duration;	/* 0: no limit */
 	uint64_t count;		/* of intervals; 0: no limit */
@@ -36,8 +38,6 @@ struct flows_request {
 	int format;		/* enum graph_format */
 };
 
-/* Reads the condition; it is the request's filter's as long as `filter` is open. 0, or the exit status, said. */
-int flows_filter(struct flows_request *request, struct event_filter *filter);
 /* The exit status. */
 int flows_run(struct flows_request *request);
 

@@ -302,16 +302,17 @@ static void add_summary(struct stored *stored)
 			(unsigned long long)stored->told, (unsigned long long)stored->filtered);
 }
 
-static int show(struct stored *stored, u64 since)
+static int show(struct stored *stored)
 {
 	struct flows_request *request = stored->request;
 	struct timespec now;
 	const char *wrong;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	stored->from = (s64)now.tv_sec * 1000000000 + now.tv_nsec - (s64)since;
+	stored->from = (s64)now.tv_sec * 1000000000 + now.tv_nsec - (s64)request->since;
 	if (filter_make(&request->filter, stored->names, &wrong))
 		return option_mistake(request->command, "--%s: an address or a range like 10.0.0.0/8 or fd00::/8", wrong);
+	request->filter.users = stored->users;
 	if (request->graph)
 		graph_use(request->graph, stored->names);
 	if (store_list(stored->store, take_run, stored))
@@ -326,20 +327,20 @@ static int show(struct stored *stored, u64 since)
 	return output_end(&stored->output) || stored->failed;
 }
 
-int flows_stored(struct flows_request *request, const char *store, u64 since)
+int flows_stored(struct flows_request *request)
 {
 	struct stored stored = { .request = request };
 	int status = 1;
 
 	stored.texts.account = &stored.memory;
-	stored.store = store_open(store, false);
+	stored.store = store_open(request->store, false);
 	if (!stored.store)
 		return 1;
 	stored.names = names_new(&(struct names_options){ .ask_servers = false });
 	stored.users = user_table_new(NULL);
 	stored.show = (struct show){ .names = stored.names, .users = stored.users,
 				     .colour = terminal_style(STDOUT_FILENO).colour };
-	status = show(&stored, since);
+	status = show(&stored);
 	store_close(stored.store);
 	names_free(stored.names);
 	user_table_free(stored.users);

@@ -4,7 +4,7 @@
 
 #include "cmd/flows_run.h"
 
-/* store NULL: the usual one; `since`: ns ago. The exit status. */
-int flows_stored(struct flows_request *request, const char *store, u64 since);
+/* The exit status. */
+int flows_stored(struct flows_request *request);
 
 #endif

@@ -346,12 +346,16 @@ static int parse_key(const struct command *command, const char *name, struct his
 /* Nobody can ask again what was added up: the kernel decides all of it, or it is refused. */
 static int parse_filter(const struct command *command, struct hist *hist)
 {
-	struct lang_names names = subject_names(hist->print.measure);
+	const struct event_filter_settings *settings = &hist->settings->filter;
 	struct gen_layout layout = subject_layout();
 	struct event_filter *filter = &hist->filter;
-	int status = event_filter_open(filter, command, &hist->settings->filter, &names);
+	struct lang_names names = { 0 };
 	const char *why;
+	int status;
 
+	if (settings->expression)
+		names = subject_names(hist->print.measure);
+	status = event_filter_open(filter, command, settings, &names);
 	if (status || !filter->condition)
 		return status;
 	filter->gen = gen_new();

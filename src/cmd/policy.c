@@ -39,6 +39,8 @@ static int misplaced(const struct command *command, const struct policy_settings
 		{ settings->observed_for, "--observed-for", { "enforce" } },
 		{ settings->force, "--force", { "enforce" } },
 		{ settings->allow_late, "--allow-late", { "enforce" } },
+		{ settings->filter.expression, "--filter", { "watch" } },
+		{ settings->filter.explain, "--explain", { "watch" } },
 		{ settings->scope.pid, "--pid", { "watch" } },
 		{ settings->scope.cgroup, "--cgroup", { "watch" } },
 		{ settings->scope.container, "--container", { "watch" } },
@@ -129,6 +131,9 @@ static const struct option options[] = {
 	{ .name = "store", .type = OPTION_STRING, .offset = AT(store), .argument = "FILE", .help = "test: where runs are kept" },
 	{ .name = "for", .type = OPTION_DURATION, .offset = AT(duration), .min = 1, .max = INT64_MAX, .argument = "DURATION",
 	  .help = "watch: end after this long: 10s, 5m, 1h30m" },
+	EVENT_FILTER_OPTIONS(struct policy_settings, filter,
+			     "watch: show only matches for which this is true, of their policy. and their process: "
+			     "'policy.severity == \"high\" and process.user.id != 0'"),
 	{ .name = "acknowledge", .type = OPTION_FLAG, .offset = AT(acknowledge),
 	  .help = "report, enforce: what is shown was looked at; later matches count as new" },
 	{ .name = "observed-for", .type = OPTION_DURATION, .offset = AT(observed_for), .min = 1, .max = INT64_MAX,
@@ -166,6 +171,7 @@ static const struct positional positionals[] = {
 static const struct example examples[] = {
 	{ "sudo sonde policy check mine.yaml", "mistakes with their line and column; how this kernel sees each hook, and what is lost" },
 	{ "sudo sonde policy watch mine.yaml", "what it matches, as it happens" },
+	{ "sudo sonde policy watch -f 'policy.severity == \"high\"'", "of what stands only what is bad" },
 	{ "sonde policy test mine.yaml --run nightly", "what it would have done in the latest run of that name" },
 	{ "sudo sonde policy observe mine.yaml", "let it stand: what it matches is counted from now on" },
 	{ "sudo sonde policy report no-metadata", "what it matched so far, and what it would have done" },

@@ -3,6 +3,7 @@
 #define CMD_POLICY_H
 
 #include "base/option.h"
+#include "cmd/event_filter.h"
 #include "cmd/output.h"
 #include "cmd/scope.h"
 #include "policy/life.h"
@@ -10,6 +11,7 @@
 
 struct policy_settings {
 	struct scope_settings scope;
+	struct event_filter_settings filter;
 	bool json, strict, unmasked, acknowledge, force, allow_late, all;
 	uint64_t duration, observed_for, ring_size;
 	const char *mask_file, *kernel, *run, *store;

@@ -9,9 +9,9 @@
 #include "base/escape.h"
 #include "base/jot.h"
 #include "base/message.h"
-#include "base/wall.h"
 #include "books/grid.h"
 #include "books/replay.h"
+#include "books/run_jot.h"
 #include "books/store.h"
 #include "cmd/policy.h"
 #include "policy/load.h"
@@ -166,16 +166,6 @@ static u64 seen_by(const struct backtest *backtest, const struct policy *policy)
 	return seen;
 }
 
-static void jot_time(struct jot *jot, const char *key, const struct run *run, u64 time)
-{
-	struct wall wall = { .offset = run->wall_offset };
-	struct text text = { 0 };
-
-	wall_format(&wall, &text, time);
-	jot_bytes(jot, key, text.data, text.length);
-	text_free(&text);
-}
-
 static void jot_row(struct backtest *backtest, const struct backtest_row *row)
 {
 	struct jot jot = { .out = &backtest->output.text };
@@ -191,8 +181,8 @@ static void jot_row(struct backtest *backtest, const struct backtest_row *row)
 		jot_string(&jot, "user", user);
 	jot_bytes(&jot, "object", text_string(&row->object), row->object.length);
 	jot_unsigned(&jot, "count", row->count);
-	jot_time(&jot, "first", backtest->run, row->first);
-	jot_time(&jot, "last", backtest->run, row->last);
+	run_jot_wall(backtest->run, &jot, "first", row->first);
+	run_jot_wall(backtest->run, &jot, "last", row->last);
 	jot_close(&jot, '}');
 	text_add_char(jot.out, '\n');
 }

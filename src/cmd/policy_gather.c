@@ -57,18 +57,14 @@ void policy_gather_free(struct policy_gather *gather)
 void policy_tool(const struct event *event, struct text *out)
 {
 	const struct process *process = event->process;
-	const struct shared_bytes *arguments = process ? process->arguments : NULL;
+	struct tool_facts facts;
 
 	if (!process) {
 		text_add(out, "-");
 		return;
 	}
-	tool_name(&(struct tool_facts){
-		.executable = process->executable ? process->executable->data : "",
-		.name = process->name,
-		.arguments = arguments ? arguments->data : "",
-		.arguments_length = arguments ? arguments->length : 0,
-	}, out);
+	facts = tool_facts_of(process);
+	tool_name(&facts, out);
 }
 
 u32 policy_user(const struct event *event)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
@@ -13,11 +12,13 @@
 #include "base/message.h"
 #include "base/wall.h"
 #include "cmd/balance.h"
+#include "cmd/event_filter.h"
 #include "cmd/policy.h"
 #include "cmd/snapshot.h"
 #include "cmd/stop.h"
 #include "cmd/watch.h"
 #include "event/plan.h"
+#include "policy/match_fields.h"
 #include "policy/stand.h"
 #include "proc/identity.h"
 #include "wire/policy.h"
@@ -28,6 +29,7 @@
 
 struct watching {
 	const struct policy_settings *settings;
+	struct event_filter filter;
 	struct policies files;
 	struct life_set set;
 	struct life *life;		/* NULL: nothing is written */
@@ -40,9 +42,9 @@ struct watching {
 	struct text line;
 	struct stand *stand;		/* what of them the kernel holds */
 	struct policies seen;		/* the others, which only the events of sensors show */
-	u64 wall_checked, written, watched_until, matched;
+	u64 wall_checked, written, watched_until, shown;
 	bool counted;
-	int place, trouble;
+	int trouble;
 };
 
 /* An event of a program of policies says by itself which policy it is; what a sensor told of does not. */
@@ -116,9 +118,11 @@ static void tell(void *context, const struct match *match)
 	struct watching *watching = context;
 	s64 id = life_set_id(&watching->set, match->policy);
 
-	watching->matched++;
 	if (watching->gather && id)
 		policy_gather_add(watching->gather, id, match, wall_from_boot(&watching->plan.wall, match->event->record->time));
+	if (watching->filter.condition && !match_holds(watching->filter.condition, match))
+		return;
+	watching->shown++;
 	if (watching->settings->json)
 		add_json(watching, match);
 	else
@@ -146,7 +150,7 @@ static void tell_held(struct watching *watching, const struct event *event)
 static int deliver_one(void *context, const void *bytes, size_t size)
 {
 	struct watching *watching = context;
-	u64 before = watching->matched;
+	u64 before = watching->shown;
 	struct event event;
 	u32 kind;
 
@@ -166,7 +170,7 @@ static int deliver_one(void *context, const void *bytes, size_t size)
 	else
 		matcher_event(watching->matcher, &event, tell, watching);
 	/* the kernel may have told once of several that matched */
-	if (!watching->counted && watching->matched > before)
+	if (!watching->counted && watching->shown > before)
 		watching->balance.delivered[kind]++;
 	else if (!watching->counted)
 		watching->balance.filtered[kind]++;
@@ -338,8 +342,7 @@ static int load(struct watching *watching, char *const *files)
 	if (is_part(&watching->settings->scope)) {
 		message_note("only a part of the machine is watched: this is shown, and not part of their observation");
 	} else {
-		watching->place = life_take(watching->life);
-		if (watching->place >= 0) {
+		if (!life_take(watching->life)) {
 			watching->gather = policy_gather_new();
 			return watching->gather ? 0 : 1;
 		}
@@ -356,12 +359,11 @@ static void leave(struct watching *watching)
 	free(watching->seen.list);
 	policies_free(&watching->files);
 	life_set_free(&watching->set);
-	policy_gather_free(watching->gather);
-	if (watching->place >= 0) {
-		close(watching->place);
+	if (watching->gather)
 		stand_count(watching->life);
-	}
+	policy_gather_free(watching->gather);
 	life_close(watching->life);
+	event_filter_close(&watching->filter);
 	identity_free(watching->identity);
 	plan_free(&watching->plan);
 	text_free(&watching->line);
@@ -369,12 +371,19 @@ static void leave(struct watching *watching)
 
 int policy_watch(const struct command *command, const struct policy_settings *settings, char *const *files)
 {
-	struct watching watching = { .settings = settings, .place = -1 };
+	struct watching watching = { .settings = settings };
 	struct kernel_options options = { .ring_size = settings->ring_size };
 	const char *obstacle, *bad, *why;
+	struct lang_names names = match_field_names();
 	struct features features;
-	int status = load(&watching, files);
+	int status = event_filter_open(&watching.filter, command, &settings->filter, &names);
 
+	if (!status && settings->filter.explain) {
+		status = event_filter_explain_user(&watching.filter, "matches", "what is not shown counts in reports all the same");
+		goto out;
+	}
+	if (!status)
+		status = load(&watching, files);
 	if (status)
 		goto out;
 	status = 1;

@@ -379,18 +379,10 @@ static int run_connections(const struct command *command, const struct top_setti
 		.count = settings->count,
 		.rows = settings->rows,
 	};
-	struct event_filter filter = { 0 };
-	int status;
 
 	if (settings->tree || (settings->sort >= 0 && settings->sort != FRAME_SORT_NETWORK))
 		return option_mistake(command, "connections are no tree and are sorted by network; `sonde flows --sort` knows more orders");
-	status = flows_filter(&request, &filter);
-	if (!status && settings->filter.explain)
-		status = event_filter_explain_user(&filter, "flows", "the two ends of a flow meet outside of it");
-	else if (!status)
-		status = flows_run(&request);
-	event_filter_close(&filter);
-	return status;
+	return flows_run(&request);
 }
 
 static int run_top(const struct command *command, int argc, char **argv)

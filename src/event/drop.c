@@ -62,21 +62,10 @@ bool drop_transport(const struct event *event, struct value *value)
 {
 	u8 protocol = DROP(event)->key.protocol;
 
-	switch (protocol) {
-	case 0:
+	if (!protocol)
 		return false;
-	case IPPROTO_TCP:
-		return value_text(value, "tcp");
-	case IPPROTO_UDP:
-		return value_text(value, "udp");
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return value_text(value, "icmp");
-	case IPPROTO_IGMP:
-		return value_text(value, "igmp");
-	case IPPROTO_SCTP:
-		return value_text(value, "sctp");
-	}
+	if (word_protocol(protocol))
+		return value_text(value, word_protocol(protocol));
 	snprintf(value->scratch, sizeof(value->scratch), "%u", protocol);
 	return value_text(value, value->scratch);
 }

@@ -2,6 +2,7 @@
 #include "event/words.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +98,16 @@ const struct word words_transport[] = {
 const char *word_transport(unsigned int transport)
 {
 	return word_of(words_transport, transport);
+}
+
+const struct word words_protocol[] = {
+	{ "tcp", IPPROTO_TCP, 0 }, { "udp", IPPROTO_UDP, 0 }, { "icmp", IPPROTO_ICMP, 0 }, { "igmp", IPPROTO_IGMP, 0 },
+	{ "sctp", IPPROTO_SCTP, 0 }, { NULL, 0, 0 },
+};
+
+const char *word_protocol(unsigned int protocol)
+{
+	return word_of(words_protocol, protocol == IPPROTO_ICMPV6 ? IPPROTO_ICMP : protocol);
 }
 
 const char *word_failure(int site)

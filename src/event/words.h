@@ -12,6 +12,7 @@ const char *word_signal(int signal);		/* 9 -> "SIGKILL"; real-time ones too, in 
 const char *word_capability(int capability);	/* 12 -> "CAP_NET_ADMIN" */
 const char *word_loss(int cause);		/* "ring_full" */
 const char *word_transport(unsigned int transport);	/* NET_TCP -> "tcp" */
+const char *word_protocol(unsigned int protocol);	/* of IP: IPPROTO_TCP -> "tcp" */
 const char *word_failure(int site);		/* "watch" */
 
 /* A number's name, or with a mask that of some of its bits. A table ends with a row without text. */
@@ -26,6 +27,7 @@ extern const struct word words_file_change[];
 extern const struct word words_file_type[];	/* of a mode */
 extern const struct word words_file_flags[];	/* a number has several */
 extern const struct word words_transport[];
+extern const struct word words_protocol[];
 extern const struct word words_family[];
 extern const struct word words_direction[];
 extern const struct word words_closed_by[];

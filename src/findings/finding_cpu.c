@@ -76,23 +76,29 @@ static bool is_crowded(const struct scene *scene, const struct usage_bin *bin)
 	return bin->demand >= limit.crowded * scene->cpus;
 }
 
+/* What thousands of tiny processes wait goes away with them, and has a finding of its own: not a second time here. */
 static void find_crowded(const struct scene *scene, struct findings *findings)
 {
 	struct stretch stretch = stretch_find(scene, is_crowded);
 	struct blame blame = blame_new(scene->run);
 	double lost = stretch.length ? stretch.length * (1 - scene->cpus * stretch.length / stretch.demand) : 0, share;
-	double ready = stretch.length ? stretch.demand / stretch.length : 0;
-	struct finding *finding = finding_add(scene, findings, "cpu-oversubscribed", FINDING_TIME, FINDING_CERTAIN, lost);
+	double ready = stretch.length ? stretch.demand / stretch.length : 0, waited = 0;
+	struct finding *finding;
 	const struct run_process *most;
 	u32 tool;
 
-	if (finding) {
-		for (u32 i = 0; i < scene->run->process_count; i++) {
-			const struct run_process *process = &scene->run->processes[i];
+	for (u32 i = 0; i < scene->run->process_count; i++) {
+		const struct run_process *process = &scene->run->processes[i];
+		double own = stretch_of(&stretch, process) > 0 ? process->costs.cpu_wait * part_of(&stretch, process) : 0;
 
-			if (stretch_of(&stretch, process) > 0)
-				blame_add(&blame, scene->run, i, process->costs.cpu_wait * part_of(&stretch, process));
-		}
+		waited += own;
+		if (!scene->tiny[i])
+			blame_add(&blame, scene->run, i, own);
+	}
+	if (waited > 0)
+		lost *= blame.all / waited;
+	finding = finding_add(scene, findings, "cpu-oversubscribed", FINDING_TIME, FINDING_CERTAIN, lost);
+	if (finding) {
 		tool = blame_tool(&blame, scene->run, &share);
 		set_when(finding, &stretch);
 		finding->tool = tool;
@@ -104,7 +110,7 @@ static void find_crowded(const struct scene *scene, struct findings *findings)
 		say_share(&finding->evidence, stretch.length, scene->wall);
 		text_add_format(&finding->evidence, " of the run) with %.1f threads running or ready, on %.0f CPUs; ", ready,
 				scene->cpus);
-		say_share(&finding->evidence, share, 1);
+		say_share(&finding->evidence, share * blame.all, waited);
 		text_add(&finding->evidence, " of the waiting is in ");
 		say_tool(&finding->evidence, scene->run, tool);
 		most = tool < scene->run->tool_count ? &scene->run->processes[blame.process[tool]] : NULL;

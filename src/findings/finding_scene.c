@@ -181,6 +181,27 @@ static double contended(const struct scene *scene)
 	return lost;
 }
 
+static bool is_tiny(const struct run *run, u32 process)
+{
+	const struct run_process *p = &run->processes[process];
+
+	return p->parent != RUN_NONE && !(p->flags & (RUN_PROCESS_LIVING | RUN_PROCESS_EARLIER)) &&
+	       order_end(run, p) - p->start < limit.tiny * SECOND;
+}
+
+static void find_tiny(struct scene *scene)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < scene->run->process_count; i++)
+		count += is_tiny(scene->run, i);
+	if (count < limit.tiny_count)
+		return;
+	scene->tiny_count = count;
+	for (u32 i = 0; i < scene->run->process_count; i++)
+		scene->tiny[i] = is_tiny(scene->run, i);
+}
+
 void scene_make(struct scene *scene, const struct run *run)
 {
 	struct spend *spend = spend_new(run);
@@ -191,6 +212,7 @@ void scene_make(struct scene *scene, const struct run *run)
 		.wall = run->end > run->start ? run->end - run->start : 0,
 		.cpus = run->host.cpus_allowed ? run->host.cpus_allowed : run->host.cpus,
 		.stays = xcalloc(run->process_count + 1, sizeof(struct stay)),
+		.tiny = xcalloc(run->process_count + 1, sizeof(bool)),
 		.usage = usage_new(run->start, run->end),
 	};
 	for (u32 i = 0; i < run->process_count; i++) {
@@ -211,12 +233,14 @@ void scene_make(struct scene *scene, const struct run *run)
 	if (run->kind == RUN_COMMAND)
 		scene->path = critical_find(run, &scene->path_count);
 	walk_path(scene);
+	find_tiny(scene);
 	size_of_run(run, &scene->need);
 }
 
 void scene_free(struct scene *scene)
 {
 	free(scene->stays);
+	free(scene->tiny);
 	free(scene->path);
 	usage_free(scene->usage);
 }

@@ -34,6 +34,8 @@ struct scene {
 	double cpus;			/* that the run could use; 0: not known */
 	double contended;		/* ns of the run that others on the machine took from it */
 	struct stay *stays;		/* by process */
+	bool *tiny;			/* by process: one of thousands that hardly lived; what they cost is told once */
+	u32 tiny_count;			/* 0: there are not enough of them */
 	struct usage *usage;
 	struct size_need need;
 	struct critical_link *path;

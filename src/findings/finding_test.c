@@ -12,23 +12,11 @@
 
 #include "findings/finding.h"
 #include "findings/finding_scene.h"
-
-#define MS 1000000ULL
-#define MIB (1ULL << 20)
-#define GIB (1ULL << 30)
+#include "tests/made_run.h"
 
 static struct run *new(u64 length, u32 cpus)
 {
-	struct run *run = run_new();
-
-	run->start = 5000000 * MS;
-	run->end = run->start + length * MS;
-	run->state = RUN_FINISHED;
-	run->interval = 1000 * MS;
-	run->exit_status = 0;
-	run->host.cpus = run->host.cpus_allowed = cpus;
-	run->host.memory = 16 * GIB;
-	return run;
+	return made_run(length, cpus, 16 * GIB);
 }
 
 static u32 tool(struct run *run, const char *name)
@@ -328,6 +316,31 @@ static void thousands_of_tiny_processes(void **state)
 	first_is(run, "tiny-processes:loop.sh", "loop.sh starts 3000 processes that hardly live");
 }
 
+/* That they crowd the CPUs is no other mistake, and more CPUs are not what to do. */
+static void tiny_processes_that_crowd(void **state)
+{
+	struct run *run = new(6000, 2);
+
+	(void)state;
+	add(run, "make", RUN_NONE, 0, 6000, 2);
+	add(run, "align", 0, 1, 3010, 2900);
+	for (int loop = 0; loop < 2; loop++) {
+		u32 parent = run->process_count, begin = loop ? 3011 : 2;
+
+		add(run, "loop.sh", 0, begin, begin + 2985, 1500);
+		for (int i = 0; i < 4470; i++)
+			add(run, "expr", parent, begin + i / 3 * 2, begin + i / 3 * 2 + 2, 1)->costs.cpu_wait = MS * 9 / 10;
+	}
+	first_is(run, "tiny-processes:loop.sh", "loop.sh starts 8940 processes that hardly live");
+	run = new(6000, 2);
+	add(run, "make", RUN_NONE, 0, 6000, 2);
+	for (int i = 0; i < 6; i++)
+		add(run, "burn", 0, 1, 5990, 1990)->costs.cpu_wait = 4000 * MS;
+	for (int i = 0; i < 600; i++)
+		add(run, "expr", 0, i * 2, i * 2 + 2, 1)->costs.cpu_wait = MS * 9 / 10;
+	first_is(run, "cpu-oversubscribed:burn", NULL);
+}
+
 static void given_more_than_used(void **state)
 {
 	struct run *run = new(4000, 8);
@@ -476,6 +489,7 @@ int main(void)
 		cmocka_unit_test(tried_again),
 		cmocka_unit_test(the_cause_of_a_failure),
 		cmocka_unit_test(thousands_of_tiny_processes),
+		cmocka_unit_test(tiny_processes_that_crowd),
 		cmocka_unit_test(given_more_than_used),
 		cmocka_unit_test(late_samples_crowd_nobody),
 		cmocka_unit_test(healthy_runs_have_none),

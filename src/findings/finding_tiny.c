@@ -8,17 +8,10 @@
 #include "findings/finding_scene.h"
 #include "books/order.h"
 
-static bool is_tiny(const struct run *run, u32 process)
-{
-	const struct run_process *p = &run->processes[process];
-
-	return p->parent != RUN_NONE && !(p->flags & (RUN_PROCESS_LIVING | RUN_PROCESS_EARLIER)) &&
-	       order_end(run, p) - p->start < limit.tiny * SECOND;
-}
-
 /* Links of tiny processes, and short ones of others beside them. */
-static double time_on_path(const struct scene *scene, const bool *tiny)
+static double time_on_path(const struct scene *scene)
 {
+	const bool *tiny = scene->tiny;
 	double lost = 0;
 	bool before = false;
 
@@ -56,26 +49,24 @@ static u32 starter_of(const struct run *run, const bool *tiny, u32 tool)
 static void find_tiny(const struct scene *scene, struct findings *findings)
 {
 	const struct run *run = scene->run;
-	bool *tiny = xcalloc(run->process_count + 1, sizeof(*tiny));
+	const u32 count = scene->tiny_count;
 	struct blame tools = blame_new(run);
 	double life = 0, cpu = 0, share = 0;
 	struct finding *finding = NULL;
-	u32 count = 0, tool, starter;
+	u32 tool, starter;
 
 	for (u32 i = 0; i < run->process_count; i++) {
-		tiny[i] = is_tiny(run, i);
-		if (!tiny[i])
+		if (!scene->tiny[i])
 			continue;
-		count++;
 		life += order_end(run, &run->processes[i]) - run->processes[i].start;
 		cpu += run->processes[i].costs.cpu;
 		blame_add(&tools, run, i, 1);
 	}
 	tool = blame_tool(&tools, run, &share);
-	if (count >= limit.tiny_count)
-		finding = finding_add(scene, findings, "tiny-processes", FINDING_TIME, FINDING_CERTAIN, time_on_path(scene, tiny));
+	if (count)
+		finding = finding_add(scene, findings, "tiny-processes", FINDING_TIME, FINDING_CERTAIN, time_on_path(scene));
 	if (finding) {
-		starter = starter_of(run, tiny, tool);
+		starter = starter_of(run, scene->tiny, tool);
 		finding->tool = starter != RUN_NONE ? starter : tool;
 		finding->task = scene_task_of(scene, finding->tool);
 		say_tool(&finding->title, run, finding->tool);
@@ -95,7 +86,6 @@ static void find_tiny(const struct scene *scene, struct findings *findings)
 					   "expansions instead of sed and cut, one script instead of a loop.");
 	}
 	blame_free(&tools);
-	free(tiny);
 }
 
 const struct finding_family finding_tiny = { .name = "tiny", .find = find_tiny };

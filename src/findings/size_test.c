@@ -12,21 +12,12 @@
 
 #include "findings/size.h"
 #include "findings/size_memory.h"
-
-#define MS 1000000ULL
-#define MIB (1ULL << 20)
-#define GIB (1ULL << 30)
+#include "tests/made_run.h"
 
 static struct run *new(u64 length, u32 cpus)
 {
-	struct run *run = run_new();
+	struct run *run = made_run(length, cpus, 8 * GIB);
 
-	run->start = 1000000 * MS;
-	run->end = run->start + length * MS;
-	run->state = RUN_FINISHED;
-	run->interval = 1000 * MS;
-	run->host.cpus = run->host.cpus_allowed = cpus;
-	run->host.memory = 8 * GIB;
 	*run_tool_add(run) = (struct run_tool){ .name = RUN_NONE, .executable = RUN_NONE };
 	return run;
 }

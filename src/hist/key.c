@@ -31,16 +31,17 @@ static void device_label(char *label, size_t size, u32 device)
 		snprintf(label, size, "%u:%u", major, minor);
 }
 
-/* REQ_OP_*, of those whose numbers are the same in every kernel. */
+const struct word hist_operations[] = {
+	{ "read", 0, 0 },	  { "write", 1, 0 },	  { "flush", 2, 0 },	   { "discard", 3, 0 }, { "secure erase", 5, 0 },
+	{ "write zeroes", 9, 0 }, { "driver in", 34, 0 }, { "driver out", 35, 0 }, { NULL, 0, 0 },
+};
+
 static void operation_label(char *label, size_t size, u32 operation)
 {
-	static const char *const names[] = {
-		[0] = "read", [1] = "write", [2] = "flush", [3] = "discard", [5] = "secure erase",
-		[9] = "write zeroes", [34] = "driver in", [35] = "driver out",
-	};
+	const char *name = word_of(hist_operations, operation);
 
-	if (operation < sizeof(names) / sizeof(names[0]) && names[operation])
-		snprintf(label, size, "%s", names[operation]);
+	if (name)
+		snprintf(label, size, "%s", name);
 	else
 		snprintf(label, size, "operation %u", operation);
 }

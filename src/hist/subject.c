@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "hist/key.h"
 
 #define EACH (~(1U << MEASURE_RTT | 1U << MEASURE_RETRANSMIT))	/* measures at which a thread is at hand */
 #define DISK (1U << MEASURE_BLOCK)
@@ -32,14 +33,10 @@ static const struct lang_symbol own[] = {
 };
 #define OWN (sizeof(own) / sizeof(*own))
 
-static const struct word operations[] = {
-	{ "read", 0, 0 }, { "write", 1, 0 }, { "flush", 2, 0 }, { "discard", 3, 0 }, { NULL, 0, 0 },
-};
-
-/* Disks by their names, as far as sysfs tells; the kernel knows them by number. */
+/* Disks by their names, as far as sysfs tells; the kernel knows them by number. Of partitions it knows the disk alone. */
 static const struct word *find_devices(void)
 {
-	DIR *directory = opendir("/sys/class/block");
+	DIR *directory = opendir("/sys/block");
 	struct word *words = xcalloc(1, sizeof(*words));
 	struct dirent *entry;
 	size_t count = 0;
@@ -49,7 +46,7 @@ static const struct word *find_devices(void)
 		char path[300];
 		FILE *file;
 
-		snprintf(path, sizeof(path), "/sys/class/block/%s/dev", entry->d_name);
+		snprintf(path, sizeof(path), "/sys/block/%s/dev", entry->d_name);
 		file = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
 		if (file && fscanf(file, "%u:%u", &major, &minor) == 2) {
 			words = xrealloc(words, count + 2, sizeof(*words));
@@ -90,8 +87,8 @@ struct lang_names subject_names(const struct measure *measure)
 		count = OWN;
 		for (size_t i = 0; i < OWN; i++)
 			if (own[i].kinds == DISK)
-				symbols[i].words = own[i].offset == offsetof(struct histogram_subject, operation) ? operations :
-														    find_devices();
+				symbols[i].words = own[i].offset == offsetof(struct histogram_subject, device) ? find_devices() :
+														 hist_operations;
 		for (size_t i = 0; i < of_events.count; i++) {
 			symbols[count] = of_events.symbols[i];
 			symbols[count++].kinds = 0;

@@ -13,6 +13,8 @@
 
 #define READINGS 4096		/* threads that read at the same time */
 
+_Static_assert(FLOW_SLOTS * sizeof(struct flow_slot) % 65536 == 0, "a half begins with a page, however large pages are");
+
 static bool is_mapped(const u8 *address)
 {
 	static const u8 prefix[12] = { [10] = 0xff, [11] = 0xff };
@@ -59,56 +61,53 @@ static void tell(const struct flow_slot *slot, u64 tick, lanes_deliver *deliver,
 	deliver(context, &record, sizeof(record));
 }
 
-/* What one half of the slots holds; nobody writes there any more. */
-static long take_half(struct flow_slot *slots, u64 used, lanes_deliver *deliver, void *context)
+static void *map_memory(struct bpf_object *object, const char *name, size_t from, size_t size)
 {
+	int fd = bpf_object__find_map_fd_by_name(object, name);
+
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, from);
+}
+
+/* What one half of the slots holds; nobody writes there any more. Only what was used is mapped: all of it is made present at once. */
+static long take_half(struct bpf_object *object, u32 half, u64 used, lanes_deliver *deliver, void *context)
+{
+	const size_t count = used < FLOW_SLOTS ? used : FLOW_SLOTS, size = count * sizeof(struct flow_slot);
+	struct flow_slot *slots = map_memory(object, "flow_slots", half * FLOW_SLOTS * sizeof(struct flow_slot), size);
 	u64 tick = wall_tick();
 	long told = 0;
 
-	if (used > FLOW_SLOTS)
-		used = FLOW_SLOTS;
-	for (u64 i = 0; i < used; i++) {
+	if (slots == MAP_FAILED)
+		return -errno;
+	for (size_t i = 0; i < count; i++) {
 		if (slots[i].first) {
 			tell(&slots[i], tick, deliver, context);
 			told++;
 		}
-		memset(&slots[i], 0, sizeof(slots[i]));
 	}
+	memset(slots, 0, size);
+	munmap(slots, size);
 	return told;
-}
-
-static void *map_memory(struct bpf_object *object, const char *name, size_t size)
-{
-	int fd = bpf_object__find_map_fd_by_name(object, name);
-
-	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
 
 static long fold(struct bpf_object *object, lanes_deliver *deliver, void *context)
 {
-	const size_t size = 2 * FLOW_SLOTS * sizeof(struct flow_slot), books_size = sysconf(_SC_PAGESIZE);
-	struct flow_books *books = map_memory(object, "flow_books", books_size);
-	struct flow_slot *slots;
+	const size_t size = sysconf(_SC_PAGESIZE);
+	struct flow_books *books = map_memory(object, "flow_books", 0, size);
 	long told = 0;
 	u32 old;
 
 	if (books == MAP_FAILED)
 		return -errno;
 	old = books->turn & 1;
-	if (!books->used[old])
-		goto out;
-	slots = map_memory(object, "flow_slots", size);
-	if (slots == MAP_FAILED) {
-		told = -errno;
-		goto out;
+	if (books->used[old]) {
+		__atomic_store_n(&books->turn, books->turn + 1, __ATOMIC_SEQ_CST);
+		grace_wait();
+		told = take_half(object, old, books->used[old], deliver, context);
+		/* what could not be taken is taken after the next turn but one */
+		if (told >= 0)
+			books->used[old] = 0;
 	}
-	__atomic_store_n(&books->turn, books->turn + 1, __ATOMIC_SEQ_CST);
-	grace_wait();
-	told = take_half(slots + old * FLOW_SLOTS, books->used[old], deliver, context);
-	books->used[old] = 0;
-	munmap(slots, size);
-out:
-	munmap(books, books_size);
+	munmap(books, size);
 	return told;
 }
 

@@ -576,18 +576,18 @@ static void attach_again(struct kernel *kernel, struct taken *taken)
 	u32 zero = 0, one = 1;
 	int fd;
 
-	if (!taken->rung || !taken->rung->again || taken->twice || !skipped(kernel, taken->rung))
+	if (!taken->rung || !taken->rung->again || taken->again || !skipped(kernel, taken->rung))
 		return;
 	/* Before it is attached: what the first saw to after that must not be done again. */
 	fd = bpf_object__find_map_fd_by_name(kernel->object, taken->rung->again);
 	if (bpf_map_update_elem(fd, &zero, &one, BPF_ANY))
 		return;
-	fd = again_attach(kernel->object, taken->rung->programs[0]);
-	if (fd < 0)
-		return;
-	taken->twice = true;
-	taken->again = fd;
-	taken->missed = skipped(kernel, taken->rung);
+	taken->again = again_attach(kernel->object, taken->rung->programs[0]);
+	taken->twice = taken->again > 0;
+	if (taken->twice)
+		taken->missed = skipped(kernel, taken->rung);
+	else
+		bpf_map_update_elem(fd, &zero, &zero, BPF_ANY);
 }
 
 int kernel_fold(struct kernel *kernel, lanes_deliver *deliver, void *context)

@@ -34,7 +34,7 @@ struct taken {
 	unsigned int tried;		/* rungs refused before it */
 	char why[8][160];		/* why each of those was */
 	bool twice;			/* the rung's program is attached a second time */
-	int again;			/* its descriptor, while it is */
+	int again;			/* its descriptor, while it is; negative: it could not be, and is not tried again */
 	u64 missed;			/* how often the first had been skipped until then */
 };
 

@@ -1,12 +1,22 @@
 /* Words for what flows say. */
 #include "net/flow.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "event/words.h"
+
 const char *const flow_kind_names[] = { "connection", "flow", "drop", NULL };
 const char *const flow_verdict_names[] = { "forwarded", "dropped", "denied", "failed", NULL };
+const char *const flow_state_names[] = { "open", "closed", "failed", NULL };
+const char *const flow_close_names[] = {
+	[FLOW_CLOSED_BY_CLIENT - 1] = "client",
+	[FLOW_CLOSED_BY_SERVER - 1] = "server",
+	[FLOW_RESET_BY_CLIENT - 1] = "reset by client",
+	[FLOW_RESET_BY_SERVER - 1] = "reset by server",
+	[FLOW_TIMED_OUT - 1] = "timeout",
+	[FLOW_TIMED_OUT] = NULL,
+};
 
 bool flow_is_receivers(const char *reason, const char *function)
 {
@@ -16,32 +26,22 @@ bool flow_is_receivers(const char *reason, const char *function)
 
 const char *flow_close_name(enum flow_close close)
 {
-	static const char *const names[] = {
-		[FLOW_CLOSED_BY_CLIENT] = "client",
-		[FLOW_CLOSED_BY_SERVER] = "server",
-		[FLOW_RESET_BY_CLIENT] = "reset by client",
-		[FLOW_RESET_BY_SERVER] = "reset by server",
-		[FLOW_TIMED_OUT] = "timeout",
-	};
+	return close == FLOW_CLOSE_UNKNOWN ? NULL : flow_close_names[close - 1];
+}
 
-	return names[close];
+const char *flow_state_name(const struct flow *flow)
+{
+	if (flow->kind == FLOW_DROP)
+		return NULL;
+	return flow_state_names[flow->open && !flow->path ? 0 : flow->verdict == FLOW_FORWARDED ? 1 : 2];
 }
 
 const char *flow_transport_name(u8 transport, char buffer[static 8])
 {
-	switch (transport) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return "icmp";
-	case IPPROTO_SCTP:
-		return "sctp";
-	case FLOW_UNIX:
-		return "unix";
-	}
+	const char *word = transport == FLOW_UNIX ? "unix" : word_protocol(transport);
+
+	if (word)
+		return word;
 	snprintf(buffer, 8, "%u", transport);
 	return buffer;
 }

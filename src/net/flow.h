@@ -23,8 +23,11 @@ enum flow_verdict {
 	FLOW_VERDICTS,
 };
 
-extern const char *const flow_kind_names[];	/* by enum flow_kind; these end with NULL */
+/* By enum flow_kind and so on; these end with NULL. */
+extern const char *const flow_kind_names[];
 extern const char *const flow_verdict_names[];
+extern const char *const flow_state_names[];
+extern const char *const flow_close_names[];	/* without FLOW_CLOSE_UNKNOWN */
 
 enum flow_close {
 	FLOW_CLOSE_UNKNOWN,
@@ -80,6 +83,7 @@ struct flow {
 /* Is the socket of a dropped packet the one that should have had it? Else it sent it. Both may be NULL. */
 bool flow_is_receivers(const char *reason, const char *function);
 const char *flow_close_name(enum flow_close close);	/* NULL: not known */
+const char *flow_state_name(const struct flow *flow);	/* NULL: a drop has none */
 const char *flow_transport_name(u8 transport, char buffer[static 8]);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "event/words.h"
 #include "lang/eval.h"
 #include "lang/symbols.h"
@@ -55,11 +56,7 @@ GETTER(get_verdict)
 
 GETTER(get_state)
 {
-	const struct flow *flow = flow_of(event);
-
-	if (flow->kind == FLOW_DROP)
-		return false;
-	return value_text(value, flow->open && !flow->path ? "open" : flow->verdict == FLOW_FORWARDED ? "closed" : "failed");
+	return value_text(value, flow_state_name(flow_of(event)));
 }
 
 GETTER(get_transport)
@@ -175,6 +172,17 @@ static bool end_host(const struct event *event, const struct flow_end *end, stru
 	return asked_of(event)->names && value_text(value, names_host(asked_of(event)->names, &end->at));
 }
 
+static bool end_network(const struct event *event, const struct flow_end *end, struct value *value)
+{
+	return asked_of(event)->names && value_text(value, names_network(asked_of(event)->names, end->network_namespace));
+}
+
+/* What flows of some kinds have of an end whose socket is here, even if it is 0. */
+static bool end_amount(const struct event *event, const struct flow_end *end, u32 kinds, u64 amount, struct value *value)
+{
+	return end->here && end->at.family && kinds >> flow_of(event)->kind & 1 && value_number(value, amount);
+}
+
 static bool end_user(const struct event *event, const struct flow_end *end, struct value *value)
 {
 	struct user_table *users = asked_of(event)->users;
@@ -182,11 +190,24 @@ static bool end_user(const struct event *event, const struct flow_end *end, stru
 	return users && end->party && value_text(value, user_name(users, end->party->user, end->party->start));
 }
 
+#define DATAGRAMS (1U << FLOW_DATAGRAMS)
+#define CONNECTION (1U << FLOW_CONNECTION)
+#define END_AMOUNT(end, name, kinds, member)                                                                    \
+	GETTER(get_##end##_##name) { return end_amount(event, &flow_of(event)->end, kinds, flow_of(event)->end.member, value); }
+
 #define END_GETTERS(end)                                                                                        \
 	GETTER(get_##end##_address) { return value_address(value, flow_of(event)->end.at.family, flow_of(event)->end.at.address); } \
 	GETTER(get_##end##_port) { return nonzero(value, flow_of(event)->end.at.port); }                        \
 	GETTER(get_##end##_host) { return end_host(event, &flow_of(event)->end, value); }                       \
 	GETTER(get_##end##_namespace) { return nonzero(value, flow_of(event)->end.network_namespace); }         \
+	GETTER(get_##end##_network) { return end_network(event, &flow_of(event)->end, value); }                 \
+	END_AMOUNT(end, sent, DATAGRAMS | CONNECTION, sent)                                                     \
+	END_AMOUNT(end, received, DATAGRAMS | CONNECTION, received)                                             \
+	END_AMOUNT(end, packets_sent, DATAGRAMS, packets_sent)                                                  \
+	END_AMOUNT(end, packets_received, DATAGRAMS, packets_received)                                          \
+	END_AMOUNT(end, segments_sent, CONNECTION, packets_sent)                                                \
+	END_AMOUNT(end, segments_received, CONNECTION, packets_received)                                        \
+	END_AMOUNT(end, retransmits, CONNECTION, retransmits)                                                   \
 	GETTER(get_##end##_rtt) { return nonzero(value, flow_of(event)->end.rtt_us); }                          \
 	GETTER(get_##end##_user_name) { return end_user(event, &flow_of(event)->end, value); }                  \
 	GETTER(get_##end##_pid)                                                                                 \
@@ -279,6 +300,14 @@ EITHER_NUMBER(get_user, user)
 	FIELD(#end ".port", UNSIGNED, NONE, get_##end##_port),                          \
 	FIELD(#end ".name", STRING, NONE, get_##end##_host),                            \
 	FIELD(#end ".network_namespace", UNSIGNED, NONE, get_##end##_namespace),        \
+	FIELD(#end ".network_namespace_name", STRING, NONE, get_##end##_network),       \
+	FIELD(#end ".sent", UNSIGNED, BYTES, get_##end##_sent),                         \
+	FIELD(#end ".received", UNSIGNED, BYTES, get_##end##_received),                 \
+	FIELD(#end ".packets_sent", UNSIGNED, NONE, get_##end##_packets_sent),          \
+	FIELD(#end ".packets_received", UNSIGNED, NONE, get_##end##_packets_received),  \
+	FIELD(#end ".segments_sent", UNSIGNED, NONE, get_##end##_segments_sent),        \
+	FIELD(#end ".segments_received", UNSIGNED, NONE, get_##end##_segments_received), \
+	FIELD(#end ".retransmits", UNSIGNED, NONE, get_##end##_retransmits),            \
 	FIELD(#end ".process.pid", UNSIGNED, NONE, get_##end##_pid),                    \
 	FIELD(#end ".process.name", STRING, NONE, get_##end##_process),                 \
 	FIELD(#end ".user.id", UNSIGNED, NONE, get_##end##_user),                       \
@@ -327,32 +356,52 @@ static const struct field flow_fields[] = {
 };
 #define FIELDS (sizeof(flow_fields) / sizeof(*flow_fields))
 
-static const struct word kinds[] = { { "connection", 0, 0 }, { "flow", 1, 0 }, { "drop", 2, 0 }, { NULL, 0, 0 } };
-static const struct word verdicts[] = {
-	{ "forwarded", 0, 0 }, { "dropped", 1, 0 }, { "denied", 2, 0 }, { "failed", 3, 0 }, { NULL, 0, 0 },
-};
-static const struct word states[] = { { "open", 0, 0 }, { "closed", 1, 0 }, { "failed", 2, 0 }, { NULL, 0, 0 } };
-static const struct word transports[] = {
-	{ "tcp", 0, 0 }, { "udp", 1, 0 }, { "icmp", 2, 0 }, { "sctp", 3, 0 }, { "unix", 4, 0 }, { NULL, 0, 0 },
-};
-static const struct word sides[] = { { "client", 0, 0 }, { "server", 1, 0 }, { NULL, 0, 0 } };
+static const char *const sides[] = { "client", "server", NULL };
+
+static const struct word *words_of(const char *const *names)
+{
+	struct word *words;
+	size_t count = 0;
+
+	while (names[count])
+		count++;
+	words = xcalloc(count + 1, sizeof(*words));
+	for (size_t i = 0; i < count; i++)
+		words[i].text = names[i];
+	return words;
+}
+
+/* As flow_transport_name() has them. */
+static const struct word *transports(void)
+{
+	struct word *words;
+	size_t count = 0;
+
+	while (words_protocol[count].text)
+		count++;
+	words = xcalloc(count + 2, sizeof(*words));
+	memcpy(words, words_protocol, count * sizeof(*words));
+	words[count].text = "unix";
+	return words;
+}
 
 static void name_values(struct lang_symbol *symbol)
 {
 	static const struct {
 		const char *field;
-		const struct word *words;
-		bool all;
+		const char *const *names;
 	} named[] = {
-		{ "kind", kinds, true }, { "verdict", verdicts, true }, { "state", states, true },
-		{ "transport", transports, false }, { "drop.towards", sides, true }, { "closed_by", sides, false },
+		{ "kind", flow_kind_names }, { "verdict", flow_verdict_names }, { "state", flow_state_names },
+		{ "drop.towards", sides }, { "closed_by", flow_close_names },
 	};
 
 	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
 		if (!strcmp(named[i].field, symbol->name)) {
-			symbol->words = named[i].words;
-			symbol->all_words = named[i].all;
+			symbol->words = words_of(named[i].names);
+			symbol->all_words = true;
 		}
+	if (!strcmp(symbol->name, "transport"))
+		symbol->words = transports();
 }
 
 struct lang_names flow_field_names(void)

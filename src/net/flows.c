@@ -286,7 +286,6 @@ static void on_failed(struct flows *flows, const struct connection_record *recor
 	if (!half)
 		return;
 	learn_owner(flows, half, &record->record);
-	flows_note_failed(flows, half);
 	end(flows, half);
 }
 

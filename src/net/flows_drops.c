@@ -13,6 +13,8 @@
 
 /* Not of interest any more. */
 #define PAST_NS 15000000000ULL
+/* So long after its end a packet of a connection may still be on its way, or sent again. */
+#define PAST_END_NS 60000000000ULL
 
 static u8 transport_of(u8 protocol)
 {
@@ -37,51 +39,53 @@ static const struct half *find(const struct flows *flows, const struct drop_key 
 	return found;
 }
 
-void flows_note_failed(struct flows *flows, const struct half *half)
+/* Of the two ends of a pair it is one, in whatever network namespace. */
+static u64 key_of_past(const struct flows *flows, const struct endpoint *local, const struct endpoint *peer, u8 transport)
 {
-	struct failed_attempt *attempt = &flows->failed[flows->failed_count++ % FAILED_ATTEMPTS];
-
-	party_drop(&flows->parties, attempt->party);
-	*attempt = (struct failed_attempt){ half->local, half->peer, half->network_namespace, half->transport,
-					    party_hold(half->party) };
+	return flows_pair(flows, local, peer, transport) + (memcmp(local, peer, sizeof(*local)) > 0);
 }
 
-static const struct failed_attempt *find_failed(const struct flows *flows, const struct drop_key *key,
-						const struct endpoint *local, const struct endpoint *peer)
+void flows_note_past(struct flows *flows, const struct half *half)
 {
-	u8 transport = transport_of(key->protocol);
+	struct past_end *past = &flows->past[flows->past_count++ % PAST_ENDS];
 
-	for (u32 i = 0; i < FAILED_ATTEMPTS && i < flows->failed_count; i++) {
-		const struct failed_attempt *attempt = &flows->failed[i];
-
-		if (attempt->transport == transport && transport && endpoint_same(&attempt->local, local) &&
-		    endpoint_same(&attempt->peer, peer))
-			return attempt;
-	}
-	return NULL;
+	if (table_get(&flows->past_by_key, past->key) == past)
+		table_remove(&flows->past_by_key, past->key);
+	party_drop(&flows->parties, past->party);
+	*past = (struct past_end){
+		half->local, half->peer, key_of_past(flows, &half->local, &half->peer, half->transport), half->last,
+		half->network_namespace, flows_is_client(half), party_hold(half->party),
+	};
+	table_put(&flows->past_by_key, past->key, past);
 }
 
-/* Whoever tried, if nobody is known to have the connection. */
-static void add_attempt(const struct flows *flows, const struct drop_key *key, struct flow_end *end,
-			const struct endpoint *peer)
+static const struct past_end *find_past(const struct flows *flows, const struct drop_record *drop, const struct endpoint *local,
+					const struct endpoint *peer)
 {
-	const struct failed_attempt *attempt = end->here ? NULL : find_failed(flows, key, &end->at, peer);
+	u8 transport = transport_of(drop->key.protocol);
+	const struct past_end *past = NULL;
 
-	if (!attempt)
-		return;
-	end->here = true;
-	end->party = attempt->party;
-	end->network_namespace = attempt->network_namespace;
+	if (transport)
+		past = table_get(&flows->past_by_key, key_of_past(flows, local, peer, transport));
+	return past && drop->first < past->last + PAST_END_NS ? past : NULL;
 }
 
-static void fill_end(struct flow_end *end, const struct half *half, const struct endpoint *at)
+enum side { SIDE_UNKNOWN, SIDE_CLIENT, SIDE_SERVER };
+
+/* Who has this end of the connection, or had it; which side of it that is. */
+static enum side fill_end(const struct flows *flows, struct flow_end *end, const struct drop_record *drop, const struct endpoint *at,
+			  const struct endpoint *peer)
 {
+	const struct half *half = find(flows, &drop->key, at, peer);
+	const struct past_end *past = half ? NULL : find_past(flows, drop, at, peer);
+
 	end->at = *at;
-	if (!half)
-		return;
+	if (!half && !past)
+		return SIDE_UNKNOWN;
 	end->here = true;
-	end->party = half->party;
-	end->network_namespace = half->network_namespace;
+	end->party = half ? half->party : past->party;
+	end->network_namespace = half ? half->network_namespace : past->network_namespace;
+	return (half ? flows_is_client(half) : past->client) ? SIDE_CLIENT : SIDE_SERVER;
 }
 
 /* Where nobody is known to have the connection, the owner of the packet's socket is at one of its ends: which one, its place tells. */
@@ -96,13 +100,13 @@ static void add_owner(struct flow *flow, struct party *party)
 }
 
 /* Where nobody here has the connection, a service has the lower port, and the client one of those that are given out. */
-static bool from_server(const struct half *source, const struct half *destination, const struct flow *flow)
+static bool from_server(enum side source, enum side destination, const struct flow *flow)
 {
-	if (source)
-		return !flows_is_client(source);
-	if (destination)
-		return flows_is_client(destination);
-	return flow->client.at.port && flow->client.at.port < FLOWS_EPHEMERAL && flow->server.at.port >= FLOWS_EPHEMERAL;
+	if (source != SIDE_UNKNOWN)
+		return source == SIDE_SERVER;
+	if (destination != SIDE_UNKNOWN)
+		return destination == SIDE_CLIENT;
+	return flow->client.at.port && flow->client.at.port < NET_EPHEMERAL && flow->server.at.port >= NET_EPHEMERAL;
 }
 
 static void swap_ends(struct flow *flow)
@@ -120,22 +124,18 @@ static void make(struct flows *flows, struct flow *flow, const struct drop_recor
 	const struct drop_key *key = &record->key;
 	bool ports = transport_of(key->protocol) || key->protocol == IPPROTO_SCTP;
 	struct endpoint source, destination;
-	const struct half *from, *to;
+	enum side from, to;
 
 	memset(flow, 0, sizeof(*flow));
 	endpoint_set(&source, key->family, key->source, ports ? key->source_port : 0);
 	endpoint_set(&destination, key->family, key->destination, ports ? key->destination_port : 0);
-	from = find(flows, key, &source, &destination);
-	to = find(flows, key, &destination, &source);
 	flow->kind = FLOW_DROP;
 	flow->verdict = FLOW_DROPPED;
 	flow->transport = key->protocol;
-	fill_end(&flow->client, from, &source);
-	fill_end(&flow->server, to, &destination);
+	from = fill_end(flows, &flow->client, record, &source, &destination);
+	to = fill_end(flows, &flow->server, record, &destination, &source);
 	flow->reason = drop_reason(key->reason);
 	flow->function = *function ? function : NULL;
-	add_attempt(flows, key, &flow->client, &destination);
-	add_attempt(flows, key, &flow->server, &source);
 	add_owner(flow, party);
 	if (from_server(from, to, flow))
 		swap_ends(flow);
@@ -262,6 +262,7 @@ void flows_free_drops(struct flows *flows)
 	while (flows->newest_drop)
 		forget(flows, flows->newest_drop);
 	table_free(&flows->drops);
-	for (u32 i = 0; i < FAILED_ATTEMPTS; i++)
-		party_drop(&flows->parties, flows->failed[i].party);
+	for (u32 i = 0; i < PAST_ENDS; i++)
+		party_drop(&flows->parties, flows->past[i].party);
+	table_free(&flows->past_by_key);
 }

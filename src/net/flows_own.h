@@ -45,15 +45,16 @@ struct half {
 	struct endpoint away[2];	/* the other end's own address, and this end's as the other one sees it */
 };
 
-/* An attempt that failed, for the packets that were dropped with it and are told of later. */
-struct failed_attempt {
+/* An end that has been told of and is in the table no more, for the packets that are dropped with it or after it. */
+struct past_end {
 	struct endpoint local, peer;
+	u64 key, last;
 	u32 network_namespace;
-	u8 transport;
+	bool client;
 	struct party *party;		/* held */
 };
 
-#define FAILED_ATTEMPTS 256
+#define PAST_ENDS 4096
 
 /* Drops of one sort, for those who look at what happens now. */
 struct sort_of_drop {
@@ -63,9 +64,6 @@ struct sort_of_drop {
 	struct flow flow;		/* the last record of it; its parties are held */
 	char function[64];
 };
-
-/* The kernel gives clients ports from here on, as a rule. */
-#define FLOWS_EPHEMERAL 32768
 
 #define DROP_SORTS 2048
 #define LONE_SORTS 2
@@ -82,8 +80,9 @@ struct flows {
 	u32 turns;
 	struct table drops;
 	struct sort_of_drop *newest_drop, *oldest_drop;
-	struct failed_attempt failed[FAILED_ATTEMPTS];	/* a ring */
-	u32 failed_count;
+	struct past_end past[PAST_ENDS];	/* a ring */
+	u32 past_count;
+	struct table past_by_key;
 	u64 forgotten, drops_forgotten;
 	u64 now;			/* of the latest record */
 	u64 rested;			/* when datagrams were last looked at for their end */
@@ -111,7 +110,7 @@ void flows_tell(struct flows *flows, struct half *half);
 void flows_tell_unix(struct flows *flows, const struct connection_record *record, const struct bytes *path);
 
 /* flows_drops.c */
-void flows_note_failed(struct flows *flows, const struct half *half);
+void flows_note_past(struct flows *flows, const struct half *half);
 void flows_dropped(struct flows *flows, const struct event *event);
 void flows_each_drop(struct flows *flows, void (*visit)(void *context, const struct flow *flow), void *context);
 void flows_mark_drops(struct flows *flows);

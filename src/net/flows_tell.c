@@ -24,8 +24,8 @@ static bool looks_like_client(const struct half *half)
 {
 	u16 local = half->local.port, peer = half->peer.port;
 
-	if ((local >= FLOWS_EPHEMERAL) != (peer >= FLOWS_EPHEMERAL))
-		return local >= FLOWS_EPHEMERAL;
+	if ((local >= NET_EPHEMERAL) != (peer >= NET_EPHEMERAL))
+		return local >= NET_EPHEMERAL;
 	if (half->leaning)
 		return half->leaning == NET_OUT;
 	if (half->other && half->other->leaning)
@@ -207,9 +207,12 @@ void flows_tell(struct flows *flows, struct half *half)
 
 	flows_make(&flow, half);
 	flows->options.told(flows->options.context, &flow);
+	flows_note_past(flows, half);
 	flows_drop_half(flows, half);
-	if (other)
-		flows_drop_half(flows, other);
+	if (!other)
+		return;
+	flows_note_past(flows, other);
+	flows_drop_half(flows, other);
 }
 
 void flows_tell_unix(struct flows *flows, const struct connection_record *record, const struct bytes *path)

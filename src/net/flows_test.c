@@ -14,6 +14,7 @@
 #include "net/filter.h"
 #include "net/flows.h"
 #include "tests/records.h"
+#include "wire/drop.h"
 
 #define SECOND 1000000000ULL
 
@@ -256,6 +257,54 @@ static void test_accepted_after_the_client_left(void **state)
 	assert_int_equal(told[0].to_server, 10);
 }
 
+static void drop(u32 space, const char *source, const char *destination)
+{
+	struct drop_record *drop = (void *)&buffer;
+
+	record_begin(&buffer, KIND_drop);
+	drop->record.pid = drop->record.tid = 0;
+	drop->record.flags = RECORD_OWNER_UNKNOWN;
+	drop->record.time = drop->first = now += 1000;
+	drop->key.reason = DROP_NO_REASON;
+	drop->key.network_namespace = space;
+	drop->key.family = AF_INET;
+	drop->key.protocol = IPPROTO_TCP;
+	set_address(drop->key.source, &drop->key.source_port, source);
+	set_address(drop->key.destination, &drop->key.destination_port, destination);
+	drop->count = 1;
+	record_string(&buffer, "tcp_v4_rcv", 10, 10);
+	tell();
+}
+
+/* What is dropped after a connection belongs to those who had it. */
+static void test_dropped_afterwards(void **state)
+{
+	const char *const client = "10.0.0.1:50000", *const server = "10.0.0.2:45000";
+
+	(void)state;
+	connect_from(1, 7, client, server);
+	accept_at(2, 7, server, client);
+	close_end(1, 7, client, server, NET_OUT, 1, 2, NET_CLOSED_LOCAL);
+	close_end(2, 7, server, client, NET_IN, 2, 1, NET_CLOSED_PEER);
+	assert_int_equal(told_count, 1);
+	drop(7, server, client);
+	drop(7, client, server);
+	assert_int_equal(told_count, 3);
+	for (size_t i = 1; i < 3; i++) {
+		assert_int_equal(told[i].kind, FLOW_DROP);
+		assert_int_equal(told[i].backwards, i == 1);
+		assert_address(&told[i].client.at, client);
+		assert_address(&told[i].server.at, server);
+		assert_true(told[i].client.here && told[i].server.here);
+	}
+	/* another one, and long after */
+	drop(7, "10.0.0.1:50001", server);
+	assert_false(told[3].client.here || told[3].server.here);
+	now += 120 * SECOND;
+	drop(7, client, server);
+	assert_false(told[4].client.here || told[4].server.here);
+}
+
 static void test_failures(void **state)
 {
 	static const struct {
@@ -427,6 +476,7 @@ int main(void)
 		TEST(test_the_same_addresses_twice),
 		TEST(test_the_other_end_is_elsewhere),
 		TEST(test_accepted_after_the_client_left),
+		TEST(test_dropped_afterwards),
 		TEST(test_failures),
 		TEST(test_addresses_used_again),
 		TEST(test_end_of_the_watch),

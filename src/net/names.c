@@ -36,7 +36,7 @@ struct names {
 	struct table networks;		/* inode of a network namespace -> name */
 	u32 network_namespace;		/* the machine's */
 	bool networks_looked;		/* since the last turn */
-	u64 now, looked;
+	u64 looked;
 };
 
 /* --- files --- */
@@ -212,6 +212,13 @@ struct names *names_new(const struct names_options *options)
 	return names;
 }
 
+static void free_name(u64 key, void *value, void *argument)
+{
+	(void)key;
+	(void)argument;
+	free(value);
+}
+
 static void learn_network(void *context, u32 inode, const char *path, const char *name)
 {
 	struct names *names = context;
@@ -221,11 +228,10 @@ static void learn_network(void *context, u32 inode, const char *path, const char
 	table_put(&names->networks, inode, xstrdup(name));
 }
 
-static void free_name(u64 key, void *value, void *argument)
+static void forget_networks(struct names *names)
 {
-	(void)key;
-	(void)argument;
-	free(value);
+	table_each(&names->networks, free_name, NULL);
+	table_free(&names->networks);
 }
 
 void names_free(struct names *names)
@@ -235,8 +241,7 @@ void names_free(struct names *names)
 	forget_all(names);
 	table_each(&names->services, free_name, NULL);
 	table_free(&names->services);
-	table_each(&names->networks, free_name, NULL);
-	table_free(&names->networks);
+	forget_networks(names);
 	resolver_free(names->resolver);
 	free(names);
 }
@@ -286,7 +291,7 @@ const char *names_host(struct names *names, const struct endpoint *endpoint)
 	if (!host && names->count < ADDRESSES_MOST)
 		host = find_or_add(names, endpoint);
 	if (host && !host->asked)
-		host->asked = resolver_ask(names->resolver, &host->endpoint, names->now);
+		host->asked = resolver_ask(names->resolver, &host->endpoint);
 	return NULL;
 }
 
@@ -319,12 +324,11 @@ void names_turn(struct names *names, u64 now)
 	char name[RESOLVER_NAME];
 	struct endpoint endpoint;
 
-	names->now = now;
 	names->networks_looked = false;
 	if (now >= names->looked + 5000000000ULL) {
 		look_at_hosts(names);
-		/* Their numbers are given out again when they are gone. */
-		networks_each(learn_network, names);
+		/* The number of one that is gone is given out again. */
+		forget_networks(names);
 		if (names->count >= ADDRESSES_MOST) {
 			forget_all(names);
 			names->hosts_changed = (struct timespec){ 0 };

@@ -25,19 +25,9 @@ static u64 key_of(u32 pid, u64 start)
 	return (start ^ (u64)pid << 40) * 0x9e3779b97f4a7c15ULL;
 }
 
-static const char *text_of(const struct shared_bytes *bytes)
-{
-	return bytes ? bytes->data : "";
-}
-
 static void find_tool(struct parties *parties, struct party *party, const struct process *process)
 {
-	const struct tool_facts facts = {
-		.executable = text_of(process->executable),
-		.name = process->name,
-		.arguments = text_of(process->arguments),
-		.arguments_length = process->arguments ? process->arguments->length : 0,
-	};
+	const struct tool_facts facts = tool_facts_of(process);
 
 	text_reset(&parties->name);
 	tool_name(&facts, &parties->name);

@@ -15,6 +15,7 @@
 
 #define UNDER_WAY 64
 #define PATIENCE_NS 2000000000ULL
+#define TIMES 3			/* that a question is put: datagrams get lost */
 #define TYPE_PTR 12
 #define CLASS_IN 1
 #define HEADER 12
@@ -22,8 +23,9 @@
 
 struct question {
 	struct endpoint endpoint;
-	u64 asked;		/* 0: free */
 	u16 number;
+	u8 times;		/* it was put; 0: free */
+	u64 since;		/* the first look for an answer; 0: none yet */
 };
 
 struct resolver {
@@ -127,13 +129,28 @@ static u8 *add_reverse_name(u8 *at, const struct endpoint *endpoint)
 	return at + 1;
 }
 
-bool resolver_ask(struct resolver *resolver, const struct endpoint *endpoint, u64 now)
+/* One that cannot be sent is one that is not answered. */
+static void put(const struct resolver *resolver, struct question *question)
 {
 	u8 message[HEADER + 128] = { [2] = 1, [5] = 1 };	/* recursion is wanted; one question */
-	struct question *question = resolver->questions;
 	u8 *at;
 
-	while (question < resolver->questions + UNDER_WAY && question->asked)
+	message[0] = question->number >> 8;
+	message[1] = question->number;
+	at = add_reverse_name(message + HEADER, &question->endpoint);
+	at[1] = TYPE_PTR;
+	at[3] = CLASS_IN;
+	at[0] = at[2] = 0;
+	send(resolver->socket, message, at + 4 - message, 0);
+	question->times++;
+	question->since = 0;
+}
+
+bool resolver_ask(struct resolver *resolver, const struct endpoint *endpoint)
+{
+	struct question *question = resolver->questions;
+
+	while (question < resolver->questions + UNDER_WAY && question->times)
 		question++;
 	if (question == resolver->questions + UNDER_WAY)
 		return false;
@@ -141,15 +158,8 @@ bool resolver_ask(struct resolver *resolver, const struct endpoint *endpoint, u6
 	if (getrandom(&question->number, sizeof(question->number), GRND_NONBLOCK) != sizeof(question->number))
 		return false;
 	question->endpoint = *endpoint;
-	question->asked = now;
-	message[0] = question->number >> 8;
-	message[1] = question->number;
-	at = add_reverse_name(message + HEADER, endpoint);
-	at[1] = TYPE_PTR;
-	at[3] = CLASS_IN;
-	at[0] = at[2] = 0;
-	/* One that cannot be sent is one that is not answered. */
-	return send(resolver->socket, message, at + 4 - message, 0) >= 0 || true;
+	put(resolver, question);
+	return true;
 }
 
 /* Behind a name; NULL: it does not end. */
@@ -232,9 +242,22 @@ int resolver_parse(const u8 *message, size_t length, char name[static RESOLVER_N
 static struct question *find(struct resolver *resolver, u32 number)
 {
 	for (u32 i = 0; i < UNDER_WAY; i++)
-		if (resolver->questions[i].asked && resolver->questions[i].number == number)
+		if (resolver->questions[i].times && resolver->questions[i].number == number)
 			return &resolver->questions[i];
 	return NULL;
+}
+
+/* Was it put for the last time, and nobody answered? */
+static bool is_over(struct resolver *resolver, struct question *question, u64 now)
+{
+	if (!question->since)
+		question->since = now;
+	if (now < question->since + PATIENCE_NS)
+		return false;
+	if (question->times >= TIMES)
+		return true;
+	put(resolver, question);
+	return false;
 }
 
 bool resolver_answer(struct resolver *resolver, u64 now, struct endpoint *endpoint, char name[static RESOLVER_NAME])
@@ -252,13 +275,13 @@ bool resolver_answer(struct resolver *resolver, u64 now, struct endpoint *endpoi
 		goto answered;
 	}
 	for (question = resolver->questions; question < resolver->questions + UNDER_WAY; question++)
-		if (question->asked && question->asked + PATIENCE_NS < now) {
+		if (question->times && is_over(resolver, question, now)) {
 			name[0] = '\0';
 			goto answered;
 		}
 	return false;
 answered:
 	*endpoint = question->endpoint;
-	question->asked = 0;
+	question->times = 0;
 	return true;
 }

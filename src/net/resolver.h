@@ -16,7 +16,7 @@ struct resolver *resolver_new(const char *path);
 void resolver_free(struct resolver *resolver);
 
 /* False: too many questions are under way; ask again later. */
-bool resolver_ask(struct resolver *resolver, const struct endpoint *endpoint, u64 now);
+bool resolver_ask(struct resolver *resolver, const struct endpoint *endpoint);
 /* The next answer that came; name "": there is none, or nobody answered in time. False: nothing more for now. */
 bool resolver_answer(struct resolver *resolver, u64 now, struct endpoint *endpoint, char name[static RESOLVER_NAME]);
 

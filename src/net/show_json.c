@@ -150,7 +150,7 @@ static void add_error(struct jot *jot, const struct flow *flow)
 void show_json(struct text *out, struct show *show, const struct flow *flow, bool now)
 {
 	const char *service = names_service(show->names, flow->server.at.port, flow->transport);
-	const char *close = flow_close_name(flow->close);
+	const char *close = flow_close_name(flow->close), *state = flow_state_name(flow);
 	struct jot jot = { .out = out };
 	char number[8];
 
@@ -158,8 +158,8 @@ void show_json(struct text *out, struct show *show, const struct flow *flow, boo
 	jot_string(&jot, "kind", flow_kind_names[flow->kind]);
 	add_time(&jot, show, "time", flow->last);
 	jot_string(&jot, "verdict", flow_verdict_names[flow->verdict]);
-	if (flow->kind != FLOW_DROP)
-		jot_string(&jot, "state", flow->open && !flow->path ? "open" : flow->verdict == FLOW_FORWARDED ? "closed" : "failed");
+	if (state)
+		jot_string(&jot, "state", state);
 	if (flow->connections)
 		jot_unsigned(&jot, "connections", flow->connections);
 	if (flow->begun)

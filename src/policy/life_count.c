@@ -15,16 +15,29 @@ int life_take(struct life *life)
 	struct text path = { 0 };
 	int fd, error;
 
+	if (life->taken) {
+		life->taken++;
+		return 0;
+	}
 	text_add_format(&path, "%s-agent", text_string(&life->path));
 	fd = open(text_string(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	error = fd < 0 ? -errno : 0;
 	text_free(&path);
 	if (error)
 		return error;
-	if (!fcntl(fd, F_OFD_SETLK, &lock))
-		return fd;
-	close(fd);
-	return -EBUSY;
+	if (fcntl(fd, F_OFD_SETLK, &lock)) {
+		close(fd);
+		return -EBUSY;
+	}
+	life->place = fd;
+	life->taken = 1;
+	return 0;
+}
+
+void life_leave(struct life *life)
+{
+	if (!--life->taken)
+		close(life->place);
 }
 
 static bool boot_id(char *out, size_t size)

@@ -77,21 +77,26 @@ static bool are_held(const struct stand *stand, const char *const *names)
 	return true;
 }
 
-static int attach(struct stand *stand, const char *const *wanted)
+static int load(struct stand *stand, const char *const *wanted)
 {
 	struct policy_error error = { 0 };
 	size_t which;
-	int failed;
 
 	while (stand->count && !stand->engine && are_held(stand, wanted)) {
 		stand->engine = engine_open(stand->list, stand->count, &stand->options, &which, &error);
 		if (!stand->engine)
 			leave_out(stand, which, &error);
 	}
-	if (!are_held(stand, wanted))
-		return -EOPNOTSUPP;
+	return are_held(stand, wanted) ? 0 : -EOPNOTSUPP;
+}
+
+static int attach(struct stand *stand)
+{
+	struct policy_error error = { 0 };
+	int failed;
+
 	if (!stand->engine)
-		return 0;
+		return stand->options.keep ? stand_clear() : 0;
 	failed = engine_attach(stand->engine, &error);
 	if (failed) {
 		message_error("policies: %s", error.text);
@@ -138,9 +143,8 @@ struct stand *stand_open(struct life *life, const struct life_set *set, const st
 	for (size_t i = 0; i < count; i++)
 		if (life || !is_seen(set->policies.list[i]))
 			add(stand, i);
-	if (!life && !attach(stand, wanted))
-		return stand;
-	if (life && !stand_count(life) && !attach(stand, wanted) && (stand->engine || !stand_clear()) && !restart(stand, life))
+	/* loading takes long: what stood before counts until it is done */
+	if (!load(stand, wanted) && (!life || !stand_count(life)) && !attach(stand) && (!life || !restart(stand, life)))
 		return stand;
 	stand_close(stand);
 	return NULL;
@@ -250,20 +254,20 @@ static int write_counts(struct life *life, const struct counting *counting)
 int stand_count(struct life *life)
 {
 	struct counting counting = { 0 };
-	int place, error;
+	int taken, error;
 
 	if (!stand_exists())
 		return 0;
-	place = life_take(life);
-	if (place == -EBUSY)
-		return 0;	/* an agent adds them, and knows more of each */
+	taken = life_take(life);
+	if (taken == -EBUSY)
+		return 0;	/* another agent adds them, and knows more of each */
 	error = engine_pinned_counts(DIRECTORY, sum_up, &counting);
 	if (error)
 		message_error("%s: %s", DIRECTORY, strerror(-error));
 	else
 		error = write_counts(life, &counting);
 	free(counting.sums);
-	if (place >= 0)
-		close(place);
+	if (!taken)
+		life_leave(life);
 	return error;
 }

@@ -25,6 +25,12 @@ struct shared_pool {
 	size_t *account;		/* bytes in use */
 };
 
+/* "" for NULL. */
+static inline const char *shared_string(const struct shared_bytes *bytes)
+{
+	return bytes ? bytes->data : "";
+}
+
 /* Finds or makes; NULL without memory. The caller owns one reference. */
 struct shared_bytes *shared_intern(struct shared_pool *pool, const void *bytes, size_t length);
 /* A string of its own: arguments seldom repeat, and are long. */

@@ -9,6 +9,7 @@
 
 #include "proc/tool.h"
 #include "proc/interpreters.h"
+#include "proc/process.h"
 
 #define ROUNDS_MOST 4
 #define COMM_MOST 15
@@ -315,6 +316,16 @@ static struct span started_as(const struct tool_facts *facts, struct span first,
 	if (row && !first.length && facts->name[0] && !is_name_of(facts->name, *image))
 		return span_of(facts->name);	/* a script whose arguments are not known */
 	return is_name_of(facts->name, invoked) ? invoked : *image;
+}
+
+struct tool_facts tool_facts_of(const struct process *process)
+{
+	return (struct tool_facts){
+		.executable = shared_string(process->executable),
+		.name = process->name,
+		.arguments = shared_string(process->arguments),
+		.arguments_length = process->arguments ? process->arguments->length : 0,
+	};
 }
 
 void tool_name(const struct tool_facts *facts, struct text *out)

@@ -16,6 +16,10 @@ struct tool_facts {
 	size_t arguments_length;
 };
 
+struct process;
+/* As long as the process is kept. */
+struct tool_facts tool_facts_of(const struct process *process);
+
 /* Adds the name to `out`; never nothing. Any bytes can be in it, a NUL or a slash cannot. Allocates only to grow `out`. */
 void tool_name(const struct tool_facts *facts, struct text *out);
 

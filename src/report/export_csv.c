@@ -93,6 +93,12 @@ static void cell_known(struct csv *csv, u64 value)
 		text_add_u64(&csv->file.text, value);
 }
 
+/* Empty if it is 0: not known, or none. */
+static void cell_nonzero(struct csv *csv, u64 value)
+{
+	cell_known(csv, value ? value : ~0ULL);
+}
+
 static void cell_signed(struct csv *csv, s64 value)
 {
 	separate(csv);
@@ -192,8 +198,8 @@ static void add_tasks(struct csv *csv)
 		cell_text(csv, task->rule);
 		cell_index(csv, task->parent);
 		cell_text(csv, task->directory);
-		cell_known(csv, task->cpus ? task->cpus : ~0ULL);
-		cell_known(csv, task->memory ? task->memory : ~0ULL);
+		cell_nonzero(csv, task->cpus);
+		cell_nonzero(csv, task->memory);
 		good = add_sum(csv, &rows[i]);
 	}
 	free(rows);
@@ -335,7 +341,7 @@ static void add_peers(struct csv *csv)
 
 	text_add(&csv->file.text,
 		 "process,address,port,transport,direction,connections,failures,error,sent,received,retransmits,"
-		 "latency_ns,first_ns,last_ns\n");
+		 "packets_sent,packets_received,latency_ns,first_ns,last_ns\n");
 	for (u32 i = 0; i < run->peer_count && good; i++) {
 		const struct run_peer *peer = &run->peers[i];
 
@@ -350,9 +356,40 @@ static void add_peers(struct csv *csv)
 		cell_number(csv, peer->sent);
 		cell_number(csv, peer->received);
 		cell_number(csv, peer->retransmits);
+		cell_number(csv, peer->packets_sent);
+		cell_number(csv, peer->packets_received);
 		cell_number(csv, peer->latency);
 		cell_time(csv, peer->first);
 		cell_time(csv, peer->last);
+		good = end_line(csv);
+	}
+}
+
+static void add_drops(struct csv *csv)
+{
+	const struct run *run = csv->run;
+	bool good = true;
+
+	text_add(&csv->file.text,
+		 "process,reason,function,interface,network_namespace,protocol,source,source_port,destination,"
+		 "destination_port,packets,bytes,first_ns,last_ns\n");
+	for (u32 i = 0; i < run->drop_count && good; i++) {
+		const struct run_drop *drop = &run->drops[i];
+
+		cell_index(csv, drop->process);
+		cell_text(csv, drop->reason);
+		cell_text(csv, drop->function);
+		cell_text(csv, drop->interface);
+		cell_nonzero(csv, drop->network_namespace);
+		cell_nonzero(csv, drop->protocol);
+		cell_text(csv, drop->source);
+		cell_nonzero(csv, drop->source_port);
+		cell_text(csv, drop->destination);
+		cell_nonzero(csv, drop->destination_port);
+		cell_number(csv, drop->packets);
+		cell_number(csv, drop->bytes);
+		cell_time(csv, drop->first);
+		cell_time(csv, drop->last);
 		good = end_line(csv);
 	}
 }
@@ -400,7 +437,7 @@ int export_csv(const struct export *export, const char *directory)
 	static const struct { const char *name; void (*add)(struct csv *csv); } tables[] = {
 		{ "processes", add_processes }, { "tools", add_tools }, { "tasks", add_tasks },
 		{ "samples", add_samples }, { "host", add_host }, { "facts", add_facts },
-		{ "peers", add_peers }, { "files", add_files },
+		{ "peers", add_peers }, { "drops", add_drops }, { "files", add_files },
 	};
 	struct csv csv = { .export = export, .run = export->run };
 	int status = 0;

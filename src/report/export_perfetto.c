@@ -259,11 +259,7 @@ static void add_critical(struct trace *trace)
 		jot_open(jot, "args", '{');
 		if (link->process != RUN_NONE)
 			jot_unsigned(jot, "pid", trace->run->processes[link->process].pid);
-		jot_unsigned(jot, "cpu_ns", link->cpu);
-		jot_unsigned(jot, "cpu_wait_ns", link->cpu_wait);
-		jot_unsigned(jot, "disk_ns", link->disk);
-		jot_unsigned(jot, "network_ns", link->network);
-		jot_unsigned(jot, "other_ns", link->other);
+		run_jot_spent(jot, link);
 		end_slice(trace);
 	}
 }

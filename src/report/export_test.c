@@ -32,7 +32,7 @@ static int make_directory(void **state)
 static int remove_directory(void **state)
 {
 	static const char *const names[] = {
-		"processes", "tools", "tasks", "samples", "host", "facts", "peers", "files"
+		"processes", "tools", "tasks", "samples", "host", "facts", "peers", "drops", "files"
 	};
 
 	(void)state;
@@ -171,6 +171,7 @@ static void check_all(const struct run *run)
 	check_otlp(&export);
 	check_csv(&export, "processes");
 	check_csv(&export, "tasks");
+	check_csv(&export, "drops");
 	export_end(&export);
 	check_page(run, &findings);
 	findings_free(&findings);

@@ -14,6 +14,8 @@
 #include "books/series.h"
 #include "books/sum.h"
 #include "event/words.h"
+#include "report/report_part.h"
+#include "report/size_jot.h"
 #include "wire/net.h"
 
 #ifndef SONDE_VERSION
@@ -21,7 +23,7 @@
 #endif
 
 #define STEPS 4000	/* of the charts */
-#define MOST_ROWS 5000	/* of files and of peers */
+#define MOST_ROWS 5000	/* of peers, drops, files and facts */
 
 struct data {
 	struct file *file;
@@ -31,7 +33,8 @@ struct data {
 	const u32 *place;	/* by process: where it stands in the page */
 };
 
-void page_jot_shown(struct jot *jot, const char *key, const void *bytes, size_t length)
+/* Bytes that others chose, as they may be shown to a person: no control characters, no changes of direction. */
+static void jot_shown(struct jot *jot, const char *key, const void *bytes, size_t length)
 {
 	struct text shown = { 0 };
 
@@ -44,7 +47,7 @@ static void jot_text(struct data *data, const char *key, u32 text)
 {
 	struct run_bytes bytes = run_text(data->run, text);
 
-	page_jot_shown(&data->jot, key, bytes.data, bytes.length);
+	jot_shown(&data->jot, key, bytes.data, bytes.length);
 }
 
 static void jot_time(struct data *data, const char *key, u64 time)
@@ -104,7 +107,6 @@ static void add_sum(struct data *data, const struct sum_row *row)
 	jot_unsigned(jot, "failures", row->failures);
 	jot_time(data, "first", row->first);
 	jot_time(data, "last", row->last);
-	jot_unsigned(jot, "lifetime", row->lifetime / 1000);
 	jot_unsigned(jot, "covered", row->covered / 1000);
 	jot_unsigned(jot, "together", row->sampled_memory);
 	for (size_t i = 0; i < cost_count; i++)
@@ -133,7 +135,6 @@ static void add_name(struct data *data, enum sum_by by, u32 index)
 
 		jot_text(data, "name", container->name == RUN_NONE ? container->id : container->name);
 		jot_text(data, "image", container->image);
-		jot_text(data, "runtime", container->runtime);
 	}
 }
 
@@ -202,9 +203,9 @@ static void add_findings(struct data *data)
 		jot_time(data, "from", finding->from);
 		jot_time(data, "to", finding->to);
 		jot_unsigned(jot, "lost", finding->lost / 1000);
-		page_jot_shown(jot, "title", text_string(&finding->title), finding->title.length);
-		page_jot_shown(jot, "evidence", text_string(&finding->evidence), finding->evidence.length);
-		page_jot_shown(jot, "advice", text_string(&finding->advice), finding->advice.length);
+		jot_shown(jot, "title", text_string(&finding->title), finding->title.length);
+		jot_shown(jot, "evidence", text_string(&finding->evidence), finding->evidence.length);
+		jot_shown(jot, "advice", text_string(&finding->advice), finding->advice.length);
 		jot_close(jot, '}');
 	}
 	jot_close(jot, ']');
@@ -281,11 +282,41 @@ static void add_peers(struct data *data)
 		jot_unsigned(jot, "sent", peer->sent);
 		jot_unsigned(jot, "received", peer->received);
 		jot_unsigned(jot, "retransmits", peer->retransmits);
+		jot_unsigned(jot, "packets_sent", peer->packets_sent);
+		jot_unsigned(jot, "packets_received", peer->packets_received);
 		jot_unsigned(jot, "latency", peer->latency / 1000);
 		jot_close(jot, '}');
 	}
 	jot_close(jot, ']');
 	jot_unsigned(jot, "peer_count", data->run->peer_count);
+}
+
+static void add_drops(struct data *data)
+{
+	const struct run_drop **order = report_drops(data->run);
+	struct jot *jot = &data->jot;
+
+	jot_open(jot, "drops", '[');
+	for (u32 i = 0; i < data->run->drop_count && i < MOST_ROWS; i++) {
+		const char *protocol = word_protocol(order[i]->protocol);
+
+		jot_open(jot, NULL, '{');
+		jot_signed(jot, "process", place_of(data, order[i]->process));
+		jot_text(data, "reason", order[i]->reason);
+		jot_text(data, "function", order[i]->function);
+		jot_text(data, "interface", order[i]->interface);
+		jot_string(jot, "protocol", protocol ? protocol : "");
+		jot_text(data, "source", order[i]->source);
+		jot_unsigned(jot, "source_port", order[i]->source_port);
+		jot_text(data, "destination", order[i]->destination);
+		jot_unsigned(jot, "destination_port", order[i]->destination_port);
+		jot_unsigned(jot, "packets", order[i]->packets);
+		jot_unsigned(jot, "bytes", order[i]->bytes);
+		jot_close(jot, '}');
+	}
+	jot_close(jot, ']');
+	jot_unsigned(jot, "drop_count", data->run->drop_count);
+	free(order);
 }
 
 /* Those that most processes had to do with first. */
@@ -330,10 +361,9 @@ static void add_files(struct data *data)
 static void add_facts(struct data *data)
 {
 	struct jot *jot = &data->jot;
-	u32 told = 0;
 
 	jot_open(jot, "facts", '[');
-	for (u32 i = 0; i < data->run->fact_count && told < MOST_ROWS; i++) {
+	for (u32 i = 0; i < data->run->fact_count && i < MOST_ROWS; i++) {
 		const struct run_fact *fact = &data->run->facts[i];
 		const char *word = fact->kind == RUN_FACT_FAILED_EXEC ? word_errno(fact->number) :
 				   fact->kind == RUN_FACT_SIGNAL ? word_signal(fact->number) : NULL;
@@ -348,7 +378,6 @@ static void add_facts(struct data *data)
 			jot_string(jot, "word", word);
 		jot_text(data, "text", fact->text);
 		jot_close(jot, '}');
-		told++;
 	}
 	jot_close(jot, ']');
 }
@@ -358,10 +387,10 @@ static void add_offer(struct data *data, const char *key, const struct size_offe
 	struct jot *jot = &data->jot;
 
 	jot_open(jot, key, '{');
-	page_jot_shown(jot, "name", offer->name, strlen(offer->name));
-	page_jot_shown(jot, "provider", offer->provider, strlen(offer->provider));
-	page_jot_shown(jot, "region", offer->region, strlen(offer->region));
-	page_jot_shown(jot, "currency", offer->currency, strlen(offer->currency));
+	jot_shown(jot, "name", offer->name, strlen(offer->name));
+	jot_shown(jot, "provider", offer->provider, strlen(offer->provider));
+	jot_shown(jot, "region", offer->region, strlen(offer->region));
+	jot_shown(jot, "currency", offer->currency, strlen(offer->currency));
 	jot_real(jot, "cpus", offer->cpus, 2);
 	jot_real(jot, "price", offer->price, 6);
 	jot_unsigned(jot, "memory", offer->memory);
@@ -370,12 +399,7 @@ static void add_offer(struct data *data, const char *key, const struct size_offe
 
 static void add_need(struct jot *jot, const struct size_need *need)
 {
-	jot_unsigned(jot, "cpus", need->cpus);
-	jot_unsigned(jot, "memory", need->memory);
-	jot_unsigned(jot, "peak_memory", need->peak_memory);
-	jot_real(jot, "mean_cpus", need->mean_cpus, 3);
-	jot_real(jot, "peak_cpus", need->peak_cpus, 3);
-	jot_real(jot, "headroom", need->headroom, 3);
+	size_jot_need(need, jot);
 	jot_unsigned(jot, "duration", need->duration / 1000);
 }
 
@@ -407,8 +431,8 @@ static void add_size(struct data *data, const struct size_prices *prices)
 	add_need(jot, &need);
 	add_needs_of_tasks(data);
 	if (prices) {
-		page_jot_shown(jot, "source", prices->source, strlen(prices->source));
-		page_jot_shown(jot, "date", prices->date, strlen(prices->date));
+		jot_shown(jot, "source", prices->source, strlen(prices->source));
+		jot_shown(jot, "date", prices->date, strlen(prices->date));
 		count = size_fitting(prices, &need, fitting, SIZE_OFFERS);
 		jot_open(jot, "offers", '[');
 		for (u32 i = 0; i < count; i++)
@@ -445,6 +469,7 @@ void page_data(struct file *file, const struct export *export)
 	add_series(&data, "load", series_of_run(export->run, STEPS));
 	add_series(&data, "machine", series_of_host(export->run, STEPS));
 	add_peers(&data);
+	add_drops(&data);
 	add_files(&data);
 	add_facts(&data);
 	page_processes(file, &data.jot, export, order, place);

@@ -326,6 +326,16 @@ static void add_files(struct writer *writer)
 	jot_close(jot, ']');
 }
 
+static void add_owner(struct writer *writer, u32 process)
+{
+	const struct run *run = writer->report.run;
+
+	if (process < run->process_count) {
+		jot_unsigned(&writer->jot, "pid", run->processes[process].pid);
+		jot_text(writer, "tool", run->tools[run->processes[process].tool].name);
+	}
+}
+
 static void add_peers(struct writer *writer)
 {
 	const struct run *run = writer->report.run;
@@ -333,14 +343,9 @@ static void add_peers(struct writer *writer)
 
 	jot_open(jot, "peers", '[');
 	for (u32 i = 0; i < run->peer_count; i++) {
-		const struct run_peer *peer = &run->peers[i];
-
 		jot_open(jot, NULL, '{');
-		if (peer->process < run->process_count) {
-			jot_unsigned(jot, "pid", run->processes[peer->process].pid);
-			jot_text(writer, "tool", run->tools[run->processes[peer->process].tool].name);
-		}
-		run_jot_peer(run, jot, peer);
+		add_owner(writer, run->peers[i].process);
+		run_jot_peer(run, jot, &run->peers[i]);
 		jot_close(jot, '}');
 		report_some(&writer->report);
 	}
@@ -354,14 +359,9 @@ static void add_drops(struct writer *writer)
 
 	jot_open(jot, "drops", '[');
 	for (u32 i = 0; i < run->drop_count; i++) {
-		const struct run_drop *drop = &run->drops[i];
-
 		jot_open(jot, NULL, '{');
-		if (drop->process < run->process_count) {
-			jot_unsigned(jot, "pid", run->processes[drop->process].pid);
-			jot_text(writer, "tool", run->tools[run->processes[drop->process].tool].name);
-		}
-		run_jot_drop(run, jot, drop);
+		add_owner(writer, run->drops[i].process);
+		run_jot_drop(run, jot, &run->drops[i]);
 		jot_close(jot, '}');
 		report_some(&writer->report);
 	}

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "books/grid.h"
 #include "books/label.h"
+#include "books/order.h"
 #include "event/words.h"
 
 #define GROUPS_SHOWN 5
@@ -44,42 +45,15 @@ static int most_first(const void *a, const void *b)
 	return first->process < second->process ? -1 : first->process > second->process;
 }
 
-struct ended {
-	u64 end;
-	u32 process;
-};
-
-static int by_end(const void *a, const void *b)
-{
-	const struct ended *first = a, *second = b;
-
-	if (first->end != second->end)
-		return first->end < second->end ? -1 : 1;
-	return first->process < second->process ? -1 : first->process > second->process;
-}
-
 u32 *report_failed(const struct run *run, u32 *count)
 {
-	struct ended *ended = NULL;
-	u32 found = 0, capacity = 0, *failed;
+	u32 *order = order_by_end(run), found = 0;
 
-	for (u32 i = 0; i < run->process_count; i++) {
-		if (!sum_failed(&run->processes[i]))
-			continue;
-		if (found == capacity) {
-			capacity = capacity ? 2 * capacity : 64;
-			ended = xrealloc(ended, capacity, sizeof(*ended));
-		}
-		ended[found++] = (struct ended){ run->processes[i].end, i };
-	}
-	if (found)
-		qsort(ended, found, sizeof(*ended), by_end);
-	failed = xcalloc((size_t)found + 1, sizeof(*failed));
-	for (u32 i = 0; i < found; i++)
-		failed[i] = ended[i].process;
-	free(ended);
+	for (u32 i = 0; i < run->process_count; i++)
+		if (sum_failed(&run->processes[order[i]]))
+			order[found++] = order[i];
 	*count = found;
-	return failed;
+	return order;
 }
 
 static struct failure *find_failures(const struct run *run, u32 *count)

@@ -2,7 +2,6 @@
  * Whom a run talked to. The short table is by tool and service: clients of a server are counted, not listed, and so are the processes of a
  * tool. The long one has each process and peer. Behind both stand the packets that the kernel dropped.
  */
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +22,7 @@ static const struct grid_column columns[] = {
 	{ .head = "failed", .left = true, .drop = 1 },
 	{ .head = "sent", .drop = 1 },
 	{ .head = "received", .drop = 1 },
+	{ .head = "packets", .drop = 3 },
 	{ .head = "sent again", .drop = 5 },
 	{ .head = "handshake", .drop = 3 },
 };
@@ -71,6 +71,7 @@ static void add_row(struct grid *grid, const struct run *run, const struct row *
 	grid_end_cell(grid);
 	grid_size(grid, peer->sent);
 	grid_size(grid, peer->received);
+	grid_number(grid, peer->packets_sent + peer->packets_received);
 	grid_number(grid, peer->retransmits);
 	grid_duration(grid, peer->latency);
 }
@@ -125,6 +126,8 @@ static void add_up(struct row *sum, const struct row *row, bool new_host)
 	sum->sum.failures += row->sum.failures;
 	sum->sum.sent += row->sum.sent;
 	sum->sum.received += row->sum.received;
+	sum->sum.packets_sent += row->sum.packets_sent;
+	sum->sum.packets_received += row->sum.packets_received;
 	sum->sum.retransmits += row->sum.retransmits;
 	if (row->sum.error)
 		sum->sum.error = row->sum.error;
@@ -197,20 +200,6 @@ static const struct grid_column drop_columns[] = {
 	{ .head = "at", .left = true, .drop = 3 },
 };
 
-static const char *protocol_name(u8 protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return " tcp";
-	case IPPROTO_UDP:
-		return " udp";
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return " icmp";
-	}
-	return "";
-}
-
 static void add_end(struct grid *grid, const struct run *run, u32 address, u16 port, const char *protocol)
 {
 	struct run_bytes bytes = run_text(run, address);
@@ -221,7 +210,8 @@ static void add_end(struct grid *grid, const struct run *run, u32 address, u16 p
 	text_add(&grid->text, brackets ? "]" : "");
 	if (port)
 		text_add_format(&grid->text, ":%u", port);
-	text_add(&grid->text, protocol);
+	if (protocol)
+		text_add_format(&grid->text, " %s", protocol);
 	grid_end_cell(grid);
 }
 
@@ -231,8 +221,8 @@ static void add_drop(struct grid *grid, const struct run *run, const struct run_
 	grid_end_cell(grid);
 	grid_number(grid, drop->packets);
 	grid_size(grid, drop->bytes);
-	add_end(grid, run, drop->source, drop->source_port, "");
-	add_end(grid, run, drop->destination, drop->destination_port, protocol_name(drop->protocol));
+	add_end(grid, run, drop->source, drop->source_port, NULL);
+	add_end(grid, run, drop->destination, drop->destination_port, word_protocol(drop->protocol));
 	if (drop->process < run->process_count && run->processes[drop->process].tool < run->tool_count)
 		label_row(&grid->text, run, SUM_TOOL, run->processes[drop->process].tool, NULL);
 	grid_end_cell(grid);
@@ -249,17 +239,24 @@ static int by_packets(const void *a, const void *b)
 	return first < second ? -1 : first > second;
 }
 
-/* The most first. `limit` 0: all. */
-static void print_drops(struct report *report, u32 limit, bool each)
+const struct run_drop **report_drops(const struct run *run)
 {
-	const struct run *run = report->run;
-	u32 shown = limit && limit < run->drop_count ? limit : run->drop_count;
 	const struct run_drop **order = xcalloc((size_t)run->drop_count + 1, sizeof(*order));
-	struct grid grid;
 
 	for (u32 i = 0; i < run->drop_count; i++)
 		order[i] = &run->drops[i];
 	qsort(order, run->drop_count, sizeof(*order), by_packets);
+	return order;
+}
+
+/* `limit` 0: all. */
+static void print_drops(struct report *report, u32 limit, bool each)
+{
+	const struct run *run = report->run;
+	u32 shown = limit && limit < run->drop_count ? limit : run->drop_count;
+	const struct run_drop **order = report_drops(run);
+	struct grid grid;
+
 	grid_begin(&grid, drop_columns, sizeof(drop_columns) / sizeof(drop_columns[0]));
 	for (u32 i = 0; i < shown; i++)
 		add_drop(&grid, run, order[i]);

@@ -56,6 +56,8 @@ void report_critical(struct report *report, bool whole);
 u32 *report_failed(const struct run *run, u32 *count);
 void report_failures(struct report *report, bool whole);
 void report_files(struct report *report);
+/* Those of the most packets first; the caller frees. */
+const struct run_drop **report_drops(const struct run *run);
 void report_peers(struct report *report);
 /* By tool and service, if there is any. */
 void report_network(struct report *report, u32 usual);

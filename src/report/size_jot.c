@@ -16,7 +16,7 @@ static void jot_offer(struct jot *jot, const char *key, const struct size_offer 
 	jot_close(jot, '}');
 }
 
-static void jot_need(struct jot *jot, const struct size_need *need)
+void size_jot_need(const struct size_need *need, struct jot *jot)
 {
 	jot_unsigned(jot, "cpus", need->cpus);
 	jot_unsigned(jot, "memory", need->memory);
@@ -24,6 +24,11 @@ static void jot_need(struct jot *jot, const struct size_need *need)
 	jot_real(jot, "mean_cpus", need->mean_cpus, 3);
 	jot_real(jot, "peak_cpus", need->peak_cpus, 3);
 	jot_real(jot, "headroom", need->headroom, 3);
+}
+
+static void jot_need(struct jot *jot, const struct size_need *need)
+{
+	size_jot_need(need, jot);
 	jot_unsigned(jot, "duration_ns", need->duration);
 }
 

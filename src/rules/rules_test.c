@@ -254,6 +254,22 @@ static const struct rule_task *job_of(struct rules *rules, const char *script)
 
 static void test_snakemake_log(void **state)
 {
+	static const struct {
+		const char *script, *name;
+		u64 cpus;
+	} jobs[] = {
+		{ "set -euo pipefail;  split out/A.bam parts", "split", 1 },
+		/* Nothing of it is named, and one is left. */
+		{ "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R", "plot", 1 },
+		{ "cd /x && python3 -m snakemake --target-jobs 'call:sample=A,unit=2' --cores 2", "call (sample=A, unit=2)", 1 },
+		/* All but some that have finished: the latest of them. */
+		{ "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.table.R", "call (sample=A, unit=1)", 1 },
+		{ "set -euo pipefail;  samtools index out/A.bam", "align (sample=A)", 2 },
+		{ "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R", "split", 1 },
+		/* None is left: the script names it, or the command. */
+		{ "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R", "plot.R", 0 },
+		{ "set -euo pipefail;  Rscript other.R", "Rscript", 0 },
+	};
 	char *path = write_file("2026-11-21T091856.574233.snakemake.log", snakemake_log);
 	struct text error = { 0 };
 	struct rules *rules = rules_new(NULL, &error);
@@ -267,26 +283,12 @@ static void test_snakemake_log(void **state)
 	assert_string_equal(task->group, "align");
 	assert_int_equal(task->cpus, 2);
 	assert_string_equal(task->key, "5.0");
-	task = job_of(rules, "set -euo pipefail;  split out/A.bam parts");
-	assert_string_equal(task->name, "split");
-	assert_int_equal(task->cpus, 1);
-	/* Nothing of it is named, and one is left. */
-	task = job_of(rules, "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R");
-	assert_string_equal(task->name, "plot");
-	task = job_of(rules, "cd /x && python3 -m snakemake --target-jobs 'call:sample=A,unit=2' --cores 2");
-	assert_string_equal(task->name, "call (sample=A, unit=2)");
-	/* All but some that have finished: the latest of them. */
-	task = job_of(rules, "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.table.R");
-	assert_string_equal(task->name, "call (sample=A, unit=1)");
-	task = job_of(rules, "set -euo pipefail;  samtools index out/A.bam");
-	assert_string_equal(task->name, "align (sample=A)");
-	task = job_of(rules, "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R");
-	assert_string_equal(task->name, "split");
-	/* None is left: the script names it, or the command. */
-	task = job_of(rules, "set -euo pipefail;  Rscript /w/.snakemake/scripts/tmp0123abcd.plot.R");
-	assert_string_equal(task->name, "plot.R");
-	task = job_of(rules, "set -euo pipefail;  Rscript other.R");
-	assert_string_equal(task->name, "Rscript");
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		task = job_of(rules, jobs[i].script);
+		assert_non_null(task);
+		assert_string_equal(task->name, jobs[i].name);
+		assert_int_equal(task->cpus, jobs[i].cpus);
+	}
 	assert_null(job_of(rules, "git describe"));
 	close(file);
 	/* Its writer is done with it, and the last exec is looked at only now. */

@@ -5,11 +5,6 @@
 #include "proc/tool.h"
 #include "top/live_own.h"
 
-static const char *text_of(const struct shared_bytes *bytes)
-{
-	return bytes ? bytes->data : "";
-}
-
 static void set_text(struct live *live, struct shared_bytes **slot, const char *bytes, size_t length)
 {
 	struct shared_bytes *text = bytes ? shared_intern(&live->texts, bytes, length) : NULL;
@@ -107,12 +102,7 @@ static const struct container_names *set_container(struct live *live, struct liv
 
 static void set_tool(struct live *live, struct living *living, const struct process *process)
 {
-	const struct tool_facts facts = {
-		.executable = text_of(process->executable),
-		.name = process->name,
-		.arguments = text_of(process->arguments),
-		.arguments_length = process->arguments ? process->arguments->length : 0,
-	};
+	const struct tool_facts facts = tool_facts_of(process);
 
 	text_reset(&live->name);
 	tool_name(&facts, &live->name);
@@ -130,10 +120,10 @@ void live_place(struct live *live, struct living *living, struct process *proces
 	set_tool(live, living, process);
 	living->user = process->credentials.user;
 	set_task(live, living, &(struct rule_facts){
-		.tool = text_of(living->tool),
-		.executable = text_of(process->executable),
-		.directory = text_of(process->working_directory),
-		.arguments = text_of(process->arguments),
+		.tool = shared_string(living->tool),
+		.executable = shared_string(process->executable),
+		.directory = shared_string(process->working_directory),
+		.arguments = shared_string(process->arguments),
 		.arguments_length = process->arguments ? process->arguments->length : 0,
 		.cgroup = cgroup ? cgroup->path : "",
 		.container_name = names ? names->name : "",
@@ -147,8 +137,8 @@ void live_place(struct live *live, struct living *living, struct process *proces
 		.group = process->credentials.group_leader,
 		.session = process->credentials.session_leader,
 		.user = process->credentials.user,
-		.parent_tool = above ? text_of(above->tool) : "",
-		.parent_arguments = parent ? text_of(parent->arguments) : "",
+		.parent_tool = above ? shared_string(above->tool) : "",
+		.parent_arguments = parent ? shared_string(parent->arguments) : "",
 		.parent_arguments_length = parent && parent->arguments ? parent->arguments->length : 0,
 		.inside = rules_inside(live, living->task),
 	});

@@ -99,7 +99,7 @@ def test_csv_is_rfc_4180_and_harmless(case):
     store, directory = make_store(case), case.path("tables")
     export(store, "csv", directory)
     tables = {}
-    for name in ("processes", "tools", "tasks", "samples", "host", "facts", "peers", "files"):
+    for name in ("processes", "tools", "tasks", "samples", "host", "facts", "peers", "drops", "files"):
         path = os.path.join(directory, name + ".csv")
         with open(path, encoding="utf-8", newline="") as file:
             text = file.read()
@@ -119,6 +119,10 @@ def test_csv_is_rfc_4180_and_harmless(case):
             values = [int(row[key.replace(".", "_")]) for row in tables[name]]
             equal(max(values) if key == "memory.peak" else sum(values), total, "%s of %s.csv" % (key, name))
     expect(any(row["name"] == "'" + HOSTILE[4] for row in tables["tasks"]), "no apostrophe before the formula")
+    [drop, *_] = tables["drops"]
+    wanted = {"reason": "NO_SOCKET", "interface": "", "source": "", "source_port": "", "destination_port": "514",
+              "packets": "3"}
+    equal({name: drop[name] for name in wanted}, wanted, "a row of drops.csv")
 
 
 # The Trace Event Format: what each phase must have, and of what type.

@@ -10,7 +10,6 @@ from harness import SONDE, equal, expect, seconds, until
 from test_export import HOSTILE, make_store, sonde
 
 
-
 def make_page(case, processes=500):
     path = case.path("run.html")
     sonde("report", "--store", make_store(case, processes), "--html", path)
@@ -95,7 +94,7 @@ def test_loads_without_network_or_errors(case):
 def test_hostile_names_are_text(case):
     page = Page(case)
     browser = page.browser
-    for panel in ("tools", "tasks", "processes", "failures", "peers", "files"):
+    for panel in ("tools", "tasks", "processes", "failures", "peers", "drops", "files"):
         if browser.run("return Boolean(document.getElementById('tab-' + arguments[0]))", panel):
             browser.click("#tab-" + panel)
     browser.click("#tab-tools")
@@ -202,6 +201,30 @@ def test_tables_sort_and_lead_to_bars(case):
     browser.click("#panel tbody tr")
     expect(browser.run("return document.querySelector('[data-mode=tasks]').getAttribute('aria-pressed')") == "true",
            "a task leads to tasks")
+    page.quiet()
+
+
+def test_datagrams_and_drops(case):
+    page = Page(case)
+    browser = page.browser
+    read = """
+        const heads = [...document.querySelectorAll("#panel th")].map((one) => one.textContent);
+        return [...document.querySelectorAll("#panel tbody tr")].map((row) =>
+            Object.fromEntries([...row.cells].map((cell, i) => [heads[i], cell.textContent])));"""
+    browser.click("#tab-peers")
+    rows = browser.run(read)
+    equal(sorted(row["Direction"] for row in rows), ["tcp, connected"] * 2 + ["udp, as client"] * 2, "peers")
+    datagrams = {"Peer": "fd00::53", "Port": "53", "Tool": "cc1", "Direction": "udp, as client", "Received": "240 B",
+                 "Sent": "80 B", "Packets in": "3", "Packets out": "2", "Connections": "–", "Error": "–"}
+    for row in rows:
+        if row["Direction"].startswith("udp"):
+            equal({head: row[head] for head in datagrams}, datagrams, "datagrams")
+    browser.click("#tab-drops")
+    drop = {"Reason": "NO_SOCKET", "Place": "udp_queue_rcv_skb", "Interface": "–", "Protocol": "udp", "From": "–",
+            "To": "[fd00::53]:514", "Tool": "cc1", "Packets": "3", "Size": "300 B"}
+    equal(browser.run(read), [dict(drop, Packets="4"), drop], "drops")
+    browser.click("#panel tbody tr")
+    page.becomes(lambda: "cc1" in browser.text("#details h3"), "whose packets they were")
     page.quiet()
 
 

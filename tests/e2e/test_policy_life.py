@@ -130,6 +130,37 @@ def test_watch_files(case):
     equal([field(record, "process.pid") for record in matches(sonde, "ran")], [child.pid], "programs")
 
 
+def test_watch_filter(case):
+    """Shows a part of what is matched, whoever told of it; all of it counts in the report."""
+    targets = [write(case, name, "x") for name in ("first", "second")]
+    text = """
+- {name: one, when: write, if: 'path == "%s"', then: kill, severity: high, message: it was, tags: [a, b]}
+- {name: two, when: write, if: 'path == "%s" and process.name != "nobody"', severity: high}
+- {name: end, when: exit, if: 'process.pid == %%d', severity: low, tags: [b]}
+""" % tuple(targets)
+    policy(case, "observe", write(case, "p.yaml", text % os.getpid()))
+    one = watch(case, "-f", 'policy.name == "one" and "b" in policy.tags and policy.message contains "was" and policy.action == "kill"')
+    child = subprocess.Popen(["sh", "-c", "read line; exec true"], stdin=subprocess.PIPE)
+    file = write(case, "mine.yaml", text % child.pid)
+    sondes = [watch(case, file, "-f", text) for text in (
+        'policy.severity == "low" and policy.point == "exit" and "b" in policy.tags and policy.result == "observed"',
+        'policy.name in ["one", "two"] and process.pid == %d and policy.point == "write"' % os.getpid(),
+        "process.pid == %d and not (policy.severity in ['low', 'high'])" % os.getpid())]
+    for target in targets:
+        touch(target)
+    child.communicate(b"\n", timeout=20)
+    for sonde in (one, *sondes):
+        sonde.stop()
+    equal([[field(record, "policy.name") for record in sonde.records] for sonde in (one, *sondes)],
+          [["one"], ["end"], ["one", "two"], []], "what each showed")
+    equal([lines(policy(case, "report", name, "--json"))[0]["matched"] for name in ("one", "two", "end")], [1, 1, 0], "what counts")
+    equal(sum(count["lost"] for count in one.summary["events"].values()), 0, "lost")
+    shown = policy(case, "watch", "-f", 'file.path == "/etc"', status=2).stderr
+    expect("column 1: file.path is not known of matches" in shown, shown)
+    expect("--filter is for watch, not for list" in policy(case, "list", "-f", "pid == 1", status=2).stderr, "elsewhere")
+    expect("user space  process.pid == 1" in policy(case, "watch", "-f", "pid == 1", "--explain").stdout, "explained")
+
+
 def test_a_thousand_policies(case):
     """Looked up together, in the kernel: what none matches never enters a ring, so a reader that stands still loses nothing."""
     wanted = write(case, "wanted", "x")
@@ -252,6 +283,37 @@ def test_only_the_owner(case):
         expect("could change what is enforced" in done.stderr, "a state that others may write is taken: %s" % done.stderr)
         undo[0](case.path("policies.db"), *undo[1:])
     equal([row["name"] for row in lines(policy(case, "list", "--json"))], ["mine"], "what stands")
+
+
+def test_counted_before_an_agent(case):
+    """What was counted while nobody watched is kept when an agent begins, also after one that was killed."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        text = "{name: it, when: connect, if: peer.port == %d, then: deny}" % port
+        policy(case, "observe", write(case, "p.yaml", text))
+
+        def matched():
+            return lines(policy(case, "list", "--json"))[0]["matched"]
+        for _ in range(2):
+            equal(connect(port), errno.ECONNREFUSED, "connect, observed")
+        watch(case, "--for", "1ms").finish()
+        equal(matched(), 2, "matched, when an agent has begun")
+        sonde = watch(case)
+        sonde.send(signal.SIGSTOP)
+        connect(port)
+        sonde.process.kill()
+        sonde.process.wait()
+        connect(port)
+        watch(case, "--for", "1ms").finish()
+        equal(matched(), 4, "matched, when an agent has begun after one that was killed")
+        refused = policy(case, "enforce", "it", "--observed-for", "1us", status=1).stderr
+        expect("4 matches" in refused, "what nobody acknowledged: %s" % refused)
+        policy(case, "enforce", "it", "--force")
+        equal(connect(port), errno.EPERM, "connect, enforced")
+        watch(case, "--for", "1ms").finish()
+        row, = lines(policy(case, "list", "--json"))
+        equal((row["matched"], row["stopped"]), (5, 1), "matched and stopped, enforced")
 
 
 DENY = """

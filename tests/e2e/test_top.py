@@ -121,6 +121,34 @@ def test_a_process_stands_as_proc_says(case):
     sonde.stop()
 
 
+HOLDER = """
+import mmap, os
+memory = mmap.mmap(-1, 1 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+memory.madvise(mmap.MADV_NOHUGEPAGE)
+for at in range(0, 1 << 30, 4096):
+    memory[at] = 1
+print("done", flush=True)
+input()
+os._exit(0)
+"""
+
+
+def test_leaving_takes_time(case):
+    """One that ends is told of, and is still there while the kernel takes back a gigabyte: it does not begin a second time."""
+    sonde = top(case, "--interval", "50ms")
+    holder = case.start([sys.executable, script(case, "holder.py", HOLDER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    holder.stdout.readline()
+    rows = lambda: [row for row in sonde.parse() if row.get("name") == "holder.py"]  # noqa: E731
+    until(rows, "its row")
+    before = len(rows())
+    holder.communicate("go\n")
+    until(lambda: any(row["ended"] for row in rows()), "its end")
+    time.sleep(0.2)
+    sonde.stop()
+    after = sonde.events("row", name="holder.py")[before:]
+    equal((sum(row["started"] for row in after), sum(row["ended"] for row in after)), (0, 1), "how often it began and ended")
+
+
 def test_states(case):
     stopped = worker(case)
     os.kill(stopped.pid, signal.SIGSTOP)

@@ -336,7 +336,7 @@ def test_demo_finds_its_planted_mistake(case):
     need("bwa", "samtools", "make")
     done = subprocess.run([os.path.join(ROOT, "tests", "demo")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     equal(done.returncode, 0, "status: " + done.stdout[-1500:])
-    first = re.search(r"^Findings\n +1\. (.*)", done.stdout, re.M)
-    expect(first and first.group(1).startswith("gc.sh starts "), "the first finding: %s" % done.stdout[:2500])
+    # which finding is the first depends on what else the machine does; the unit tests hold the order
+    expect(re.search(r"^ +\d\. gc\.sh starts \d+ processes that hardly live \(certain", done.stdout, re.M), "the findings: %s" % done.stdout[:2500])
     page = re.search(r"^== The page with the timeline: (.*)$", done.stdout, re.M).group(1)
     expect(os.path.getsize(page) > 10000, "the page has %d bytes" % os.path.getsize(page))

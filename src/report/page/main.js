@@ -166,7 +166,8 @@ function makePath() {
 	bar.setAttribute("aria-label",
 		"Time on the critical path: " +
 		rows.slice(0, 6).map((row) => label(row) + " " + percent(row.length / all)).join(", "));
-	byId("path-table").append(new Table({label: "Tools on the critical path", rows: rows.keys(), sort: 1, columns: [
+	byId("path-table").append(new Table({label: "Tools on the critical path", rows: rows.keys(), sort: "On the path",
+		columns: [
 		words("Tool", (i) => label(rows[i]), (i) => rows[i].tool < 0 ? PALETTE : colorOfTool[rows[i].tool]),
 		time("On the path", (i) => rows[i].length),
 		{label: "Share", value: (i) => rows[i].length, say: (i) => percent(rows[i].length / all)},
@@ -215,7 +216,8 @@ function makeOffers(need) {
 		return;
 	const money = (value, row) => (value < 0.01 ? value.toPrecision(2) : value.toFixed(2)) + " " + row.currency;
 	const hours = (row) => (row.here ? run.wall : need.duration || run.wall) / 3600e6;
-	byId("size-table").append(new Table({label: "Machines that fit", rows: rows.keys(), sort: 4, descending: false,
+	byId("size-table").append(new Table({label: "Machines that fit", rows: rows.keys(), sort: "An hour",
+		descending: false,
 		columns: [
 		words("Machine", (i) => rows[i].name + (rows[i].here ? " (nearest to this one)" : "")),
 		words("Provider", (i) => [rows[i].provider, rows[i].region].filter((part) => part).join(", ")),
@@ -231,7 +233,7 @@ function makeGroups(groups) {
 	if (!groups.length)
 		return;
 	byId("size-table").append(element("h3", {class: "within"}, "Each task"),
-		new Table({label: "What each task needs", rows: groups.keys(), sort: 1, columns: [
+		new Table({label: "What each task needs", rows: groups.keys(), sort: "CPUs", columns: [
 		words("Group", (i) => groups[i].name), number("CPUs", (i) => groups[i].cpus),
 		size("Memory", (i) => groups[i].memory, "with headroom"),
 		size("Peak memory", (i) => groups[i].peak_memory),
@@ -345,7 +347,7 @@ window.addEventListener("beforeprint", () => {
 	readColors();
 	draw();
 	const out = [];
-	for (const key of ["tools", "tasks", "failures", "containers", "users", "peers"]) {
+	for (const key of ["tools", "tasks", "failures", "containers", "users", "peers", "drops"]) {
 		if (!PANELS[key].count)
 			continue;
 		const table = PANELS[key].make(), total = table.rows.length;

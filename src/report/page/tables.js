@@ -3,10 +3,12 @@
 
 const ROW_HEIGHT = 29, WINDOWED = 200;
 
-// Values are found by column and row: `value` for sorting, `say` for showing (may be an element). Rows are numbers.
+// Values are found by column and row: `value` for sorting, `say` for showing (may be an element). Rows are numbers. `sort`
+// is the label of a column, or it is sorted by the first.
 class Table {
 	constructor({label, columns, rows, sort, descending, pick}) {
-		Object.assign(this, {columns, pick, sort, descending: descending !== false});
+		Object.assign(this, {columns, pick, descending: descending !== false});
+		this.sort = Math.max(0, columns.findIndex((column) => column.label === sort));
 		this.rows = Int32Array.from(rows);
 		this.active = -1;
 		this.head = element("tr");
@@ -149,11 +151,8 @@ function telling(columns, rows) {
 }
 
 function sumTable(label, rows, first, pick) {
-	const all = rows.keys();
 	const columns = telling([...first, ...sumColumns(rows)], rows.keys());
-	return new Table({label, columns, rows: all,
-		sort: columns.findIndex((column) => column.label === "CPU") < 0 ? 0 :
-		columns.findIndex((column) => column.label === "CPU"), pick});
+	return new Table({label, columns, rows: rows.keys(), sort: "CPU", pick});
 }
 
 function markOf(test) {
@@ -162,6 +161,19 @@ function markOf(test) {
 		marked[i] = test(i) ? 1 : 0;
 	return marked;
 }
+
+// Of rows that may be those of a process.
+const owner = (rows) => words("Tool", (i) => rows[i].process < 0 ? nothing : toolNames[toolOf[rows[i].process]],
+	(i) => rows[i].process < 0 ? PALETTE : colorOfTool[toolOf[rows[i].process]]);
+const toOwner = (rows) => (i) => { if (rows[i].process >= 0) chooseProcess(rows[i].process); };
+
+function side(peer) {
+	const [client, server] = {tcp: [", connected", ", accepted"], udp: [", as client", ", as server"]}[peer.transport] || ["", ""];
+	return peer.transport + (peer.in ? server : client);
+}
+
+const endpoint = (address, port) => port && address.includes(":") ? "[" + address + "]:" + port :
+	address + (port ? ":" + port : "");
 
 const PANELS = {
 	tools: {label: "Tools", count: data.tools.length, make: () => sumTable("Tools", data.tools,
@@ -184,8 +196,7 @@ const PANELS = {
 			size("Sent", (t) => tasks.sent[t] * 1024), number("CPUs given", (t) => data.tasks.cpus[t]),
 			size("Memory given", (t) => data.tasks.memory[t]),
 		], tasks.start.keys());
-		return new Table({label: "Tasks", columns, rows: tasks.start.keys(),
-			sort: columns.findIndex((column) => column.label === "Lasted"),
+		return new Table({label: "Tasks", columns, rows: tasks.start.keys(), sort: "Lasted",
 			pick: (t) => { setMode("tasks"); choose(t, true); }});
 	}},
 	processes: {label: "Processes", count, make: () => {
@@ -206,9 +217,7 @@ const PANELS = {
 			{label: "Ended", text: true, value: outcome,
 				say: (i) => failed(i) ? element("span", {class: "bad"}, outcome(i)) : outcome(i)},
 		], start.keys());
-		return new Table({label: "Processes", columns, rows,
-			sort: columns.findIndex((column) => column.label === "CPU") < 0 ? 0 :
-			columns.findIndex((column) => column.label === "CPU"), pick: (i) => chooseProcess(i)});
+		return new Table({label: "Processes", columns, rows, sort: "CPU", pick: (i) => chooseProcess(i)});
 	}},
 	failures: {label: "Failures", count: 0, make: () => failureTable()},
 	containers: {label: "Containers", count: data.containers.filter((row) => row.index >= 0).length,
@@ -224,22 +233,33 @@ const PANELS = {
 			markOf((p) => userOf[p] === data.users[i].index)))},
 	peers: {label: "Peers", count: data.peer_count, make: () => {
 		const rows = data.peers;
-		return new Table({label: "Peers", rows: rows.keys(), sort: 4, columns: [
+		const columns = telling([
 			words("Peer", (i) => rows[i].address),
-			{label: "Port", value: (i) => rows[i].port, say: (i) => String(rows[i].port)},
-			words("Tool", (i) => rows[i].process < 0 ? nothing : toolNames[toolOf[rows[i].process]],
-				(i) => rows[i].process < 0 ? PALETTE : colorOfTool[toolOf[rows[i].process]]),
-			words("Direction", (i) => rows[i].transport + (rows[i].in ? ", accepted" : ", connected")),
+			{label: "Port", value: (i) => rows[i].port, say: (i) => rows[i].port ? String(rows[i].port) : nothing},
+			owner(rows), words("Direction", (i) => side(rows[i])),
 			size("Received", (i) => rows[i].received), size("Sent", (i) => rows[i].sent),
+			number("Packets in", (i) => rows[i].packets_received, "datagrams"),
+			number("Packets out", (i) => rows[i].packets_sent, "datagrams"),
 			number("Connections", (i) => rows[i].connections),
 			bad("Failed", (i) => rows[i].failures), words("Error", (i) => rows[i].error || ""),
 			number("Retransmits", (i) => rows[i].retransmits),
 			time("Longest handshake", (i) => rows[i].latency),
-		], pick: (i) => { if (rows[i].process >= 0) chooseProcess(rows[i].process); }});
+		], rows.keys());
+		return new Table({label: "Peers", columns, rows: rows.keys(), sort: "Received", pick: toOwner(rows)});
+	}},
+	drops: {label: "Drops", count: data.drop_count, make: () => {
+		const rows = data.drops;
+		return new Table({label: "Drops", rows: rows.keys(), sort: "Packets", columns: [
+			words("Reason", (i) => rows[i].reason), words("Place", (i) => rows[i].function),
+			words("Interface", (i) => rows[i].interface), words("Protocol", (i) => rows[i].protocol),
+			words("From", (i) => endpoint(rows[i].source, rows[i].source_port)),
+			words("To", (i) => endpoint(rows[i].destination, rows[i].destination_port)), owner(rows),
+			number("Packets", (i) => rows[i].packets), size("Size", (i) => rows[i].bytes),
+		], pick: toOwner(rows)});
 	}},
 	files: {label: "Files", count: data.file_count, make: () => {
 		const rows = data.files;
-		return new Table({label: "Files", rows: rows.keys(), sort: 2, columns: [
+		return new Table({label: "Files", rows: rows.keys(), sort: "Reads", columns: [
 			words("Path", (i) => rows[i].path),
 			words("Tool", (i) => toolNames[rows[i].tool], (i) => colorOfTool[rows[i].tool]),
 			number("Reads", (i) => rows[i].reads, "opened for reading"),
@@ -260,7 +280,7 @@ const failures = (() => {
 			out.push({time: end[i], what: outcome(i), process: i, about: commands[i]});
 	for (const fact of data.facts) {
 		const what = {failed_exec: "exec failed", oom: "out of memory", lost: "events lost",
-			clock_step: "clock moved", gave_up: "not recorded"}[fact.kind];
+			clock_step: "clock moved", gave_up: "not recorded", policy: "policy matched"}[fact.kind];
 		if (what)
 			out.push({time: fact.time, what: what + (fact.word ? ", " + fact.word : ""),
 				process: fact.process,
@@ -275,16 +295,15 @@ const failures = (() => {
 PANELS.failures.count = failures.length;
 
 function failureTable() {
-	return new Table({label: "Failures", rows: failures.keys(), sort: 0, descending: false, columns: [
+	return new Table({label: "Failures", rows: failures.keys(), sort: "When", descending: false, columns: [
 		{label: "When", value: (i) => failures[i].time, say: (i) => moment(failures[i].time, 1000)},
 		{label: "What", text: true, value: (i) => failures[i].what,
 			say: (i) => element("span", {class: "bad"}, failures[i].what)},
-		words("Tool", (i) => failures[i].process < 0 ? nothing : toolNames[toolOf[failures[i].process]],
-			(i) => failures[i].process < 0 ? PALETTE : colorOfTool[toolOf[failures[i].process]]),
+		owner(failures),
 		{label: "Pid", value: (i) => failures[i].process < 0 ? 0 : pids[failures[i].process],
 			say: (i) => failures[i].process < 0 ? nothing : String(pids[failures[i].process])},
 		words("About", (i) => failures[i].about),
-	], pick: (i) => { if (failures[i].process >= 0) chooseProcess(failures[i].process); }});
+	], pick: toOwner(failures)});
 }
 
 let openPanel = "", openTable = null;
@@ -292,8 +311,8 @@ let openPanel = "", openTable = null;
 function showPanel(key) {
 	openPanel = key;
 	openTable = PANELS[key].make();
-	const told = {peers: [data.peers.length, data.peer_count], files: [data.files.length, data.file_count],
-		processes: [openTable.rows.length, count]}[key];
+	const told = {peers: [data.peers.length, data.peer_count], drops: [data.drops.length, data.drop_count],
+		files: [data.files.length, data.file_count], processes: [openTable.rows.length, count]}[key];
 	byId("panel").replaceChildren(openTable.element, ...(told && told[0] < told[1] ?
 		[element("p", {class: "hint"},
 			whole(told[0]) + " of " + whole(told[1]) +
