@@ -79,6 +79,9 @@ int life_log(struct life *life, const char *policy, life_done *told, void *conte
  */
 int life_take(struct life *life);
 void life_leave(struct life *life);
+/* A number of what is in the kernel: whoever puts something else there counts it up. */
+int life_renew(struct life *life);
+s64 life_generation(struct life *life);		/* -1: it cannot be read, said */
 /* What is done in between these is done whole or not at all; one within another is part of it. */
 int life_begin(struct life *life);
 int life_add(struct life *life, s64 id, const struct life_match *match);
