@@ -35,10 +35,8 @@ static char *join(const char *a, const char *b)
 
 static char *default_path(void)
 {
-	const char *given = getenv("SONDE_STORE"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
-	if (given && *given)
-		return xstrdup(given);
 	if (!geteuid())
 		return xstrdup("/var/lib/sonde/store.db");
 	if (state && *state == '/')
@@ -92,7 +90,9 @@ static const char *remedy(int error)
 		return "close it there (`fuser` on the file shows which) and try again";
 	case ENOSPC:
 	case EDQUOT:
-		return "free some space, `sonde rm --older-than 7d` for example, or " ELSEWHERE;
+		return "free some space there (removing runs takes some, too), or " ELSEWHERE;
+	case ENOENT:
+		return "make the directory first, or " ELSEWHERE;
 	case EROFS:
 	case EACCES:
 	case EPERM:
@@ -239,14 +239,17 @@ static int make_directories(const char *path)
 	return error;
 }
 
-/* Made here and not by SQLite, for its mode; what SQLite puts beside it gets the same. */
-static int make_file(const char *path)
+/*
+ * Made here and not by SQLite, for its mode; what SQLite puts beside it gets the same. Directories are made for the default alone: one
+ * in a path that somebody typed is more likely a mistake.
+ */
+static int make_file(const char *path, bool given)
 {
 	int fd;
 
 	if (!access(path, F_OK))
 		return 0;
-	if (make_directories(path) < 0)
+	if (!given && make_directories(path) < 0)
 		return -1;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 && errno != EEXIST)
@@ -366,11 +369,11 @@ static int settle(struct store *store)
 	return statement ? error : -EIO;
 }
 
-static int open_for_writing(struct store *store)
+static int open_for_writing(struct store *store, bool given)
 {
 	int lock, error;
 
-	if (make_file(store->path) < 0)
+	if (make_file(store->path, given) < 0)
 		return -1;
 	store->db = store_connect(store->path, SQLITE_OPEN_READWRITE);
 	if (!store->db)
@@ -421,10 +424,13 @@ static int open_for_reading(struct store *store)
 struct store *store_open(const char *path, bool write)
 {
 	struct store *store = xcalloc(1, sizeof(*store));
+	const char *given = path ? path : getenv("SONDE_STORE");
 
+	if (given && !*given && !path)
+		given = NULL;
 	store->live = -ENOENT;
-	store->path = path ? xstrdup(path) : default_path();
-	if (store->path && !(write ? open_for_writing(store) : open_for_reading(store)))
+	store->path = given ? xstrdup(given) : default_path();
+	if (store->path && !(write ? open_for_writing(store, given) : open_for_reading(store)))
 		return store;
 	store_close(store);
 	return NULL;

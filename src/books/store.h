@@ -13,7 +13,7 @@ struct store;
 
 /*
  * path NULL: $SONDE_STORE, else /var/lib/sonde/store.db as root, else below $XDG_STATE_HOME (~/.local/state/sonde).
- * Made if `write` and missing, directories too. NULL: it was said why (locked, read-only, corrupt, from a newer sonde,
+ * Made if `write` and missing, the default's directories too. NULL: it was said why (locked, read-only, corrupt, from a newer sonde,
  * ...) and what to do.
  */
 struct store *store_open(const char *path, bool write);

@@ -203,7 +203,7 @@ static bool mount_small(const char *options)
 	char below[128];
 
 	snprintf(below, sizeof(below), "%s/below", books_directory);
-	return !geteuid() && !mkdir(below, 0700) && !unshare(CLONE_NEWNS) &&
+	return !geteuid() && !unshare(CLONE_NEWNS) &&
 	       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && !mount("tmpfs", below, "tmpfs", 0, options);
 }
 
@@ -352,16 +352,29 @@ static void a_disk_that_stays_full_ends_with_an_interrupted_run(void **state)
 	unmount_small();
 }
 
+static void only_the_default_directory_is_made(void **state)
+{
+	char where[160];
+
+	(void)state;
+	snprintf(where, sizeof(where), "%s/typo/store.db", books_directory);
+	for (int env = 0; env < 2; env++) {
+		books_listen();
+		setenv("SONDE_STORE", where, 1);
+		assert_null(store_open(env ? NULL : where, true));
+		unsetenv("SONDE_STORE");
+		assert_says(books_heard(), "make the directory first, or set SONDE_STORE=FILE");
+	}
+	*strrchr(where, '/') = '\0';
+	assert_int_equal(access(where, F_OK), -1);
+}
+
 /* --- the file --- */
 
 static void put(const char *bytes, size_t length)
 {
-	char below[128];
-	FILE *file;
+	FILE *file = fopen(books_path, "w");
 
-	snprintf(below, sizeof(below), "%s/below", books_directory);
-	mkdir(below, 0700);
-	file = fopen(books_path, "w");
 	assert_int_equal(fwrite(bytes, 1, length, file), length);
 	fclose(file);
 }
@@ -518,6 +531,7 @@ int main(void)
 		TEST(a_full_disk_only_delays),
 		TEST(beyond_the_budget_samples_go_first),
 		TEST(a_disk_that_stays_full_ends_with_an_interrupted_run),
+		TEST(only_the_default_directory_is_made),
 		TEST(what_is_no_store_is_refused),
 		TEST(a_newer_one_is_refused_and_an_older_one_brought_up),
 		TEST(a_damaged_one_is_told_or_read_but_never_believed),
