@@ -339,6 +339,7 @@ void recorder_close(struct recorder *recorder, u64 now)
 		tell_living(recorder, entry, ended);
 	}
 	recorder->run->end = ended;
+	recorder->run->seen = recorder->now.processes;
 	if (recorder->root)
 		recorder->now.remaining += recorder->living.count;
 	recorder_images_flush(recorder);

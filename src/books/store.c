@@ -17,6 +17,7 @@
 enum {
 	PATIENCE_MS = 5000,		/* for another's transaction */
 	LONGEST = 16 * 1024 * 1024,	/* of a text or a row, bytes */
+	RESERVE = 64 * 1024,		/* the end of a run touches about ten pages */
 };
 
 #define ELSEWHERE "set SONDE_STORE=FILE to use another"
@@ -200,6 +201,21 @@ int store_lock(const char *path, u64 id)
 		close(fd);
 		return -error;
 	}
+	return fd;
+}
+
+int store_reserve(const char *path)
+{
+	char *name = join(path, "-XXXXXX");
+	int fd = mkostemp(name, O_CLOEXEC);
+
+	if (fd >= 0)
+		unlink(name);
+	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE)) {
+		close(fd);
+		fd = -1;
+	}
+	free(name);
 	return fd;
 }
 
