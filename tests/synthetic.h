@@ -153,7 +153,7 @@ static inline u64 synthetic_recipe(struct run *run, const u32 *tools, u32 task, 
 		*run_drop_add(run) = (struct run_drop){
 			.process = cc1, .reason = synthetic_text(run, "NO_SOCKET"), .function = synthetic_text(run, "udp_queue_rcv_skb"),
 			.interface = RUN_NONE, .source = RUN_NONE, .destination = synthetic_text(run, "fd00::53"),
-			.destination_port = 514, .protocol = 17, .packets = 3, .bytes = 300, .first = start + 3 * step,
+			.destination_port = 514, .protocol = 17, .packets = 3 + task / 50, .bytes = 300, .first = start + 3 * step,
 			.last = start + 4 * step,
 		};
 	}

@@ -126,18 +126,6 @@ void table_each(const struct table *table,
 			visit(table->slots[i].key, table->slots[i].value, argument);
 }
 
-void table_remove_if(struct table *table,
-		     bool (*doomed)(uint64_t key, void *value, void *argument), void *argument)
-{
-	for (size_t i = 0; i < table->capacity; i++) {
-		struct table_slot *slot = &table->slots[i];
-
-		/* Closing the hole may have moved another entry here: look again. */
-		while (slot->value && doomed(slot->key, slot->value, argument))
-			table_close_hole(table, i);
-	}
-}
-
 void table_free(struct table *table)
 {
 	free(table->slots);

@@ -31,12 +31,6 @@ size_t table_count(const struct table *table);
 /* Calls visit once for every entry, in no order. It must not add to or remove from the table. */
 void table_each(const struct table *table,
 		void (*visit)(uint64_t key, void *value, void *argument), void *argument);
-/*
- * Removes every entry for which `doomed` returns true; it may free the value then. It may be asked
- * again about an entry that it kept.
- */
-void table_remove_if(struct table *table,
-		     bool (*doomed)(uint64_t key, void *value, void *argument), void *argument);
 /* Frees the slots; free the values with table_each first. */
 void table_free(struct table *table);
 

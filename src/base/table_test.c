@@ -39,7 +39,6 @@ static void edges(void **state)
 struct seen {
 	int visits[keys];
 	char *values;
-	int modulus;
 };
 
 static void visit(uint64_t key, void *value, void *argument)
@@ -49,14 +48,6 @@ static void visit(uint64_t key, void *value, void *argument)
 	assert_true(key < keys);
 	assert_ptr_equal(value, seen->values + key);
 	seen->visits[key]++;
-}
-
-static bool doomed(uint64_t key, void *value, void *argument)
-{
-	struct seen *seen = argument;
-
-	assert_ptr_equal(value, seen->values + key);
-	return key % seen->modulus == 0;
 }
 
 static void compare(const struct table *table, const bool *present, char *values)
@@ -100,26 +91,6 @@ static void random_operations_match_an_array(void **state)
 	table_free(&table);
 }
 
-static void remove_if_removes_exactly_those(void **state)
-{
-	static char values[keys];
-
-	(void)state;
-	for (int modulus = 1; modulus < 9; modulus++) {
-		struct seen seen = {.values = values, .modulus = modulus};
-		bool present[keys] = {false};
-		struct table table = {0};
-
-		for (uint64_t key = 0; key < keys; key++) {
-			assert_int_equal(table_put(&table, key, values + key), 0);
-			present[key] = key % modulus != 0;
-		}
-		table_remove_if(&table, doomed, &seen);
-		compare(&table, present, values);
-		table_free(&table);
-	}
-}
-
 static void does_not_grow_under_churn(void **state)
 {
 	struct table table = {0};
@@ -143,7 +114,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(edges),
 		cmocka_unit_test(random_operations_match_an_array),
-		cmocka_unit_test(remove_if_removes_exactly_those),
 		cmocka_unit_test(does_not_grow_under_churn),
 	};
 

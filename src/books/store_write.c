@@ -404,7 +404,7 @@ static bool write_all(struct store_writer *writer, const struct batch *batches, 
 	writer->bytes = before;
 	sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
 	/* What the log has that the database can take makes room in the log. */
-	if (error == ENOSPC || error == EDQUOT)
+	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
 		sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return false;
 }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/table.h"
 #include "lang/eval.h"
 #include "lang/join.h"
 #include "lang/place.h"
@@ -24,6 +25,7 @@ struct planner {
 	struct lang_tree *tree;
 	u32 kind;
 	bool said;		/* keep the fields, to show what is decided */
+	struct table *tried;	/* by leaf: what the generator said to it, which takes its time for long lists */
 };
 
 static struct lang_node *constant(const struct planner *planner, bool value)
@@ -211,9 +213,16 @@ static const char *objection(const struct planner *planner, const struct lang_no
 }
 
 /* Is it something that the generator takes? */
-static struct bounds compiled(const struct planner *planner, struct bounds bounds)
+static struct bounds compiled(const struct planner *planner, const struct lang_node *leaf, struct bounds bounds)
 {
-	return objection(planner, bounds.over) || objection(planner, bounds.under) ? unknown(planner) : bounds;
+	static char taken, refused;
+	void *tried = table_get(planner->tried, (uintptr_t)leaf);
+
+	if (!tried) {
+		tried = objection(planner, bounds.over) || objection(planner, bounds.under) ? &refused : &taken;
+		table_put(planner->tried, (uintptr_t)leaf, tried);
+	}
+	return tried == &taken ? bounds : unknown(planner);
 }
 
 static struct bounds plan_leaf(const struct planner *planner, struct lang_node *node)
@@ -272,7 +281,7 @@ static struct bounds plan(const struct planner *planner, struct lang_node *node)
 	default:
 		a = plan_leaf(planner, node);
 		if (a.over->op != OP_NUMBER || a.under->op != OP_NUMBER)
-			a = compiled(planner, a);
+			a = compiled(planner, node, a);
 		if (planner->said && a.over->op != OP_NUMBER)
 			a.over = node;
 		if (planner->said && a.under->op != OP_NUMBER)
@@ -342,7 +351,8 @@ static struct lang_node *fitting(struct planner *planner, struct lang_node *take
 
 struct lang_part lang_plan(struct lang_tree *tree, const struct lang_node *condition, u32 kind)
 {
-	struct planner planner = { .tree = tree, .kind = kind };
+	struct table tried = { 0 };
+	struct planner planner = { .tree = tree, .kind = kind, .tried = &tried };
 	struct lang_node *whole = lang_join(tree, (struct lang_node *)condition), *taken = whole;
 	struct lang_part part = { .rest = whole };
 	struct lang_node *bound;
@@ -360,9 +370,10 @@ struct lang_part lang_plan(struct lang_tree *tree, const struct lang_node *condi
 	} else {
 		part.rest = part.nothing_passes ? NULL : rest(&planner, whole);
 	}
-	if (part.nothing_passes || is_constant(bound, true))
-		return part;
-	part.kernel = bound;
-	part.kernel_said = over(&planner, taken, true);
+	if (!part.nothing_passes && !is_constant(bound, true)) {
+		part.kernel = bound;
+		part.kernel_said = over(&planner, taken, true);
+	}
+	table_free(&tried);
 	return part;
 }

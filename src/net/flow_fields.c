@@ -101,6 +101,11 @@ GETTER(get_towards)
 	return flow_of(event)->kind == FLOW_DROP && value_text(value, flow_of(event)->backwards ? "client" : "server");
 }
 
+GETTER(get_drop_namespace)
+{
+	return nonzero(value, flow_of(event)->network_namespace);
+}
+
 GETTER(get_dropped_packets)
 {
 	return flow_of(event)->kind == FLOW_DROP && value_number(value, flow_of(event)->packets);
@@ -172,6 +177,17 @@ static bool end_host(const struct event *event, const struct flow_end *end, stru
 	return asked_of(event)->names && value_text(value, names_host(asked_of(event)->names, &end->at));
 }
 
+static bool end_network(const struct event *event, const struct flow_end *end, struct value *value)
+{
+	return asked_of(event)->names && value_text(value, names_network(asked_of(event)->names, end->network_namespace));
+}
+
+/* What flows of some kinds have of an end whose socket is here, even if it is 0. */
+static bool end_amount(const struct event *event, const struct flow_end *end, u32 kinds, u64 amount, struct value *value)
+{
+	return end->here && end->at.family && kinds >> flow_of(event)->kind & 1 && value_number(value, amount);
+}
+
 static bool end_user(const struct event *event, const struct flow_end *end, struct value *value)
 {
 	struct user_table *users = asked_of(event)->users;
@@ -179,11 +195,24 @@ static bool end_user(const struct event *event, const struct flow_end *end, stru
 	return users && end->party && value_text(value, user_name(users, end->party->user, end->party->start));
 }
 
+#define DATAGRAMS (1U << FLOW_DATAGRAMS)
+#define CONNECTION (1U << FLOW_CONNECTION)
+#define END_AMOUNT(end, name, kinds, member)                                                                    \
+	GETTER(get_##end##_##name) { return end_amount(event, &flow_of(event)->end, kinds, flow_of(event)->end.member, value); }
+
 #define END_GETTERS(end)                                                                                        \
 	GETTER(get_##end##_address) { return value_address(value, flow_of(event)->end.at.family, flow_of(event)->end.at.address); } \
 	GETTER(get_##end##_port) { return nonzero(value, flow_of(event)->end.at.port); }                        \
 	GETTER(get_##end##_host) { return end_host(event, &flow_of(event)->end, value); }                       \
 	GETTER(get_##end##_namespace) { return nonzero(value, flow_of(event)->end.network_namespace); }         \
+	GETTER(get_##end##_network) { return end_network(event, &flow_of(event)->end, value); }                 \
+	END_AMOUNT(end, sent, DATAGRAMS | CONNECTION, sent)                                                     \
+	END_AMOUNT(end, received, DATAGRAMS | CONNECTION, received)                                             \
+	END_AMOUNT(end, packets_sent, DATAGRAMS, packets_sent)                                                  \
+	END_AMOUNT(end, packets_received, DATAGRAMS, packets_received)                                          \
+	END_AMOUNT(end, segments_sent, CONNECTION, packets_sent)                                                \
+	END_AMOUNT(end, segments_received, CONNECTION, packets_received)                                        \
+	END_AMOUNT(end, retransmits, CONNECTION, retransmits)                                                   \
 	GETTER(get_##end##_rtt) { return nonzero(value, flow_of(event)->end.rtt_us); }                          \
 	GETTER(get_##end##_user_name) { return end_user(event, &flow_of(event)->end, value); }                  \
 	GETTER(get_##end##_pid)                                                                                 \
@@ -276,6 +305,14 @@ EITHER_NUMBER(get_user, user)
 	FIELD(#end ".port", UNSIGNED, NONE, get_##end##_port),                          \
 	FIELD(#end ".name", STRING, NONE, get_##end##_host),                            \
 	FIELD(#end ".network_namespace", UNSIGNED, NONE, get_##end##_namespace),        \
+	FIELD(#end ".network_namespace_name", STRING, NONE, get_##end##_network),       \
+	FIELD(#end ".sent", UNSIGNED, BYTES, get_##end##_sent),                         \
+	FIELD(#end ".received", UNSIGNED, BYTES, get_##end##_received),                 \
+	FIELD(#end ".packets_sent", UNSIGNED, NONE, get_##end##_packets_sent),          \
+	FIELD(#end ".packets_received", UNSIGNED, NONE, get_##end##_packets_received),  \
+	FIELD(#end ".segments_sent", UNSIGNED, NONE, get_##end##_segments_sent),        \
+	FIELD(#end ".segments_received", UNSIGNED, NONE, get_##end##_segments_received), \
+	FIELD(#end ".retransmits", UNSIGNED, NONE, get_##end##_retransmits),            \
 	FIELD(#end ".process.pid", UNSIGNED, NONE, get_##end##_pid),                    \
 	FIELD(#end ".process.name", STRING, NONE, get_##end##_process),                 \
 	FIELD(#end ".user.id", UNSIGNED, NONE, get_##end##_user),                       \
@@ -318,6 +355,7 @@ static const struct field flow_fields[] = {
 	FIELD("drop.reason", STRING, NONE, get_reason),
 	FIELD("drop.function", STRING, NONE, get_function),
 	FIELD("drop.interface", STRING, NONE, get_interface),
+	FIELD("drop.network_namespace", UNSIGNED, NONE, get_drop_namespace),
 	FIELD("drop.towards", STRING, NONE, get_towards),
 	FIELD("drop.packets", UNSIGNED, NONE, get_dropped_packets),
 	FIELD("drop.bytes", UNSIGNED, BYTES, get_dropped_bytes),

@@ -248,7 +248,7 @@ static void test_circles(void **state)
 /* What has nothing to do with each other stands beside each other, and not far away. */
 static void test_no_empty_bands(void **state)
 {
-	static const u32 lines[][2] = { { 0, 1 }, { 2, 1 }, { 3, 4 }, { 3, 5 }, { 3, 6 }, { 7, 5 }, { 5, 8 }, { 6, 9 } };
+	static const u32 lines[][2] = { { 0, 2 }, { 8, 3 }, { 4, 9 }, { 8, 2 }, { 8, 3 }, { 8, 0 }, { 9, 3 }, { 1, 6 } };
 	struct layout layout;
 
 	(void)state;

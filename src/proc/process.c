@@ -444,15 +444,6 @@ struct process *process_exit(struct process_table *table, uint32_t pid, uint64_t
 	return process;
 }
 
-bool process_move(struct process_table *table, uint32_t pid, uint64_t start, uint64_t cgroup)
-{
-	struct process *process = process_find(table, pid, start);
-
-	if (process)
-		process->credentials.cgroup = cgroup;
-	return process;
-}
-
 size_t process_table_count(const struct process_table *table)
 {
 	return table->count;

@@ -115,8 +115,6 @@ struct process *process_exec(struct process_table *table, const struct process_i
 /* Marks it dead; its facts stay for the grace. NULL when it was not known. */
 struct process *process_exit(struct process_table *table, uint32_t pid, uint64_t start,
 			     uint64_t time);
-/* It moved between cgroups; false when it is not known. */
-bool process_move(struct process_table *table, uint32_t pid, uint64_t start, uint64_t cgroup);
 /* Lets what is dead beyond its grace go. Exits do this too; call it when nothing happens. */
 void process_table_advance(struct process_table *table, uint64_t now);
 

@@ -33,7 +33,8 @@ struct data {
 	const u32 *place;	/* by process: where it stands in the page */
 };
 
-void page_jot_shown(struct jot *jot, const char *key, const void *bytes, size_t length)
+/* Bytes that others chose, as they may be shown to a person: no control characters, no changes of direction. */
+static void jot_shown(struct jot *jot, const char *key, const void *bytes, size_t length)
 {
 	struct text shown = { 0 };
 
@@ -46,7 +47,7 @@ static void jot_text(struct data *data, const char *key, u32 text)
 {
 	struct run_bytes bytes = run_text(data->run, text);
 
-	page_jot_shown(&data->jot, key, bytes.data, bytes.length);
+	jot_shown(&data->jot, key, bytes.data, bytes.length);
 }
 
 static void jot_time(struct data *data, const char *key, u64 time)
@@ -202,9 +203,9 @@ static void add_findings(struct data *data)
 		jot_time(data, "from", finding->from);
 		jot_time(data, "to", finding->to);
 		jot_unsigned(jot, "lost", finding->lost / 1000);
-		page_jot_shown(jot, "title", text_string(&finding->title), finding->title.length);
-		page_jot_shown(jot, "evidence", text_string(&finding->evidence), finding->evidence.length);
-		page_jot_shown(jot, "advice", text_string(&finding->advice), finding->advice.length);
+		jot_shown(jot, "title", text_string(&finding->title), finding->title.length);
+		jot_shown(jot, "evidence", text_string(&finding->evidence), finding->evidence.length);
+		jot_shown(jot, "advice", text_string(&finding->advice), finding->advice.length);
 		jot_close(jot, '}');
 	}
 	jot_close(jot, ']');
@@ -386,10 +387,10 @@ static void add_offer(struct data *data, const char *key, const struct size_offe
 	struct jot *jot = &data->jot;
 
 	jot_open(jot, key, '{');
-	page_jot_shown(jot, "name", offer->name, strlen(offer->name));
-	page_jot_shown(jot, "provider", offer->provider, strlen(offer->provider));
-	page_jot_shown(jot, "region", offer->region, strlen(offer->region));
-	page_jot_shown(jot, "currency", offer->currency, strlen(offer->currency));
+	jot_shown(jot, "name", offer->name, strlen(offer->name));
+	jot_shown(jot, "provider", offer->provider, strlen(offer->provider));
+	jot_shown(jot, "region", offer->region, strlen(offer->region));
+	jot_shown(jot, "currency", offer->currency, strlen(offer->currency));
 	jot_real(jot, "cpus", offer->cpus, 2);
 	jot_real(jot, "price", offer->price, 6);
 	jot_unsigned(jot, "memory", offer->memory);
@@ -430,8 +431,8 @@ static void add_size(struct data *data, const struct size_prices *prices)
 	add_need(jot, &need);
 	add_needs_of_tasks(data);
 	if (prices) {
-		page_jot_shown(jot, "source", prices->source, strlen(prices->source));
-		page_jot_shown(jot, "date", prices->date, strlen(prices->date));
+		jot_shown(jot, "source", prices->source, strlen(prices->source));
+		jot_shown(jot, "date", prices->date, strlen(prices->date));
 		count = size_fitting(prices, &need, fitting, SIZE_OFFERS);
 		jot_open(jot, "offers", '[');
 		for (u32 i = 0; i < count; i++)

@@ -18,7 +18,4 @@ void page_samples(struct file *file, struct jot *jot, const struct export *expor
 /* How many bytes to keep of a text that may have `most`, without cutting a character of UTF-8. */
 size_t page_cut(const char *bytes, size_t length, size_t most);
 
-/* Bytes that others chose, as they may be shown to a person: no control characters, no changes of direction. */
-void page_jot_shown(struct jot *jot, const char *key, const void *bytes, size_t length);
-
 #endif

@@ -123,7 +123,10 @@ static void what_was_asked_for_and_nothing_else(void **state)
 		"(no task)", "</script><b>13\\n\\x1b[31m\\xff", NULL });
 	request = (struct report_request){ .sort = -1, .peers = true, .files = true };
 	expect_said(run, &request, (const char *const[]){
-		"to 10.0.0.7:443", "/home/someone/project/part.h", NULL });
+		"to 10.0.0.7:443", "to [fd00::53]:53 udp      -   80 B     240 B        5", "/home/someone/project/part.h", NULL });
+	request = (struct report_request){ .sort = -1 };
+	expect_said(run, &request, (const char *const[]){
+		"to [fd00::53]:53 udp      -     320 B     960 B       20", NULL });
 	run_free(run);
 }
 
@@ -222,6 +225,23 @@ static void rows_come_as_sorted(void **state)
 	run_free(run);
 }
 
+static void failures_and_drops_come_in_their_order(void **state)
+{
+	struct run *run = synthetic_run(2000);
+	u32 count, *failed = report_failed(run, &count);
+	const struct run_drop **drops = report_drops(run);
+
+	(void)state;
+	assert_true(count > 10 && run->drop_count > 5);
+	for (u32 i = 1; i < count; i++)
+		assert_true(run->processes[failed[i - 1]].end <= run->processes[failed[i]].end);
+	for (u32 i = 1; i < run->drop_count; i++)
+		assert_true(drops[i - 1]->packets > drops[i]->packets);
+	free(failed);
+	free(drops);
+	run_free(run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +252,7 @@ int main(void)
 		cmocka_unit_test(json_is_one_line_handed_on_in_pieces),
 		cmocka_unit_test(branches_go_down_before_they_go_on),
 		cmocka_unit_test(rows_come_as_sorted),
+		cmocka_unit_test(failures_and_drops_come_in_their_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

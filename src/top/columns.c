@@ -12,7 +12,7 @@
 #define IN_PROCESSES 2
 #define IN_BOTH 3
 
-void add_percent(struct text *out, u64 part, u64 whole)
+static void add_percent(struct text *out, u64 part, u64 whole)
 {
 	double percent = whole ? 100.0 * part / whole : 0;
 

@@ -24,8 +24,7 @@ struct table_view {
 void table_header(struct text *out, const struct table_view *view);
 void table_line(struct text *out, const struct table_view *view, const struct line *line);
 
-/* Numbers that take little room: "12.3", "999", "1.2K", "35M". */
-void add_percent(struct text *out, u64 part, u64 whole);
+/* A number that takes little room: "999", "1.2K", "35M". */
 void add_rate(struct text *out, u64 bytes, u64 interval);
 
 #endif

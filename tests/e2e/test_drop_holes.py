@@ -64,10 +64,10 @@ def served(pipe, name):
 
 
 def test_other_protocols(case):
-    """A firewall that drops TCP, ICMP and IPv6: ports where there are any."""
+    """A firewall that drops TCP, ICMP, SCTP and IPv6: ports where there are any."""
     hosts = bridged(case, "s", [("10.213.6.%d/24" % n, "fd00:216::%d/64" % n) for n in (1, 2)])
     hosts[1].run("nft", "-f", "-", text="table inet t { chain c { type filter hook input priority 0; tcp dport 7301 drop; "
-                 "udp dport 7302 drop; icmp type echo-request drop; }; }")
+                 "udp dport 7302 drop; icmp type echo-request drop; ip protocol sctp drop; }; }")
 
     def act(_):
         for _ in range(3):
@@ -82,6 +82,9 @@ def test_other_protocols(case):
         for number in range(COUNT):
             echo = b"\x08\x00" + (0xf7ff - number).to_bytes(2, "big") + number.to_bytes(4, "big")
             raw.sendto(echo, ("10.213.6.2", 0))
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_SCTP)
+        for _ in range(COUNT):
+            raw.sendto((40000).to_bytes(2, "big") + (7303).to_bytes(2, "big") + bytes(8), ("10.213.6.2", 0))
     sonde = case.sonde("drop")
     Actor(case, hosts[0], act).end()
     wait_for(sonde, 7302, COUNT)
@@ -89,7 +92,8 @@ def test_other_protocols(case):
     here = [event for event in sonde.events("drop") if field(event, "network.namespace") == hosts[1].number]
     for transport, kind, address, port, wanted in (("tcp", "ipv4", "10.213.6.2", 7301, 3),
                                                    ("udp", "ipv6", "fd00:216::2", 7302, COUNT),
-                                                   ("icmp", "ipv4", "10.213.6.2", None, COUNT)):
+                                                   ("icmp", "ipv4", "10.213.6.2", None, COUNT),
+                                                   ("sctp", "ipv4", "10.213.6.2", 7303, COUNT)):
         found = [event for event in here if field(event, "network.transport") == transport
                  and field(event, "network.type") == kind]
         equal(sum(field(event, "drop.count") for event in found), wanted, "packets of %s over %s" % (transport, kind))

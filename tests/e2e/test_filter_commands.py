@@ -20,6 +20,12 @@ def explained(*args):
     return subprocess.run([SONDE, *args, "--explain"], capture_output=True, text=True, timeout=20, check=True).stdout
 
 
+def leaves(record, before=""):
+    """Names of all that an object of JSON has, with dots."""
+    for name, value in record.items():
+        yield from leaves(value, before + name + ".") if isinstance(value, dict) else [before + name]
+
+
 def sleeps(name, count):
     """Sleeps as a process of this name; its pid."""
     libc = ctypes.CDLL(None)
@@ -123,7 +129,9 @@ def test_flows(case):
     texts = ("server.port == %d and bytes.to_server > 1KB" % port, "process.pid == %d and kind == connection" % os.getpid(),
              'server.port == %d and client.address in [10.0.0.0/8, ::1]' % port,
              "server.port == %d and verdict == forwarded and closed_by == client and transport == tcp" % port,
-             "server.port == %d and (exists(drop.reason) or server.user.id == 4242)" % port)
+             "server.port == %d and (exists(drop.reason) or server.user.id == 4242)" % port,
+             "server.port == %d and client.sent > 1KB and server.received == client.sent and client.segments_sent > 0 and "
+             "exists(client.retransmits) and not exists(client.packets_sent)" % port)
     sondes = [case.sonde("-f", text, command="flows") for text in texts]
     for size in (10, 5000):
         client = socket.create_connection(server.getsockname())
@@ -139,8 +147,10 @@ def test_flows(case):
         sonde.stop()
     sent = [sorted(field(row, "bytes.to_server") for row in sonde.records if field(row, "server.port") == port)
             for sonde in sondes]
-    equal(sent, [[5000], [10, 5000], [], [10, 5000], []], "connections let through")
-    equal([len(sonde.records) for sonde in sondes], [1, 2, 0, 2, 0], "lines")
+    equal(sent, [[5000], [10, 5000], [], [10, 5000], [], [5000]], "connections let through")
+    equal([len(sonde.records) for sonde in sondes], [1, 2, 0, 2, 0, 1], "lines")
+    names = {name for row in sondes[1].records for name in leaves(row)}
+    explained("flows", "-f", " and ".join("exists(%s)" % name for name in sorted(names)))
     expect("client.port, server.port" in refused("flows", "-f", "port == 80"), "more than one")
     expect("did you mean drop?" in refused("flows", "-f", "kind == drp"), "a word")
     for word in ("client", "server", "timeout", '"reset by client"', '"reset by server"'):

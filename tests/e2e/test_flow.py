@@ -248,6 +248,21 @@ def test_more_flows_than_fit_are_counted(case):
     equal(books["lost_by"].get("table_full", 0) + told, count, "datagrams told of, and those that found no slot")
 
 
+def test_the_halves_take_turns(case):
+    """Each look finds what was sent since the one before, and leaves room for as much again."""
+    sonde = case.sonde("flow", "--interval", "200ms")
+    count = 4200  # twice as many do not fit
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        sender = one.getsockname()[1]
+        for turn in range(1, 5):
+            for number in range(count):
+                one.sendto(b"x", ("127.%d.%d.1" % (number >> 8, number & 255), 9))
+            until(lambda: sonde.stdout().count(b'"port":%d}' % sender) >= turn * count, "all datagrams of turn %d" % turn)
+    sonde.stop()
+    equal(total(sonde, sender, "network.packets.sent"), 4 * count, "datagrams told of")
+
+
 def test_a_process_that_ended_long_before_it_is_told_of(case):
     """Its name is still known at the end of a long interval."""
     sonde = case.sonde("flow", "--interval", "4s")

@@ -57,7 +57,7 @@ def test_syscall_sleeps(case):
     found = [row for row in rows(sonde) if field(row, "process.pid") == pid]
     equal(len(found), 1, "histograms of the sleeper")
     equal(found[0]["count"], 200, "sleeps")
-    expect(5 * MS <= found[0]["p50_ns"] * 1.13 and found[0]["p50_ns"] < 9 * MS, "median: %s" % found[0])
+    expect(5 * MS <= found[0]["p50_ns"] * 1.13 and found[0]["p50_ns"] < sorted(slept)[100] * 1.13, "median: %s" % found[0])
     expect(found[0]["buckets"][0]["to_ns"] > 5 * MS, "a sleep was too short: %s" % found[0])
     # what the caller measures lies around what the kernel does
     expect(found[0]["max_ns"] <= max(slept), "longer than the caller saw: %s" % found[0])
