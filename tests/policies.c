@@ -146,11 +146,11 @@ int main(int argc, char **argv)
 	const struct kernel_options wanted = { .kinds = KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit) };
 	struct engine_policy policies[FILES_MOST] = { 0 };
 	struct engine_options options = { 0 };
-	struct policy_error error = { 0 };
+	struct policy_error error = { 0 }, errors[FILES_MOST];
 	const char *pin = NULL, *bad, *why;
 	struct features features;
 	struct kernel *kernel;
-	size_t count = 0, which;
+	size_t count = 0;
 	bool enforce = false, lower = false;
 	int at = 1, status;
 
@@ -182,9 +182,12 @@ int main(int argc, char **argv)
 	options.features = &features;
 	options.shared = kernel_object(kernel);
 	options.keep = pin != NULL;
-	engine = engine_open(policies, count, &options, &which, &error);
-	if (!engine || engine_attach(engine, &error))
-		return complain(policies[which].policy->file, &error);
+	engine = engine_open(policies, count, &options, errors);
+	for (size_t i = 0; i < count && !engine; i++)
+		if (*errors[i].text)
+			return complain(policies[i].policy->file, &errors[i]);
+	if (engine_attach(engine, &error))
+		return complain(policies->policy->file, &error);
 	if (pin && (status = engine_pin(engine, pin))) {
 		fprintf(stderr, "cannot pin in %s: %s\n", pin, strerror(-status));
 		return 1;

@@ -38,7 +38,8 @@ struct settings {
 	u32 tick_ns;		/* the kernel's jiffy */
 	u32 filtered;		/* bit per kind: generated code decides whether it is told (bpf/lib/decide.h) */
 	u32 casts;		/* the kernel has bpf_rdonly_cast (bpf/lib/direct.h) */
+	u32 all_drops;		/* also those of normal work; programs go by benign_drops */
 };
-RECORD_SIZE(struct settings, 128);
+RECORD_SIZE(struct settings, 136);
 
 #endif

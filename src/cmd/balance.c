@@ -78,6 +78,24 @@ void balance_close(struct balance *balance, struct kernel *kernel, lanes_deliver
 	tell_pending(balance, deliver, context);
 }
 
+void balance_add(struct balance *sum, const struct balance *part)
+{
+	const u64 *each = (const u64 *)&part->kernel;
+	u64 *all = (u64 *)&sum->kernel;
+
+	for (size_t i = 0; i < sizeof(part->kernel) / sizeof(*each); i++)
+		all[i] += each[i];
+	for (u32 kind = 0; kind < KIND_MAX; kind++) {
+		sum->delivered[kind] += part->delivered[kind];
+		sum->filtered[kind] += part->filtered[kind];
+	}
+	sum->unreadable += part->unreadable;
+	sum->wanted |= part->wanted;
+	sum->started = sum->started ? sum->started : part->started;
+	sum->ended = part->ended;
+	sum->exit_status = part->exit_status;
+}
+
 /* What was not shown of a kind, and why. */
 static void add_rest(const struct balance *balance, u32 kind, struct text *line)
 {

@@ -15,6 +15,8 @@ struct balance {
 
 /* After detaching: drains until everything the kernel counted is accounted for, or time is up. */
 void balance_close(struct balance *balance, struct kernel *kernel, lanes_deliver *deliver, void *context);
+/* What was watched in parts, one after another. */
+void balance_add(struct balance *sum, const struct balance *part);
 u64 balance_lost(const struct balance *balance);
 /* One line for a person, or the summary as JSON. */
 void balance_say(const struct balance *balance);

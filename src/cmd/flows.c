@@ -7,7 +7,7 @@
 
 struct flows_settings {
 	struct scope_settings scope;
-	bool json, names, reverse, unix_sockets;
+	bool json, names, reverse, unix_sockets, all_drops;
 	int verdict, graph, sort;
 	const char *process, *container, *peer, *from, *to, *store;
 	int64_t port;
@@ -30,6 +30,10 @@ static int check(const struct command *command, const struct flows_settings *set
 		return option_mistake(command, "it takes no %s", rest->count ? rest->words[0] : "command");
 	if (settings->graph >= 0 && settings->json)
 		return option_mistake(command, "--graph json is the graph as JSON: leave --json away");
+	if (settings->graph >= 0 && settings->interval)
+		return option_mistake(command, "--graph is made once, at the end: leave --interval away");
+	if (settings->store && !settings->since)
+		return option_mistake(command, "--store is where --since reads: what is seen now is not kept (`sonde record` does)");
 	if (settings->since && (settings->scope.pid || settings->scope.cgroup || settings->scope.user || settings->interval ||
 				settings->duration))
 		return option_mistake(command, "--since shows what was recorded: --process, --container and the like go with it, "
@@ -54,6 +58,7 @@ static int run(const struct command *command, const struct flows_settings *setti
 		.store = settings->store,
 		.since = settings->since,
 		.unix_sockets = settings->unix_sockets,
+		.all_drops = settings->all_drops,
 		.interval = settings->interval,
 		.duration = settings->duration,
 		.graph = settings->graph >= 0 ? &graph : NULL,
@@ -94,7 +99,7 @@ static const struct option options[] = {
 	{ .name = "verdict", .type = OPTION_CHOICE, .offset = AT(verdict), .argument = "VERDICT", .choices = flow_verdict_names,
 	  .help = "only what was forwarded, dropped (packets, by the kernel), denied (by a policy) or failed" },
 	{ .name = "process", .letter = 'p', .type = OPTION_STRING, .offset = AT(process), .argument = "NAME|PID",
-	  .help = "only flows with this program or process at either end" },
+	  .help = "only flows with this process at either end; the name is the tool's, as top and report have it" },
 	{ .name = "container", .type = OPTION_STRING, .offset = AT(container), .argument = "ID|NAME",
 	  .help = "only flows with this container at either end" },
 	{ .name = "port", .type = OPTION_INTEGER, .offset = AT(port), .min = 1, .max = 65535, .argument = "N",
@@ -102,7 +107,7 @@ static const struct option options[] = {
 	{ .name = "peer", .type = OPTION_STRING, .offset = AT(peer), .argument = "CIDR",
 	  .help = "only with this address or range at an end; with --process or --container, at the other end" },
 	{ .name = "from", .type = OPTION_STRING, .offset = AT(from), .argument = "WORKLOAD",
-	  .help = "only from this client: a program, process id, container, host's name, address or range" },
+	  .help = "only from this client: a tool, process id, container, host's name, address or range" },
 	{ .name = "to", .type = OPTION_STRING, .offset = AT(to), .argument = "WORKLOAD", .help = "only to this server, likewise" },
 	{ .name = "pid", .type = OPTION_INTEGER, .offset = AT(scope.pid), .min = 1, .max = 4194304, .argument = "N",
 	  .help = "watch only this process and its descendants; who the others are is then not known" },
@@ -112,6 +117,8 @@ static const struct option options[] = {
 	  .help = "watch only processes of this user (name or number), likewise" },
 	{ .name = "unix", .letter = 'u', .type = OPTION_FLAG, .offset = AT(unix_sockets),
 	  .help = "also show who connects to which Unix socket" },
+	{ .name = "all-drops", .type = OPTION_FLAG, .offset = AT(all_drops),
+	  .help = "also packets that the kernel frees in normal work, as those that a closed socket had not read" },
 	{ .name = "names", .letter = 'n', .type = OPTION_FLAG, .offset = AT(names),
 	  .help = "ask the name server for names of hosts" },
 	{ .name = "graph", .letter = 'g', .type = OPTION_CHOICE, .offset = AT(graph), .argument = "FORMAT",

@@ -445,6 +445,7 @@ static int prepare(struct watching *watching, struct kernel_options *options, st
 		.identity = watching->identity, .told = tell, .context = watching, .conntrack = watching->conntrack,
 		.unix_sockets = request->unix_sockets });
 	options->kinds = PROCESS_KINDS | FLOW_BITS;
+	options->all_drops = request->all_drops;
 	watching->balance.wanted = FLOW_BITS;
 	return watching->flows ? scope_resolve(request->command, &request->scope, &nobody, features, watching->identity, options) : 1;
 }

@@ -26,7 +26,7 @@ struct flows_request {
 	struct event_filter_settings expression;	/* a condition besides */
 	enum flows_way way;
 	enum rows_sort sort;
-	bool reverse, ask_servers, unix_sockets;
+	bool reverse, ask_servers, unix_sockets, all_drops;
 	const char *text;	/* to be filtered by on a screen; NULL: nothing */
 	const char *store;	/* NULL: the usual one */
 	uint64_t since;		/* what recordings have since so many ns ago; 0: what goes on */

@@ -136,8 +136,8 @@ static void tell_row(struct stored *stored, const struct run *run, const struct 
 	const struct run_peer *peer = row->peer;
 	bool client = peer->direction != NET_IN;
 	struct party own, theirs;
-	struct flow_end self = { .at = row->local, .network_namespace = peer->network_namespace, .here = true, .party = &own,
-				 .sent = peer->sent, .received = peer->received, .retransmits = peer->retransmits,
+	struct flow_end self = { .at = row->local, .network_namespace = peer->network_namespace, .here = true,
+				 .counted = true, .party = &own, .sent = peer->sent, .received = peer->received, .retransmits = peer->retransmits,
 				 .packets_sent = peer->packets_sent, .packets_received = peer->packets_received };
 	struct flow_end distant = { .at = row->remote };
 	struct flow flow = {
@@ -200,10 +200,11 @@ static const char *word(const struct run *run, u32 text)
 /* Of the port of a service and a client's the recorder keeps the first: that end is the server. */
 static void tell_drop(struct stored *stored, const struct run *run, const struct run_drop *drop)
 {
-	struct flow_end source = { .network_namespace = drop->network_namespace }, destination = { 0 }, *here;
+	struct flow_end source = { 0 }, destination = { 0 }, *here;
 	struct flow flow = {
 		.kind = FLOW_DROP, .verdict = FLOW_DROPPED, .transport = drop->protocol,
 		.backwards = drop->source_port && !drop->destination_port,
+		.network_namespace = drop->network_namespace,
 		.reason = word(run, drop->reason), .function = word(run, drop->function),
 		.begun = drop->first, .last = drop->last, .duration = drop->last - drop->first,
 		.packets = drop->packets, .bytes = drop->bytes,
@@ -217,6 +218,7 @@ static void tell_drop(struct stored *stored, const struct run *run, const struct
 		fill_party(stored, &party, run, drop->process);
 		here->here = true;
 		here->party = &party;
+		here->network_namespace = drop->network_namespace;
 	}
 	flow.client = flow.backwards ? destination : source;
 	flow.server = flow.backwards ? source : destination;

@@ -41,8 +41,11 @@ struct policy_gather;
 struct policy_gather *policy_gather_new(void);
 void policy_gather_free(struct policy_gather *gather);
 void policy_gather_add(struct policy_gather *gather, s64 id, const struct match *match, s64 time);
-/* Within life_begin and life_commit. 0 or -errno, said; then all of it is kept for the next time. */
-int policy_gather_write(struct policy_gather *gather, struct life *life);
+/*
+ * Within life_begin and life_commit. `counted`: the programs in the kernel have counted them. 0 or -errno, said; then all of it is
+ * kept for the next time.
+ */
+int policy_gather_write(struct policy_gather *gather, struct life *life, bool counted);
 /* It was committed. */
 void policy_gather_clear(struct policy_gather *gather);
 

@@ -115,7 +115,7 @@ void policy_gather_add(struct policy_gather *gather, s64 id, const struct match 
 	one->last = time;
 }
 
-int policy_gather_write(struct policy_gather *gather, struct life *life)
+int policy_gather_write(struct policy_gather *gather, struct life *life, bool counted)
 {
 	int error = 0;
 
@@ -128,7 +128,7 @@ int policy_gather_write(struct policy_gather *gather, struct life *life)
 			.tool = { text, one->tool_length, one->tool_length }, .object = { text + one->tool_length, rest, rest },
 			.user = one->user, .count = one->count, .first = one->first, .last = one->last,
 		});
-		if (!error && one->held)
+		if (!error && one->held && counted)
 			error = life_told(life, one->id, one->count);
 	}
 	return error;

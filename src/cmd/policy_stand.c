@@ -15,9 +15,9 @@
 
 /*
  * Puts what stands by now into the kernel. `but`: without these; `wanted`: nothing changes unless these are held. Both are
- * NULL-terminated names, or NULL. 0 or an exit status, said.
+ * NULL-terminated names, or NULL. `enforced`, if not NULL: how many are by then. 0 or an exit status, said.
  */
-static int renew(struct life *life, const char *const *but, const char *const *wanted, bool allow_late)
+static int renew(struct life *life, const char *const *but, const char *const *wanted, bool allow_late, size_t *enforced)
 {
 	struct kernel_options options = { .kinds = KIND_BIT(policy) };
 	struct features features;
@@ -32,7 +32,7 @@ static int renew(struct life *life, const char *const *but, const char *const *w
 	if (but)
 		life_set_drop(&set, but);
 	if (!set.policies.count) {
-		status = stand_count(life) || stand_clear();
+		status = stand_count(life) || stand_clear() || life_renew(life);
 		goto out;
 	}
 	features_find(&features);
@@ -44,6 +44,8 @@ static int renew(struct life *life, const char *const *but, const char *const *w
 	if (kernel)
 		stand = stand_open(life, &set, &features, kernel_object(kernel), wanted, allow_late);
 	status = !stand;
+	if (stand && enforced)
+		*enforced = stand_enforced(stand);
 	stand_close(stand);
 	if (kernel)
 		kernel_close(kernel);
@@ -79,7 +81,7 @@ int policy_observe(const struct policy_settings *settings, char *const *files)
 		text_free(&source);
 	}
 	if (!status)
-		status = renew(life, NULL, NULL, true);
+		status = renew(life, NULL, NULL, true, NULL);
 	life_close(life);
 	return status;
 }
@@ -97,9 +99,11 @@ static bool count_mode(void *context, const struct life_entry *entry)
 	return true;
 }
 
+/* What is enforced and cannot be any more is a failure, though the others are loaded. */
 int policy_restore(const struct policy_settings *settings)
 {
 	struct loaded loaded = { 0 };
+	size_t enforced = 0;
 	bool none = false;
 	struct life *life = life_open(false, &none);
 	int status;
@@ -111,9 +115,14 @@ int policy_restore(const struct policy_settings *settings)
 	if (none || !life)
 		return none ? 0 : 1;
 	life = life_open(true, NULL);
-	status = !life || life_list(life, count_mode, &loaded) || renew(life, NULL, NULL, true);
+	status = !life || life_list(life, count_mode, &loaded) || renew(life, NULL, NULL, true, &enforced);
 	if (!status)
-		message_note("%zu enforced, %zu observed", loaded.enforced, loaded.observed);
+		message_note("%zu enforced, %zu observed", enforced, loaded.observed);
+	if (!status && enforced < loaded.enforced) {
+		message_error("%zu of %zu policies that are to be enforced are not: mend and enforce them anew, or remove them",
+			      loaded.enforced - enforced, loaded.enforced);
+		status = 1;
+	}
 	life_close(life);
 	return status;
 }
@@ -159,7 +168,7 @@ static int enforce(struct life *life, const struct policy_settings *settings, co
 		return 1;
 	if (entry.mode == LIFE_ENFORCE) {
 		message_note("%s is enforced already", name);
-		return renew(life, NULL, wanted, settings->allow_late);
+		return renew(life, NULL, wanted, settings->allow_late, NULL);
 	}
 	if (!has_earned(settings, &entry)) {
 		if (!settings->force)
@@ -172,7 +181,7 @@ static int enforce(struct life *life, const struct policy_settings *settings, co
 	if (life_begin(life))
 		return 1;
 	status = (settings->acknowledge && life_acknowledge(life, &entry)) || life_set_mode(life, &entry, LIFE_ENFORCE, what) ||
-		 renew(life, NULL, wanted, settings->allow_late) || life_commit(life);
+		 renew(life, NULL, wanted, settings->allow_late, NULL) || life_commit(life);
 	if (status)
 		life_undo(life);
 	else
@@ -198,7 +207,7 @@ static int enforce_file(const struct policy_settings *settings, const char *file
 	names = xcalloc(policies.count + 1, sizeof(*names));
 	for (size_t i = 0; i < policies.count; i++)
 		names[i] = policies.list[i]->name;
-	status = life_force(life, &policies, &source, file) || renew(life, NULL, names, settings->allow_late) || life_commit(life);
+	status = life_force(life, &policies, &source, file) || renew(life, NULL, names, settings->allow_late, NULL) || life_commit(life);
 	if (status)
 		life_undo(life);
 	for (size_t i = 0; i < policies.count && !status; i++)
@@ -263,7 +272,7 @@ static int remove_named(struct life *life, char *const *names)
 	for (char *const *name = names; *name; name++)
 		if (life_find(life, *name, &entry))
 			return 1;
-	if (stand_exists() && renew(life, (const char *const *)names, NULL, true)) {
+	if (stand_exists() && renew(life, (const char *const *)names, NULL, true, NULL)) {
 		message_warn("the others could not be put into the kernel again without %s: none acts until `sonde policy load`",
 			     names[1] ? "these" : "it");
 		if (stand_clear())

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
@@ -24,8 +23,8 @@
 #include "proc/identity.h"
 #include "wire/policy.h"
 
-/* Who is who comes from these. */
-#define IDENTITY_KINDS (KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit))
+/* Who is who, and what programs of policies tell. */
+#define BASE_KINDS (KIND_BIT(fork) | KIND_BIT(exec) | KIND_BIT(exit) | KIND_BIT(policy))
 #define WRITE_NS 1000000000ULL
 
 struct watching {
@@ -39,13 +38,13 @@ struct watching {
 	struct identity *identity;
 	struct plan plan;
 	struct output output;
-	struct balance balance;
+	struct balance balance, total;	/* since it was changed, and of all */
 	struct text line;
 	struct stand *stand;		/* what of them the kernel holds */
 	struct policies seen;		/* the others, which only the events of sensors show */
-	u64 wall_checked, written, watched_until, shown;
-	bool counted;
-	int place, trouble;
+	u64 wall_checked, written, watched_until, shown, end;
+	bool counted, changed;		/* counted in the balance; somebody changed what stands */
+	int trouble;
 };
 
 /* An event of a program of policies says by itself which policy it is; what a sensor told of does not. */
@@ -197,7 +196,8 @@ static void write_down(struct watching *watching, u64 now)
 		watching->trouble = error;
 		return;
 	}
-	error = policy_gather_write(watching->gather, watching->life);
+	watching->changed = stand_is_replaced(watching->stand, watching->life);
+	error = policy_gather_write(watching->gather, watching->life, !watching->changed);
 	for (size_t i = 0; i < standing->count && !error; i++)
 		error = life_watched(watching->life, life_set_id(&watching->set, standing->list[i]), watching->watched_until, now);
 	if (!error)
@@ -225,23 +225,28 @@ static bool take_turn(void *context, u64 now, u64 *next)
 		watching->written = now;
 	}
 	process_table_advance(watching->identity->processes, now);
-	return output_flush(&watching->output) && !output_reader_left();
+	return !watching->changed && output_flush(&watching->output) && !output_reader_left();
 }
 
-static int finish(struct watching *watching, struct kernel *kernel)
+static void finish_part(struct watching *watching, struct kernel *kernel)
 {
-	int status;
-
 	kernel_detach(kernel);
 	watching->balance.ended = wall_boot_now();
 	balance_close(&watching->balance, kernel, deliver, watching);
 	if (watching->life)
 		write_down(watching, watching->balance.ended);
+	balance_add(&watching->total, &watching->balance);
+}
+
+static int finish(struct watching *watching)
+{
+	int status;
+
 	if (watching->settings->json)
-		balance_json(&watching->balance, &watching->output.text);
+		balance_json(&watching->total, &watching->output.text);
 	status = output_end(&watching->output);
-	balance_say(&watching->balance);
-	if (watching->settings->strict && balance_lost(&watching->balance))
+	balance_say(&watching->total);
+	if (watching->settings->strict && balance_lost(&watching->total))
 		status = 1;
 	return status ? status : watching->trouble ? 1 : 0;
 }
@@ -286,34 +291,72 @@ static struct kernel *open_all(struct watching *watching, struct kernel_options 
 	}
 }
 
-static int run(struct watching *watching, struct kernel_options *options, const struct features *features)
+static bool watch_set(struct watching *watching, struct kernel_options *options, const struct features *features)
 {
 	const struct policy_settings *settings = watching->settings;
 	struct kernel *kernel = open_all(watching, options, features);
 	size_t count = watching->set.policies.count;
-	int status;
 
 	if (!kernel)
-		return 1;
+		return false;
 	if (settings->scope.pid)
 		scope_watch_tree(kernel, watching->identity, settings->scope.pid);
 	else
 		snapshot_take(kernel, watching->identity);
 	message_note("watching %zu polic%s", count, count == 1 ? "y" : "ies");
 	watching->balance.started = watching->watched_until = watching->written = wall_boot_now();
+	if (!watching->end)
+		watching->end = settings->duration ? watching->balance.started + settings->duration : ~0ULL;
 	watch_go_first();
 	watch_run(&(struct watch){
 		.kernel = kernel,
 		.child = &(struct child){ 0 },
-		.end = settings->duration ? watching->balance.started + settings->duration : ~0ULL,
+		.end = watching->end,
 		.deliver = deliver,
 		.turn = take_turn,
 		.context = watching,
 	});
-	status = finish(watching, kernel);
+	finish_part(watching, kernel);
 	stand_close(watching->stand);
 	kernel_close(kernel);
-	return status;
+	return true;
+}
+
+/* 0, or -errno, said; or there are none any more. */
+static int load_again(struct watching *watching, struct kernel_options *options)
+{
+	int error;
+
+	options->kinds = BASE_KINDS;
+	options->filtered = 0;
+	options->filter = NULL;	/* it is the matcher's */
+	matcher_free(watching->matcher);
+	watching->matcher = NULL;
+	watching->changed = false;
+	watching->balance = (struct balance){ .exit_status = -1 };
+	life_set_free(&watching->set);
+	error = life_set_load(&watching->set, watching->life);
+	watching->seen.list = xrealloc(watching->seen.list, watching->set.policies.count + 1, sizeof(*watching->seen.list));
+	return error;
+}
+
+/* Whenever somebody changes what stands, that is watched from then on. */
+static int run(struct watching *watching, struct kernel_options *options, const struct features *features)
+{
+	bool failed = false;
+
+	if (!watch_set(watching, options, features))
+		return 1;
+	while (watching->changed && !failed && !stop_asked() && wall_boot_now() < watching->end) {
+		failed = load_again(watching, options);
+		if (!failed && !watching->set.policies.count) {
+			message_note("no policy stands any more");
+			break;
+		}
+		message_note("what stands was changed");
+		failed = failed || !watch_set(watching, options, features);
+	}
+	return finish(watching) || failed;
 }
 
 static bool is_part(const struct scope_settings *scope)
@@ -343,8 +386,7 @@ static int load(struct watching *watching, char *const *files)
 	if (is_part(&watching->settings->scope)) {
 		message_note("only a part of the machine is watched: this is shown, and not part of their observation");
 	} else {
-		watching->place = life_take(watching->life);
-		if (watching->place >= 0) {
+		if (!life_take(watching->life)) {
 			watching->gather = policy_gather_new();
 			return watching->gather ? 0 : 1;
 		}
@@ -361,11 +403,9 @@ static void leave(struct watching *watching)
 	free(watching->seen.list);
 	policies_free(&watching->files);
 	life_set_free(&watching->set);
-	policy_gather_free(watching->gather);
-	if (watching->place >= 0) {
-		close(watching->place);
+	if (watching->gather)
 		stand_count(watching->life);
-	}
+	policy_gather_free(watching->gather);
 	life_close(watching->life);
 	event_filter_close(&watching->filter);
 	identity_free(watching->identity);
@@ -375,7 +415,7 @@ static void leave(struct watching *watching)
 
 int policy_watch(const struct command *command, const struct policy_settings *settings, char *const *files)
 {
-	struct watching watching = { .settings = settings, .place = -1 };
+	struct watching watching = { .settings = settings };
 	struct kernel_options options = { .ring_size = settings->ring_size };
 	const char *obstacle, *bad, *why;
 	struct lang_names names = match_field_names();
@@ -407,7 +447,7 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	if (status)
 		goto out;
 	watching.balance.exit_status = -1;
-	options.kinds = IDENTITY_KINDS | KIND_BIT(policy);
+	options.kinds = BASE_KINDS;
 	status = run(&watching, &options, &features);
 out:
 	leave(&watching);

@@ -23,7 +23,7 @@
 struct trace_settings {
 	struct scope_settings scope;
 	struct event_filter_settings filter;
-	bool json, tree, strict, unmasked;
+	bool json, tree, strict, unmasked, all_drops;
 	struct option_list fields;
 	uint64_t duration, interval, ring_size;
 	const char *mask_file;
@@ -289,6 +289,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 		find_style(&trace.style);
 		options.kinds = kinds | IDENTITY_KINDS;
 		options.ring_size = settings.ring_size;
+		options.all_drops = settings.all_drops;
 		event_filter_compile(&trace.filter, kinds & LANG_FILTERED);
 		options.filtered = trace.filter.kinds;
 		options.filter = trace.filter.code;
@@ -317,6 +318,8 @@ static const struct option options[] = {
 	{ .name = "interval", .letter = 'i', .type = OPTION_DURATION, .offset = offsetof(struct trace_settings, interval),
 	  .min = 100000000, .max = INT64_MAX, .argument = "DURATION",
 	  .help = "tell of drop, flow and live, which are added up, this often (default 1s)" },
+	{ .name = "all-drops", .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, all_drops),
+	  .help = "drop: also packets that the kernel frees in normal work, as those that a closed socket had not read" },
 	SCOPE_OPTIONS(struct trace_settings),
 	{ .name = "ring-size", .type = OPTION_SIZE, .offset = offsetof(struct trace_settings, ring_size), .min = 65536,
 	  .max = 1 << 30, .argument = "SIZE", .help = "memory of each lane, a power of two (default 2M for life, 4M for bulk)" },
@@ -358,6 +361,7 @@ const struct command trace_command = {
 		       "At the end a line on standard error says how many events there were and whether any were lost.",
 	.examples = examples,
 	.options = options,
+	.takes_command = true,
 	.positionals = positionals,
 	.run = run_trace,
 };

@@ -20,14 +20,16 @@
 #define SOCKETS 1024		/* whose owners are asked for at once */
 #define REASONS (64 * DROP_WORDS)
 
+/* Said of packets that were not dropped. Names as in the kernel, less their prefix. */
+static const char *const not_dropped[] = { "NOT_DROPPED_YET", "CONSUMED" };
+
 /*
  * Packets are freed like this in normal work: a socket closes with data unread, data arrives twice, a queue is merged or
- * purged. Names as in the kernel, less their prefix.
+ * purged. docs/flows.md names them.
  */
 static const char *const benign[] = {
-	"NOT_DROPPED_YET", "CONSUMED",	  "SOCKET_CLOSE", "UNIX_DISCONNECT", "UNIX_SKIP_OOB", "TCP_OLD_DATA",
-	"TCP_OFOMERGE",	   "TCP_OLD_ACK", "TCP_CLOSE",	  "QUEUE_PURGE",     "OTHERHOST",     "DUP_FRAG",
-	"TCP_RESET",	   "TCP_FASTOPEN",
+	"SOCKET_CLOSE", "UNIX_DISCONNECT", "UNIX_SKIP_OOB", "TCP_OLD_DATA", "TCP_OFOMERGE", "TCP_OLD_ACK", "TCP_CLOSE",
+	"QUEUE_PURGE",	"OTHERHOST",	   "DUP_FRAG",	    "TCP_RESET",    "TCP_FASTOPEN",
 };
 
 /* Before there were reasons (5.17), functions that free what was not dropped. */
@@ -80,6 +82,14 @@ static bool is_loaded(struct bpf_object *object, const char *program)
 	return bpf_program__autoload(bpf_object__find_program_by_name(object, program));
 }
 
+static bool all_drops;
+
+static bool is_left_out(const char *reason)
+{
+	return is_one_of(reason, not_dropped, sizeof(not_dropped) / sizeof(*not_dropped)) ||
+	       (!all_drops && is_one_of(reason, benign, sizeof(benign) / sizeof(*benign)));
+}
+
 static int prepare(struct bpf_object *object)
 {
 	bool wanted = is_loaded(object, "drop_raw") || is_loaded(object, "drop_socket");
@@ -87,6 +97,7 @@ static int prepare(struct bpf_object *object)
 	size_t size;
 	struct settings *settings = (struct settings *)bpf_map__initial_value(rodata, &size);
 
+	all_drops = settings->all_drops;
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "drops"), wanted ? FLOWS : 1);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "drop_sockets"), wanted ? SOCKETS : 1);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "drop_refused"),
@@ -94,7 +105,7 @@ static int prepare(struct bpf_object *object)
 	for (u32 reason = 0; wanted && reason < REASONS; reason++) {
 		const char *name = drop_reason(reason);
 
-		if (name && is_one_of(name, benign, sizeof(benign) / sizeof(benign[0])))
+		if (name && is_left_out(name))
 			settings->benign_drops[reason / 64] |= 1ULL << (reason % 64);
 	}
 	return 0;
@@ -153,7 +164,7 @@ static int tell(const struct folded *folded, lanes_deliver *deliver, void *conte
 	const char *name = key->reason == DROP_LISTEN_OVERFLOW ? "tcp_conn_request" : symbols_name(key->location);
 	size_t length = strlen(name);
 
-	if (is_normal(key, name))
+	if (!all_drops && is_normal(key, name))
 		return 0;
 	memcpy(event.record.interface, sum->interface, sizeof(sum->interface));
 	event.function.length = event.function.full = length;

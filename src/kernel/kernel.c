@@ -127,6 +127,7 @@ static void fill_settings(const struct kernel *kernel, struct settings *settings
 	settings->scope_uid = options->scope_uid;
 	settings->scope_cgroup = options->scope_cgroup;
 	settings->idle_signals = options->idle_signals;
+	settings->all_drops = options->all_drops;
 	settings->self = getpid();
 	settings->page_size = sysconf(_SC_PAGESIZE);
 	settings->wake_bytes = find_mark(kernel);

@@ -19,6 +19,7 @@ struct kernel_options {
 	u32 scope, scope_uid;
 	u64 scope_cgroup;
 	u64 idle_signals;		/* bit per number: signals that are not told of, nor counted */
+	bool all_drops;			/* also packets that are freed in normal work */
 	bool lingers;			/* whoever waits for this process does not wait for links that are slow to close (linger.h) */
 	/* What decides of records of these kinds whether they are told (lang/gen.h); unless it must be there, it may be done without. */
 	u32 filtered;

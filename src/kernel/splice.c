@@ -164,7 +164,7 @@ int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *
 	changed.line_info = lines;
 	if (made && functions && lines)
 		fd = hand_over(type, name, license, made, count + place.shift, &changed);
-	spliced.too_large = fd == -E2BIG;
+	spliced.too_large = fd == -E2BIG || fd == -EFAULT;	/* the second: too many branches wait to be followed */
 	free(made);
 	free(functions);
 	free(lines);

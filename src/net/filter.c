@@ -2,16 +2,34 @@
 #include "net/filter.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/flow_fields.h"
 
+/* A range, or a name; no name begins with an address and a slash. */
+static int make_workload(const char *text, struct cidr *range, bool *is_range)
+{
+	char address[64];
+	struct cidr one;
+
+	*is_range = text && !cidr_parse(text, range);
+	if (!text || *is_range || !strchr(text, '/'))
+		return 0;
+	snprintf(address, sizeof(address), "%.*s", (int)strcspn(text, "/"), text);
+	return cidr_parse(address, &one) ? 0 : -EINVAL;
+}
+
 int filter_make(struct filter *filter, struct names *names, const char **wrong)
 {
 	filter->names = names;
-	filter->from_range.is_range = filter->from && !cidr_parse(filter->from, &filter->from_range.range);
-	filter->to_range.is_range = filter->to && !cidr_parse(filter->to, &filter->to_range.range);
+	*wrong = "from";
+	if (make_workload(filter->from, &filter->from_range.range, &filter->from_range.is_range))
+		return -EINVAL;
+	*wrong = "to";
+	if (make_workload(filter->to, &filter->to_range.range, &filter->to_range.is_range))
+		return -EINVAL;
 	*wrong = "peer";
 	return filter->peer ? cidr_parse(filter->peer, &filter->peer_range) : 0;
 }

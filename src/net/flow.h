@@ -45,6 +45,7 @@ struct flow_end {
 	struct endpoint at;
 	u32 network_namespace;		/* 0: not known */
 	bool here;			/* its socket is one of this machine's; else nothing of the below */
+	bool counted;			/* what it sent and so on is known */
 	const struct party *party;	/* NULL: not known */
 	u64 sent, received;		/* payload, as this end counts it */
 	u32 packets_sent, packets_received;
@@ -75,6 +76,7 @@ struct flow {
 	const char *path;		/* of the server, if it is a Unix socket: any bytes */
 	size_t path_length;
 	/* drops */
+	u32 network_namespace;		/* in which it happened, which need not be that of an end; 0: not known */
 	const char *reason, *function;	/* NULL: not known */
 	char interface[17];
 	u64 packets, bytes, recent_packets;

@@ -101,6 +101,11 @@ GETTER(get_towards)
 	return flow_of(event)->kind == FLOW_DROP && value_text(value, flow_of(event)->backwards ? "client" : "server");
 }
 
+GETTER(get_drop_namespace)
+{
+	return nonzero(value, flow_of(event)->network_namespace);
+}
+
 GETTER(get_dropped_packets)
 {
 	return flow_of(event)->kind == FLOW_DROP && value_number(value, flow_of(event)->packets);
@@ -350,6 +355,7 @@ static const struct field flow_fields[] = {
 	FIELD("drop.reason", STRING, NONE, get_reason),
 	FIELD("drop.function", STRING, NONE, get_function),
 	FIELD("drop.interface", STRING, NONE, get_interface),
+	FIELD("drop.network_namespace", UNSIGNED, NONE, get_drop_namespace),
 	FIELD("drop.towards", STRING, NONE, get_towards),
 	FIELD("drop.packets", UNSIGNED, NONE, get_dropped_packets),
 	FIELD("drop.bytes", UNSIGNED, BYTES, get_dropped_bytes),

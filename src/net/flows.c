@@ -407,7 +407,11 @@ static void rest_datagrams(struct flows *flows, u64 now)
 	flows->rested = now;
 	for (; half && half->last + REST_NS < now; half = next) {
 		next = half->newer;
-		if (!rests(half, now) || (half->other && !rests(half->other, now)))
+		if (!rests(half, now))
+			continue;
+		/* one without an address of its own is found by its other end, and does not find that */
+		join(flows, half);
+		if (half->other && !rests(half->other, now))
 			continue;
 		/* Telling lets go of both ends. */
 		if (next && next == half->other)
@@ -449,6 +453,9 @@ void flows_end(struct flows *flows)
 	flows->turns++;
 	flows_ask(flows);
 	tell_waiting(flows, true);
+	for (struct half *half = flows->newest; half; half = half->older)
+		if (half->transport == NET_UDP)
+			join(flows, half);
 	while (flows->oldest)
 		flows_tell(flows, flows->oldest);
 }

@@ -97,6 +97,8 @@ static void add_owner(struct flow *flow, struct party *party)
 		return;
 	end->here = true;
 	end->party = party;
+	/* a packet that leaves for another namespace leaves its socket behind */
+	end->network_namespace = flow->network_namespace;
 }
 
 /* Where nobody here has the connection, a service has the lower port, and the client one of those that are given out. */
@@ -136,6 +138,7 @@ static void make(struct flows *flows, struct flow *flow, const struct drop_recor
 	to = fill_end(flows, &flow->server, record, &destination, &source);
 	flow->reason = drop_reason(key->reason);
 	flow->function = *function ? function : NULL;
+	flow->network_namespace = key->network_namespace;
 	add_owner(flow, party);
 	if (from_server(from, to, flow))
 		swap_ends(flow);
@@ -145,9 +148,6 @@ static void make(struct flows *flows, struct flow *flow, const struct drop_recor
 	flow->duration = flow->last > flow->begun ? flow->last - flow->begun : 0;
 	flow->packets = flow->recent_packets = record->count;
 	flow->bytes = record->bytes;
-	/* Where it happened, which need not be where either end is. */
-	if (!flow->client.network_namespace)
-		flow->client.network_namespace = key->network_namespace;
 }
 
 static u64 key_of(const struct flows *flows, const struct drop_key *drop)

@@ -2,9 +2,10 @@
  * Which two ends belong together. Without translation each has the other's addresses, swapped: in the same network namespace, or in two
  * that a wire joins (veth, a bridge). Two pairs of namespaces can have the same addresses, so of several that fit the one is taken
  * that was established at the same moment. Behind a translation the addresses differ, and conntrack is asked, not for each connection but
- * only while there are lonely ends of both sorts, and a number of them at a turn.
+ * only while there are lonely ends of both sorts, and a number of them at a turn. A socket for datagrams may have no address of its own.
  */
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "net/conntrack.h"
 #include "net/flows_own.h"
@@ -56,7 +57,7 @@ static bool fits(const struct half *half, const struct half *other, const struct
 	if (half->direction && half->direction == other->direction && half->transport == NET_TCP)
 		return false;
 	/* Loopback leads nowhere else. */
-	if (other->network_namespace != half->network_namespace && endpoint_is_loopback(local))
+	if (other->network_namespace != half->network_namespace && (endpoint_is_loopback(local) || endpoint_is_loopback(peer)))
 		return false;
 	return apart(half, other) < APART_NS;
 }
@@ -95,10 +96,26 @@ static void join(struct flows *flows, struct half *half, struct half *other)
 		other->direction = half->direction == NET_OUT ? NET_IN : NET_OUT;
 }
 
+/* A socket for datagrams that is bound to no address: at which it was called, only its peers know. */
+static struct half *find_unbound(const struct flows *flows, const struct half *half)
+{
+	static const u16 families[] = { AF_INET, AF_INET6 };
+	struct half *other = NULL;
+
+	for (size_t i = 0; i < 2 && !other && half->transport == NET_UDP; i++) {
+		const struct endpoint any = { .family = families[i], .port = half->peer.port };
+
+		other = find_other(flows, half, &any, &half->local);
+	}
+	return other;
+}
+
 void flows_join(struct flows *flows, struct half *half)
 {
 	struct half *other = find_other(flows, half, &half->peer, &half->local);
 
+	if (!other)
+		other = find_unbound(flows, half);
 	if (other)
 		join(flows, half, other);
 	else if (!half->lone_link)

@@ -56,6 +56,7 @@ static void make_end(struct flow_end *end, const struct half *half)
 		.at = half->local,
 		.network_namespace = half->network_namespace,
 		.here = true,
+		.counted = true,
 		.party = half->party,
 		.sent = half->now.sent,
 		.received = half->now.received,
@@ -164,6 +165,9 @@ static void add_addresses(struct flow *flow, const struct half *client, const st
 		flow->client.at = known->translated ? known->away[0] : known->peer;
 	else if (server && !endpoint_same(&server->peer, &client->local))
 		flow->appeared = server->peer;
+	/* datagrams came to it at any address of its */
+	if (client && server && endpoint_is_any(&server->local))
+		flow->server.at = client->peer;
 	if (!server)
 		flow->server.at = known->translated ? known->away[0] : known->peer;
 	if (client && !endpoint_same(&client->peer, &flow->server.at))

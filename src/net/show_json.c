@@ -57,26 +57,36 @@ static void add_nonzero(struct jot *jot, const char *key, u64 value)
 		jot_unsigned(jot, key, value);
 }
 
-static void add_end(struct jot *jot, const struct show *show, const char *key, const struct flow_end *end,
-		    enum flow_kind kind)
+static void add_network(struct jot *jot, const struct show *show, u32 network_namespace)
 {
-	const char *name = names_host(show->names, &end->at), *network;
+	const char *name = names_network(show->names, network_namespace);
+
+	add_nonzero(jot, "network_namespace", network_namespace);
+	if (name)
+		jot_string(jot, "network_namespace_name", name);
+}
+
+static void add_end(struct jot *jot, const struct show *show, const char *key, const struct flow_end *end,
+		    const struct flow *flow)
+{
+	const char *name = names_host(show->names, &end->at);
+	enum flow_kind kind = flow->kind;
 
 	jot_open(jot, key, '{');
 	add_endpoint(jot, &end->at);
 	if (name)
 		jot_string(jot, "name", name);
-	add_nonzero(jot, "network_namespace", end->network_namespace);
-	network = names_network(show->names, end->network_namespace);
-	if (network)
-		jot_string(jot, "network_namespace_name", network);
+	add_network(jot, show, end->network_namespace);
 	if (end->party)
 		add_process(jot, show, end->party);
-	if (end->here && end->at.family && kind != FLOW_DROP) {
+	if (end->counted && end->at.family) {
 		jot_unsigned(jot, "sent", end->sent);
 		jot_unsigned(jot, "received", end->received);
-		jot_unsigned(jot, kind == FLOW_DATAGRAMS ? "packets_sent" : "segments_sent", end->packets_sent);
-		jot_unsigned(jot, kind == FLOW_DATAGRAMS ? "packets_received" : "segments_received", end->packets_received);
+		/* recordings keep no segments */
+		if (kind == FLOW_DATAGRAMS || !flow->connections) {
+			jot_unsigned(jot, kind == FLOW_DATAGRAMS ? "packets_sent" : "segments_sent", end->packets_sent);
+			jot_unsigned(jot, kind == FLOW_DATAGRAMS ? "packets_received" : "segments_received", end->packets_received);
+		}
 		if (kind == FLOW_CONNECTION)
 			jot_unsigned(jot, "retransmits", end->retransmits);
 		add_nonzero(jot, "rtt_us", end->rtt_us);
@@ -93,9 +103,10 @@ static void add_time(struct jot *jot, struct show *show, const char *key, u64 ti
 	text_free(&text);
 }
 
-static void add_drop(struct jot *jot, const struct flow *flow)
+static void add_drop(struct jot *jot, const struct show *show, const struct flow *flow)
 {
 	jot_open(jot, "drop", '{');
+	add_network(jot, show, flow->network_namespace);
 	if (flow->reason)
 		jot_string(jot, "reason", flow->reason);
 	if (flow->function)
@@ -168,19 +179,19 @@ void show_json(struct text *out, struct show *show, const struct flow *flow, boo
 		jot_string(&jot, "transport", flow_transport_name(flow->transport, number));
 	if (service)
 		jot_string(&jot, "service", service);
-	add_end(&jot, show, "client", &flow->client, flow->kind);
+	add_end(&jot, show, "client", &flow->client, flow);
 	if (flow->path) {
 		jot_open(&jot, "server", '{');
 		jot_bytes(&jot, "path", flow->path, flow->path_length);
 		jot_close(&jot, '}');
 	} else {
-		add_end(&jot, show, "server", &flow->server, flow->kind);
+		add_end(&jot, show, "server", &flow->server, flow);
 	}
 	add_other_endpoint(&jot, "dialled", &flow->dialled);
 	add_other_endpoint(&jot, "appeared", &flow->appeared);
 	add_nonzero(&jot, "duration_ns", flow->duration);
 	if (flow->kind == FLOW_DROP)
-		add_drop(&jot, flow);
+		add_drop(&jot, show, flow);
 	else if (!flow->path)
 		add_amounts(&jot, show, flow, now);
 	if (close)

@@ -115,8 +115,10 @@ static void add_amounts(struct text *out, const struct flow *flow)
 		text_add_format(out, "  %u sent again", flow->retransmits);
 }
 
-static void add_drop(struct text *out, const struct flow *flow)
+static void add_drop(struct text *out, const struct show *show, const struct flow *flow)
 {
+	const char *network = names_network(show->names, flow->network_namespace);
+
 	text_add_format(out, "  %llu packet%s", (unsigned long long)flow->packets, flow->packets == 1 ? "" : "s");
 	add_size(out, "", flow->bytes);
 	if (flow->function && flow->reason)
@@ -124,6 +126,10 @@ static void add_drop(struct text *out, const struct flow *flow)
 	if (flow->interface[0]) {
 		text_add(out, "  on ");
 		escape_terminal(out, flow->interface, strlen(flow->interface));
+	}
+	if (network) {
+		text_add(out, "  in netns ");
+		escape_terminal(out, network, strlen(network));
 	}
 }
 
@@ -161,7 +167,7 @@ void show_line(struct text *out, struct show *show, const struct flow *flow)
 	text_add(out, "  ");
 	show_outcome(out, flow);
 	if (flow->kind == FLOW_DROP)
-		add_drop(out, flow);
+		add_drop(out, show, flow);
 	else if (flow->verdict == FLOW_FORWARDED && !flow->path)
 		add_amounts(out, flow);
 	text_add_char(out, '\n');

@@ -117,8 +117,10 @@ static void add_case(struct spot *spot, const struct spot_case *added)
 
 static void add_cases(struct spot *spot, const struct policy *policy, u32 index, const struct policy_hook *hook)
 {
-	struct spot_case added = { .policy = index, .hook = hook - policy->hooks, .strength = STRENGTH_LOG };
+	struct spot_case added = { .policy = index, .strength = STRENGTH_LOG };
 
+	if (hook != policy->enforcer)
+		added.hook = hook - policy->hooks;
 	for (u32 i = 0; i < hook->selector_count; i++) {
 		const struct policy_selector *selector = &hook->selectors[i];
 
@@ -251,47 +253,34 @@ static int place_policy(struct engine *engine, u32 index, struct policy_error *e
 	return failed ? failed : place_enforcer(engine, index, error);
 }
 
-/* Whose case is left out of what is too much as a whole: what only tells, before what stops something. */
-static u32 least_needed(const struct engine *engine, const struct spot *spot)
-{
-	u32 at = spot->case_count ? spot->case_count - 1 : 0;
-
-	for (u32 i = at + 1; i-- > 0 && spot->case_count;)
-		if (!engine->policies[spot->cases[i].policy].enforce)
-			return i;
-	return at;
-}
-
 struct engine *engine_open(const struct engine_policy *policies, size_t count, const struct engine_options *options,
-			   size_t *which, struct policy_error *error)
+			   struct policy_error *errors)
 {
 	struct engine *engine = xcalloc(1, sizeof(*engine));
-	int failed = 0;
+	struct policy_error error = { 0 };
+	bool failed;
 
-	*error = (struct policy_error){ 0 };
-	*which = 0;
+	memset(errors, 0, count * sizeof(*errors));
 	engine->options = options;
 	engine->policies = policies;
 	engine->policy_count = count;
-	engine->kernel = policy_kernel_open(NULL, options->features, error);
-	failed = engine->kernel ? 0 : -EINVAL;
-	for (size_t i = 0; i < count && !failed; i++) {
-		*which = i;
-		failed = place_policy(engine, i, error);
+	engine->errors = errors;
+	engine->kernel = policy_kernel_open(NULL, options->features, &error);
+	failed = !engine->kernel;
+	for (size_t i = 0; i < count; i++) {
+		if (!engine->kernel)
+			errors[i] = error;
+		else if (place_policy(engine, i, &errors[i]))
+			failed = true;
 	}
-	for (size_t i = 0; i < engine->spot_count && !failed; i++) {
-		struct spot *spot = &engine->spots[i];
-
-		spot->refused = least_needed(engine, spot);
-		failed = spot_load(engine, spot, error);
-		*which = spot->case_count ? spot->cases[spot->refused].policy : 0;
-	}
+	for (size_t i = 0; i < engine->spot_count && !failed; i++)
+		failed = spot_load(engine, &engine->spots[i]);
+	engine->errors = NULL;
 	if (!failed) {
 		names_add(engine);
 		return engine;
 	}
 	engine_close(engine);
-	errno = -failed;
 	return NULL;
 }
 

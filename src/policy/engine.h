@@ -32,11 +32,11 @@ struct engine_options {
 };
 
 /*
- * Loads all or nothing; nothing is attached yet. NULL: *which is the policy at fault (by index), *error says what is wrong
- * with it and where. Policies must live as long as the engine.
+ * Loads all or nothing; nothing is attached yet. NULL: `errors`, one for each policy, have a text for those at fault, at least one;
+ * without them there may be others. Policies must live as long as the engine.
  */
 struct engine *engine_open(const struct engine_policy *policies, size_t count, const struct engine_options *options,
-			   size_t *which, struct policy_error *error);
+			   struct policy_error *errors);
 /* 0 or -errno, with *error. After a failure nothing is attached. */
 int engine_attach(struct engine *engine, struct policy_error *error);
 /* No more events come; the counts stay. Not of what is pinned. */

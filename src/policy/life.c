@@ -212,6 +212,8 @@ void life_close(struct life *life)
 	sqlite3_finalize(life->add);
 	sqlite3_finalize(life->found);
 	sqlite3_close(life->db);
+	if (life->taken)
+		close(life->place);
 	text_free(&life->path);
 	free(life);
 }

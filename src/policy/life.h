@@ -73,8 +73,15 @@ int life_matches(struct life *life, s64 id, life_matched *told, void *context);
 typedef void life_done(void *context, const struct life_deed *deed);
 int life_log(struct life *life, const char *policy, life_done *told, void *context);
 
-/* Only one agent writes what is matched. A descriptor that holds the place, or -EBUSY, not said. */
+/*
+ * Only one agent writes what is matched: this takes its place, also within another life_take, until life_leave or life_close.
+ * -EBUSY: another has it; no error is said.
+ */
 int life_take(struct life *life);
+void life_leave(struct life *life);
+/* A number of what is in the kernel: whoever puts something else there counts it up. */
+int life_renew(struct life *life);
+s64 life_generation(struct life *life);		/* -1: it cannot be read, said */
 /* What is done in between these is done whole or not at all; one within another is part of it. */
 int life_begin(struct life *life);
 int life_add(struct life *life, s64 id, const struct life_match *match);

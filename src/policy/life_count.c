@@ -15,16 +15,50 @@ int life_take(struct life *life)
 	struct text path = { 0 };
 	int fd, error;
 
+	if (life->taken) {
+		life->taken++;
+		return 0;
+	}
 	text_add_format(&path, "%s-agent", text_string(&life->path));
 	fd = open(text_string(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	error = fd < 0 ? -errno : 0;
 	text_free(&path);
 	if (error)
 		return error;
-	if (!fcntl(fd, F_OFD_SETLK, &lock))
-		return fd;
-	close(fd);
-	return -EBUSY;
+	if (fcntl(fd, F_OFD_SETLK, &lock)) {
+		close(fd);
+		return -EBUSY;
+	}
+	life->place = fd;
+	life->taken = 1;
+	return 0;
+}
+
+void life_leave(struct life *life)
+{
+	if (!--life->taken)
+		close(life->place);
+}
+
+/* In the header of the file, where SQLite leaves 32 bits to whom it belongs. */
+int life_renew(struct life *life)
+{
+	char sql[64];
+	s64 generation = life_generation(life);
+
+	if (generation < 0)
+		return -EIO;
+	snprintf(sql, sizeof(sql), "PRAGMA application_id = %lld", (long long)(generation + 1) & 0x7fffffff);
+	return life_run(life, sql);
+}
+
+s64 life_generation(struct life *life)
+{
+	sqlite3_stmt *statement = life_prepare(life, "PRAGMA application_id");
+	s64 generation = statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : -1;
+
+	sqlite3_finalize(statement);
+	return generation;
 }
 
 static bool boot_id(char *out, size_t size)
@@ -72,7 +106,8 @@ int life_add(struct life *life, s64 id, const struct life_match *match)
 
 	if (!life->add)
 		life->add = life_prepare(life,
-			"INSERT INTO match(policy, tool, user, object, count, first, last) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+			"INSERT INTO match(policy, tool, user, object, count, first, last) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
+			"WHERE EXISTS(SELECT 1 FROM policy WHERE id = ?1) "	/* it may have been removed meanwhile */
 			"ON CONFLICT DO UPDATE SET count = count + ?5, first = min(first, ?6), last = max(last, ?7)");
 	if (!life->add)
 		return -EIO;

@@ -16,6 +16,8 @@ struct life {
 	sqlite3_stmt *add, *found;	/* kept: adds a match; holds what life_find gave */
 	struct text path;
 	u32 depth;			/* of life_begin within life_begin */
+	u32 taken;			/* life_take within life_take */
+	int place;			/* the lock, while it is taken */
 	bool spoiled;			/* one within was undone, so all of it will be */
 };
 

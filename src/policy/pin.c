@@ -17,6 +17,7 @@
 #include "policy/spot.h"
 
 #define BPF_FILES 0xcafe4a11
+#define END_MS 2000
 
 /* Directories up to the one that is wanted; those that are there stay as they are. */
 static int make_directory(const char *path)
@@ -54,11 +55,47 @@ static char other_generation(const char *directory)
 	return found == 'a' ? 'b' : 'a';
 }
 
-/* `generation` 0: all. */
+/* The program of a pinned link. 0: it is none. */
+static u32 program_of(const char *directory, const char *name)
+{
+	struct bpf_link_info info = { 0 };
+	u32 size = sizeof(info);
+	char path[800];
+	int link;
+
+	if (!strstr(name, "_link"))
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	link = bpf_obj_get(path);
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &size))
+		info.prog_id = 0;
+	if (link >= 0)
+		close(link);
+	return info.prog_id;
+}
+
+/* The kernel takes programs from their places a moment after their links are gone, and only then lets go of them. */
+static void await_ends(const u32 *programs, size_t count)
+{
+	for (int waited = 0, program; count && waited < END_MS;) {
+		program = bpf_prog_get_fd_by_id(programs[count - 1]);
+		if (program < 0) {
+			count--;
+			continue;
+		}
+		close(program);
+		usleep(1000);
+		waited++;
+	}
+}
+
+/* `generation` 0: all. They are at work no more when this returns. */
 static int remove_files(const char *directory, char generation)
 {
 	DIR *files = opendir(directory);
 	struct dirent *file;
+	u32 *programs = NULL;
+	size_t count = 0;
 	int error = 0;
 
 	if (!files)
@@ -66,10 +103,16 @@ static int remove_files(const char *directory, char generation)
 	while ((file = readdir(files))) {
 		if (file->d_name[0] == '.' || (generation && file->d_name[0] != generation))
 			continue;
+		programs = xrealloc(programs, count + 1, sizeof(*programs));
+		programs[count] = program_of(directory, file->d_name);
+		count += programs[count] != 0;
 		if (unlinkat(dirfd(files), file->d_name, 0))
 			error = -errno;
 	}
 	closedir(files);
+	if (!error)
+		await_ends(programs, count);
+	free(programs);
 	return error;
 }
 
@@ -95,6 +138,23 @@ static int pin_spot(struct spot *spot, const char *directory, char generation)
 	return error;
 }
 
+/* A descriptor of ours would keep at work what others remove. To destroy a link would switch its probe off. */
+static void let_go(struct spot *spot)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, spot->object)
+		bpf_program__unload(program);
+	while (spot->link_count) {
+		struct bpf_link *link = spot->links[--spot->link_count];
+		int fd = bpf_link__fd(link);
+
+		bpf_link__disconnect(link);
+		bpf_link__destroy(link);
+		close(fd);
+	}
+}
+
 int engine_pin(struct engine *engine, const char *directory)
 {
 	int error = make_directory(directory);
@@ -105,6 +165,8 @@ int engine_pin(struct engine *engine, const char *directory)
 	generation = other_generation(directory);
 	for (size_t i = 0; i < engine->spot_count && !error; i++)
 		error = pin_spot(&engine->spots[i], directory, generation);
+	for (size_t i = 0; i < engine->spot_count && !error; i++)
+		let_go(&engine->spots[i]);
 	remove_files(directory, error ? generation : generation == 'a' ? 'b' : 'a');
 	return error;
 }

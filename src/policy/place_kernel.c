@@ -76,6 +76,7 @@ void policy_kernel_close(struct policy_kernel *kernel)
 	if (!kernel)
 		return;
 	table_free(&kernel->functions);
+	table_free(&kernel->tried);
 	btf__free(kernel->btf);
 	free(kernel);
 }
@@ -158,6 +159,19 @@ static bool try_load(enum bpf_prog_type type, enum bpf_attach_type attach, u32 i
 	return fd >= 0;
 }
 
+/* Once for each function: policies come by the hundred, and each asks. */
+static bool may_load(struct policy_kernel *kernel, enum bpf_prog_type type, enum bpf_attach_type attach, u32 id, enum trial trial)
+{
+	u64 key = (u64)id | (u64)attach << 32 | (u64)type << 48 | (u64)trial << 60;
+	uintptr_t known = (uintptr_t)table_get(&kernel->tried, key);
+
+	if (!known) {
+		known = try_load(type, attach, id, trial) ? 2 : 1;
+		table_put(&kernel->tried, key, (void *)known);
+	}
+	return known == 2;
+}
+
 bool kernel_has_lsm(struct policy_kernel *kernel)
 {
 	u32 hook = kernel->lsm < 0 ? kernel_function(kernel, "bpf_lsm_file_open") : 0;
@@ -172,7 +186,7 @@ bool kernel_has_lsm(struct policy_kernel *kernel)
 bool kernel_has_lsm_hook(struct policy_kernel *kernel, u32 function)
 {
 	return function && kernel_has_lsm(kernel) &&
-	       (!kernel->may_try || try_load(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, function, TRY_PLAIN));
+	       (!kernel->may_try || may_load(kernel, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, function, TRY_PLAIN));
 }
 
 bool kernel_has_kprobes(struct policy_kernel *kernel)
@@ -201,7 +215,7 @@ bool kernel_has_fentry(struct policy_kernel *kernel, u32 function, bool modify)
 	if (kernel->fentry < 0)
 		kernel->fentry = try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, kernel_function(kernel, "do_exit"), TRY_PLAIN);
 	/* What a system call was given lies behind its parameter, which the BTF of 5.10 only declares for some. */
-	return kernel->fentry && try_load(BPF_PROG_TYPE_TRACING, modify ? BPF_MODIFY_RETURN : BPF_TRACE_FENTRY, function,
+	return kernel->fentry && may_load(kernel, BPF_PROG_TYPE_TRACING, modify ? BPF_MODIFY_RETURN : BPF_TRACE_FENTRY, function,
 					  strstr(name, "_sys_") ? TRY_READ : TRY_PLAIN);
 }
 

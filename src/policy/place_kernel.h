@@ -13,6 +13,7 @@ struct policy_kernel {
 	bool here;			/* it is the running one */
 	bool may_try;			/* and programs may be loaded */
 	struct table functions;		/* hash of a name: its id in BTF */
+	struct table tried;		/* programs that were, at functions, with what came of it */
 	int lsm, fentry, kprobes, override;	/* -1: not found out yet */
 };
 

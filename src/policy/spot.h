@@ -16,6 +16,7 @@ struct spot_case {
 	u32 policy;			/* index in engine->policies */
 	u16 hook, selector;
 	u8 strength;			/* the strictest is asked first */
+	u32 size;			/* in instructions; only known while it is found out what finds room */
 	struct lang_node *condition;
 	u64 others, first, last;	/* matches that user space found beside the one the kernel told of */
 };
@@ -35,7 +36,6 @@ struct spot {
 	u32 number;			/* within the engine; names what is pinned */
 	struct spot_case *cases;
 	u32 case_count;
-	u32 refused;			/* the case to blame when it cannot be loaded */
 	const char *const *calls;	/* of several system calls in one program */
 	struct bpf_object *object;
 	struct bpf_link *links[SPOT_LINKS];
@@ -47,6 +47,7 @@ struct engine {
 	struct policy_kernel *kernel;
 	const struct engine_policy *policies;
 	size_t policy_count;
+	struct policy_error *errors;			/* of each policy, while they are loaded */
 	struct spot *spots;
 	size_t spot_count;
 	const char *shared_names[ENGINE_SHARED];	/* maps of the first spot that serve all */
@@ -65,8 +66,15 @@ static inline u8 policy_action_told(const struct policy_step *step)
 const struct policy_argument *spot_value(const struct policy_hook *hook, u32 i);
 /* What the spot's program is told. */
 void spot_configure(const struct spot *spot, struct policy_config *config);
-/* 0, or -errno with *error. */
-int spot_load(struct engine *engine, struct spot *spot, struct policy_error *error);
+/* 0, or -errno with engine->errors of those at fault. */
+int spot_load(struct engine *engine, struct spot *spot);
+/* 0, or -errno with *error; spot_forget either way. */
+int spot_try(struct engine *engine, struct spot *spot, struct policy_error *error);
+void spot_forget(struct spot *spot);
+/* A spot could not be loaded: sets engine->errors of those that must go for the others to be. */
+void spot_blame(struct engine *engine, const struct spot *spot, struct policy_error *error);
+void spot_say_uncompiled(struct policy_error *error, const char *why);
+extern const struct gen_layout spot_layout;
 int spot_attach(struct engine *engine, struct spot *spot, struct policy_error *error);
 void spot_detach(struct spot *spot);
 void spot_close(struct spot *spot);

@@ -148,7 +148,6 @@ void spot_detach(struct spot *spot)
 void spot_close(struct spot *spot)
 {
 	spot_detach(spot);
-	bpf_object__close(spot->object);
-	gen_free(spot->gen);
+	spot_forget(spot);
 	free(spot->cases);
 }

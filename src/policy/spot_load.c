@@ -186,30 +186,33 @@ static int fill_verdicts(const struct engine *engine, struct spot *spot)
 	return error;
 }
 
+const struct gen_layout spot_layout = {
+	.room = POLICY_ROOM, .fixed = sizeof(struct policy_record), .strings = POLICY_STRINGS,
+};
+
+void spot_say_uncompiled(struct policy_error *error, const char *why)
+{
+	snprintf(error->text, sizeof(error->text), "the condition cannot be compiled: %s", why);
+}
+
 /* Compiles the cases and puts them in the place of `decide`. */
 static int put_condition(struct spot *spot, struct policy_error *error)
 {
-	const struct gen_layout layout = {
-		.room = POLICY_ROOM, .fixed = sizeof(struct policy_record), .strings = POLICY_STRINGS,
-	};
 	const struct bpf_insn *instructions = NULL;
 	const char *why = NULL;
 	size_t count = 0;
 	int failed = 0;
 
 	spot->gen = gen_new();
-	for (u32 i = 0; i < spot->case_count && !failed; i++) {
-		failed = gen_add_case(spot->gen, 0, &layout, spot->cases[i].condition, &why);
-		if (failed)
-			spot->refused = i;
-	}
+	for (u32 i = 0; i < spot->case_count && !failed; i++)
+		failed = gen_add_case(spot->gen, 0, &spot_layout, spot->cases[i].condition, &why);
 	if (!failed)
 		instructions = gen_finish(spot->gen, &count, &why);
 	if (!failed && instructions)
 		splice_begin(bpf_object__btf(spot->object), "decide", instructions, count);
 	if (!failed && instructions)
 		return 0;
-	snprintf(error->text, sizeof(error->text), "the condition cannot be compiled: %s", why ? why : strerror(-failed));
+	spot_say_uncompiled(error, why);
 	return failed ? failed : -EINVAL;
 }
 
@@ -263,23 +266,28 @@ static int load_once(struct engine *engine, struct spot *spot, u8 direct, struct
 	return failed;
 }
 
+void spot_forget(struct spot *spot)
+{
+	bpf_object__close(spot->object);
+	gen_free(spot->gen);
+	spot->object = NULL;
+	spot->gen = NULL;
+}
+
 /* How far kernel memory can be read without calls is found by trying, once. */
-int spot_load(struct engine *engine, struct spot *spot, struct policy_error *error)
+int spot_try(struct engine *engine, struct spot *spot, struct policy_error *error)
 {
 	static u8 direct = POLICY_DIRECT_ALL;
 	int failed = load_once(engine, spot, direct, error);
 
 	while (failed && failed != -E2BIG && spot->direct && !error->text[0]) {
 		direct = spot->direct - 1;
-		bpf_object__close(spot->object);
-		gen_free(spot->gen);
+		spot_forget(spot);
 		failed = load_once(engine, spot, direct, error);
 	}
 	failed = failed ? failed : fill_verdicts(engine, spot);
-	if (!failed) {
-		keep_shared(engine, spot);
+	if (!failed)
 		return 0;
-	}
 	if (!error->text[0] && failed == -E2BIG) {
 		snprintf(error->text, sizeof(error->text), "what is asked at %s is too complex for this kernel", spot->target);
 		snprintf(error->mend, sizeof(error->mend), "patterns with * cost most, and lists less than many comparisons: ask for less, "
@@ -289,5 +297,17 @@ int spot_load(struct engine *engine, struct spot *spot, struct policy_error *err
 			 object_said()[0] ? object_said() : strerror(-failed));
 		snprintf(error->mend, sizeof(error->mend), "`sonde policy check` says what this kernel allows");
 	}
+	return failed;
+}
+
+int spot_load(struct engine *engine, struct spot *spot)
+{
+	struct policy_error error = { 0 };
+	int failed = spot_try(engine, spot, &error);
+
+	if (failed)
+		spot_blame(engine, spot, &error);
+	else
+		keep_shared(engine, spot);
 	return failed;
 }

@@ -21,6 +21,7 @@ struct stand {
 	size_t *places;			/* of each in the set */
 	size_t count;
 	struct engine *engine;		/* NULL: there is nothing to hold */
+	s64 generation;			/* life_generation when they were put into the kernel */
 };
 
 /* Do sensors see all of its points? */
@@ -32,33 +33,51 @@ static bool is_seen(const struct policy *policy)
 	return true;
 }
 
+static bool is_enforced(const struct stand *stand, size_t place)
+{
+	return stand->options.keep && stand->set->modes[place] == LIFE_ENFORCE;
+}
+
+static void say_left_out(const struct stand *stand, size_t place, const struct policy_error *error)
+{
+	const struct policy *policy = stand->set->policies.list[place];
+	bool enforce = is_enforced(stand, place);
+
+	if (enforce || !is_seen(policy))
+		message_error("%s is not %s: %s%s%s", policy->name, enforce ? "enforced" : "observed", error->text,
+			      *error->mend ? "; " : "", error->mend);
+	else
+		message_note("%s is observed only while `sonde policy watch` runs: %s", policy->name, error->text);
+}
+
 static void add(struct stand *stand, size_t place)
 {
 	const struct policy *policy = stand->set->policies.list[place];
 	struct policy_error error;
-	bool enforce = stand->options.keep && stand->set->modes[place] == LIFE_ENFORCE;
 	const struct policy *lowered = policy_lower(policy, &error);
 
 	if (lowered) {
 		stand->places[stand->count] = place;
-		stand->list[stand->count++] = (struct engine_policy){ lowered, stand->set->ids[place], enforce };
-	} else if (enforce || !is_seen(policy)) {
-		policy_error_say(&error, policy->file);
+		stand->list[stand->count++] = (struct engine_policy){ lowered, stand->set->ids[place], is_enforced(stand, place) };
+	} else if (is_enforced(stand, place) || !is_seen(policy)) {
+		say_left_out(stand, place, &error);
 	}
 }
 
-/* The kernel refuses one: the others need not go with it. */
-static void leave_out(struct stand *stand, size_t which, const struct policy_error *error)
+/* The kernel refuses some: the others need not go with them. */
+static void leave_out(struct stand *stand, const struct policy_error *errors)
 {
-	const struct engine_policy *refused = &stand->list[which];
+	size_t kept = 0;
 
-	if (refused->enforce || !is_seen(stand->set->policies.list[stand->places[which]]))
-		policy_error_say(error, refused->policy->file);
-	else
-		message_note("%s is observed only while `sonde policy watch` runs: %s", refused->policy->name, error->text);
-	stand->count--;
-	memmove(&stand->list[which], &stand->list[which + 1], (stand->count - which) * sizeof(*stand->list));
-	memmove(&stand->places[which], &stand->places[which + 1], (stand->count - which) * sizeof(*stand->places));
+	for (size_t i = 0; i < stand->count; i++) {
+		if (*errors[i].text) {
+			say_left_out(stand, stand->places[i], &errors[i]);
+			continue;
+		}
+		stand->list[kept] = stand->list[i];
+		stand->places[kept++] = stand->places[i];
+	}
+	stand->count = kept;
 }
 
 static bool is_held(const struct stand *stand, const char *name)
@@ -77,21 +96,26 @@ static bool are_held(const struct stand *stand, const char *const *names)
 	return true;
 }
 
-static int attach(struct stand *stand, const char *const *wanted)
+static int load(struct stand *stand, const char *const *wanted)
 {
-	struct policy_error error = { 0 };
-	size_t which;
-	int failed;
+	struct policy_error *errors = xcalloc(stand->count + 1, sizeof(*errors));
 
 	while (stand->count && !stand->engine && are_held(stand, wanted)) {
-		stand->engine = engine_open(stand->list, stand->count, &stand->options, &which, &error);
+		stand->engine = engine_open(stand->list, stand->count, &stand->options, errors);
 		if (!stand->engine)
-			leave_out(stand, which, &error);
+			leave_out(stand, errors);
 	}
-	if (!are_held(stand, wanted))
-		return -EOPNOTSUPP;
+	free(errors);
+	return are_held(stand, wanted) ? 0 : -EOPNOTSUPP;
+}
+
+static int attach(struct stand *stand)
+{
+	struct policy_error error = { 0 };
+	int failed;
+
 	if (!stand->engine)
-		return 0;
+		return stand->options.keep ? stand_clear() : 0;
 	failed = engine_attach(stand->engine, &error);
 	if (failed) {
 		message_error("policies: %s", error.text);
@@ -109,20 +133,33 @@ static int attach(struct stand *stand, const char *const *wanted)
 static int restart(struct stand *stand, struct life *life)
 {
 	u64 now = wall_boot_now();
-	int error = life_begin(life);
+	int error = life_renew(life);
 
-	if (error)
-		return error;
 	for (size_t i = 0; i < stand->count && !error; i++) {
 		error = life_restart(life, stand->list[i].number);
 		if (!error)
 			error = life_watched(life, stand->list[i].number, now, now);
 	}
-	if (!error)
-		error = life_commit(life);
-	if (error)
-		life_undo(life);
+	stand->generation = life_generation(life);
 	return error;
+}
+
+/* What was counted is kept also if the others cannot take their place. */
+static int replace(struct stand *stand, struct life *life)
+{
+	int error = life_begin(life), ended;
+
+	if (error)
+		return error;
+	error = stand_count(life);
+	if (!error)
+		error = attach(stand);
+	if (!error)
+		error = restart(stand, life);
+	ended = life_commit(life);
+	if (ended)
+		life_undo(life);
+	return error ? error : ended;
 }
 
 struct stand *stand_open(struct life *life, const struct life_set *set, const struct features *features,
@@ -138,9 +175,8 @@ struct stand *stand_open(struct life *life, const struct life_set *set, const st
 	for (size_t i = 0; i < count; i++)
 		if (life || !is_seen(set->policies.list[i]))
 			add(stand, i);
-	if (!life && !attach(stand, wanted))
-		return stand;
-	if (life && !stand_count(life) && !attach(stand, wanted) && (stand->engine || !stand_clear()) && !restart(stand, life))
+	/* loading takes long: what stood before counts until it is done */
+	if (!load(stand, wanted) && !(life ? replace(stand, life) : attach(stand)))
 		return stand;
 	stand_close(stand);
 	return NULL;
@@ -154,6 +190,15 @@ void stand_close(struct stand *stand)
 	free(stand->list);
 	free(stand->places);
 	free(stand);
+}
+
+size_t stand_enforced(const struct stand *stand)
+{
+	size_t enforced = 0;
+
+	for (size_t i = 0; i < stand->count; i++)
+		enforced += stand->list[i].enforce;
+	return enforced;
 }
 
 const struct policy *stand_held(const struct stand *stand, const struct policy *policy)
@@ -172,6 +217,11 @@ const struct policy *stand_find(const struct stand *stand, u32 number, const str
 			return stand->list[i].policy;
 		}
 	return NULL;
+}
+
+bool stand_is_replaced(const struct stand *stand, struct life *life)
+{
+	return life_generation(life) != stand->generation;
 }
 
 int stand_deliver(struct stand *stand, const void *bytes, size_t size, lanes_deliver *deliver, void *context)
@@ -224,7 +274,8 @@ static void sum_up(void *context, const struct engine_count *count)
 		sum->last = count->last;
 }
 
-static int write_counts(struct life *life, const struct counting *counting)
+/* Another agent knows more of what is matched than how often it was. */
+static int write_counts(struct life *life, const struct counting *counting, bool agent)
 {
 	struct wall wall = { 0 };
 	int error = life_begin(life);
@@ -235,9 +286,9 @@ static int write_counts(struct life *life, const struct counting *counting)
 	for (size_t i = 0; i < counting->count && !error; i++) {
 		const struct engine_count *sum = &counting->sums[i];
 
-		error = life_counted(life, sum->policy, sum->matched, sum->taken, wall_from_boot(&wall, sum->first),
+		error = life_counted(life, sum->policy, agent ? 0 : sum->matched, sum->taken, wall_from_boot(&wall, sum->first),
 				     wall_from_boot(&wall, sum->last));
-		if (!error)
+		if (!error && !agent)
 			error = life_watched(life, sum->policy, 0, wall_boot_now());
 	}
 	if (!error)
@@ -250,20 +301,18 @@ static int write_counts(struct life *life, const struct counting *counting)
 int stand_count(struct life *life)
 {
 	struct counting counting = { 0 };
-	int place, error;
+	int taken, error;
 
 	if (!stand_exists())
 		return 0;
-	place = life_take(life);
-	if (place == -EBUSY)
-		return 0;	/* an agent adds them, and knows more of each */
+	taken = life_take(life);
 	error = engine_pinned_counts(DIRECTORY, sum_up, &counting);
 	if (error)
 		message_error("%s: %s", DIRECTORY, strerror(-error));
 	else
-		error = write_counts(life, &counting);
+		error = write_counts(life, &counting, taken == -EBUSY);
 	free(counting.sums);
-	if (place >= 0)
-		close(place);
+	if (!taken)
+		life_leave(life);
 	return error;
 }

@@ -22,6 +22,7 @@ static const struct grid_column columns[] = {
 	{ .head = "failed", .left = true, .drop = 1 },
 	{ .head = "sent", .drop = 1 },
 	{ .head = "received", .drop = 1 },
+	{ .head = "packets", .drop = 3 },
 	{ .head = "sent again", .drop = 5 },
 	{ .head = "handshake", .drop = 3 },
 };
@@ -70,6 +71,7 @@ static void add_row(struct grid *grid, const struct run *run, const struct row *
 	grid_end_cell(grid);
 	grid_size(grid, peer->sent);
 	grid_size(grid, peer->received);
+	grid_number(grid, peer->packets_sent + peer->packets_received);
 	grid_number(grid, peer->retransmits);
 	grid_duration(grid, peer->latency);
 }
@@ -124,6 +126,8 @@ static void add_up(struct row *sum, const struct row *row, bool new_host)
 	sum->sum.failures += row->sum.failures;
 	sum->sum.sent += row->sum.sent;
 	sum->sum.received += row->sum.received;
+	sum->sum.packets_sent += row->sum.packets_sent;
+	sum->sum.packets_received += row->sum.packets_received;
 	sum->sum.retransmits += row->sum.retransmits;
 	if (row->sum.error)
 		sum->sum.error = row->sum.error;

@@ -123,7 +123,10 @@ static void what_was_asked_for_and_nothing_else(void **state)
 		"(no task)", "</script><b>13\\n\\x1b[31m\\xff", NULL });
 	request = (struct report_request){ .sort = -1, .peers = true, .files = true };
 	expect_said(run, &request, (const char *const[]){
-		"to 10.0.0.7:443", "/home/someone/project/part.h", NULL });
+		"to 10.0.0.7:443", "to [fd00::53]:53 udp      -   80 B     240 B        5", "/home/someone/project/part.h", NULL });
+	request = (struct report_request){ .sort = -1 };
+	expect_said(run, &request, (const char *const[]){
+		"to [fd00::53]:53 udp      -     320 B     960 B       20", NULL });
 	run_free(run);
 }
 

@@ -134,6 +134,23 @@ def test_nothing_is_dropped_where_nothing_is(case):
     expect(not wrong, "no drop: %s" % wrong[:2])
 
 
+def test_what_normal_work_frees(case):
+    """Datagrams that nobody read before their socket was closed: only who asks for all drops hears of them."""
+    watches = {option: case.sonde("drop", *option) for option in ((), ("--all-drops",))}
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(("127.0.0.1", 0))
+    port = receiver.getsockname()[1]
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for _ in range(7):
+        sender.sendto(b"unread", ("127.0.0.1", port))
+    receiver.close()
+    told = {}
+    for option, sonde in watches.items():
+        sonde.stop()
+        told[option] = dropped(sonde, port)[1]
+    equal(told, {(): 0, ("--all-drops",): 7}, "packets")
+
+
 def test_sockets_that_take_nothing(case):
     """A closed port, a full receive buffer."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import signal
 import struct
@@ -85,6 +86,28 @@ def test_full_disk(case):
         equal(status, 1, "exit status with %s (stderr: %s)" % (target, sonde.stderr()))
         said = [line for line in sonde.stderr().splitlines() if "space" in line.lower()]
         equal(len(said), 1, "messages about space: %s" % sonde.stderr())
+
+
+def test_file_size_limit(case):
+    """ulimit -f is like a full disk: said with the reason, a balance, an exit status; the signal kills only whom it would without sonde."""
+    with open(case.path("small"), "wb") as out:
+        sonde = case.sonde("exec", "exit", stdout=out)
+        resource.prlimit(sonde.process.pid, resource.RLIMIT_FSIZE, (20480, 20480))
+    noise = case.start(["/bin/sh", "-c", "while :; do /bin/true; done"])
+    status = sonde.process.wait(20)
+    noise.kill()
+    equal(status, 1, "exit status; %s" % sonde.stderr())
+    expect("standard output: File too large" in sonde.stderr(), "what is said: " + sonde.stderr())
+    expect(re.search(r"\d+ in [\d.]+ m?s; ", sonde.stderr()), "no balance: " + sonde.stderr())
+    store = case.path("store.db")
+    done = subprocess.run(["/bin/sh", "-c", "ulimit -f 1; exec \"$0\" run -q --store \"$1\" -- true", SONDE, store],
+                          stderr=subprocess.PIPE, timeout=30, text=True)
+    equal(done.returncode, 1, "exit status with no room for a store; " + done.stderr)
+    expect("may grow no further" in done.stderr and "ulimit -f unlimited" in done.stderr, "what is said: " + done.stderr)
+    done = subprocess.run([SONDE, "run", "-q", "--store", store, "--", "/bin/sh", "-c",
+                           "ulimit -f 1; exec dd if=/dev/zero of=\"$0\" bs=4096 count=2 2>&1", case.path("large")],
+                          capture_output=True, timeout=30)
+    equal(done.returncode, 128 + signal.SIGXFSZ, "exit status of a command that writes too much; %s" % done.stderr)
 
 
 def test_second_sonde_beside_the_first(case):

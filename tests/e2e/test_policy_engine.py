@@ -369,16 +369,19 @@ def test_tracked_sockets(case):
     expect(field(sent[1], "process.pid") != owner, "the owner sent it himself")
 
 
-OWN = {
-    "missing": ("""  kprobes:
-  - call: sys_openat
+WITH_RESULT = """
+    args: [{index: %d, type: string}]
     return: true
-    args: [{index: 1, type: string}]
-    returnArg: {index: 0, type: int}
+    returnArg: {index: 0, type: %s}
     selectors:
-    - matchArgs: [{index: 1, operator: SubStringIgnCase, values: ["MarK"]}]
-      matchReturnArgs: [{index: 0, operator: Equal, values: ["-2"]}]
-""", "open('x.mark', 'w')\ntry: open('gone.mark')\nexcept OSError: pass", ["gone.mark"]),
+    - matchArgs: [{index: %d, operator: %s, values: ["%s"]}]
+      matchReturnArgs: [{index: 0, operator: Equal, values: ["%s"]}]
+"""
+GETENV = "  uprobes:\n  - path: LIBC\n    symbols: [getenv]"
+
+OWN = {
+    "missing": ("  kprobes:\n  - call: sys_openat" + WITH_RESULT % (1, "int", 1, "SubStringIgnCase", "MarK", "-2"),
+                "open('x.mark', 'w')\ntry: open('gone.mark')\nexcept OSError: pass", ["gone.mark"]),
     "format": ("""  tracepoints:
   - subsystem: syscalls
     event: sys_enter_openat
@@ -453,16 +456,8 @@ OWN = {
     - matchData: [{index: 0, operator: InRange, values: ["4240:4245"]}]
       matchArgs: [{index: 1, operator: NotInMap, values: ["4241", "4243:4250"]}]
 """, "import ctypes\nask = ctypes.CDLL(None).getpriority\nask(0, 4241); ask(0, 4242); ask(0, 4243); ask(0, 4246)", [4242]),
-    "function": ("""  uprobes:
-  - path: LIBC
-    symbols: [getenv]
-    args: [{index: 0, type: string}]
-    return: true
-    returnArg: {index: 0, type: uint64}
-    selectors:
-    - matchArgs: [{index: 0, operator: Prefix, values: ["SONDE_OWN"]}]
-      matchReturnArgs: [{index: 0, operator: Equal, values: ["0"]}]
-""", "import ctypes\nask = ctypes.CDLL(None).getenv\nask(b'SONDE_OWN'); ask(b'OTHER_SONDE_OWN')", ["SONDE_OWN"]),
+    "function": (GETENV + WITH_RESULT % (0, "uint64", 0, "Prefix", "SONDE_OWN", "0"),
+                 "import ctypes\nask = ctypes.CDLL(None).getenv\nask(b'SONDE_OWN'); ask(b'OTHER_SONDE_OWN')", ["SONDE_OWN"]),
     "entries": ("""  kprobes:
   - call: security_path_unlink
     syscall: false
@@ -513,9 +508,12 @@ def test_own_files(case):
             continue  # this kernel has no place for it
         if wanted != [None]:
             equal(arguments(event)[0]["value"], wanted[0], "the first argument of " + name)
-    entries = write_policy(case, "signals", OWN["function"][0].replace("LIBC", library()).replace("    return: true\n", "").replace(
-        "    returnArg: {index: 0, type: uint64}\n", "").replace('      matchReturnArgs: [{index: 0, operator: Equal, values: ["0"]}]\n',
-                                                                '      matchActions: [{action: Signal, argSig: 10}]\n'))
+    entries = write_policy(case, "signals", GETENV.replace("LIBC", library()) + """
+    args: [{index: 0, type: string}]
+    selectors:
+    - matchArgs: [{index: 0, operator: Prefix, values: ["SONDE_OWN"]}]
+      matchActions: [{action: Signal, argSig: 10}]
+""")
     ran = Ran(case, [entries], python("import ctypes, signal, sys\ngot = []\nsignal.signal(10, lambda *_: got.append(1))\n"
                                       "ctypes.CDLL(None).getenv(b'SONDE_OWN')\nsys.exit(len(got))"), "--enforce")
     equal(ran.status, 1, "the signal came")

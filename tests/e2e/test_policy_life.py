@@ -3,9 +3,11 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -29,8 +31,8 @@ def environment(case):
 
 
 def clean(case):
-    for row in lines(policy(case, "list", "--json")):
-        policy(case, "remove", row["name"])
+    if policy(case, "list", "--json").stdout:
+        policy(case, "remove", "--all")
     expect(not os.path.exists(os.path.dirname(PINS)), "something is left in the kernel")
 
 
@@ -80,7 +82,7 @@ def watch(case, *words):
 
 
 def matches(sonde, name):
-    return [record for record in sonde.records if field(record, "policy.name") == name]
+    return [record for record in sonde.records or sonde.parse() if field(record, "policy.name") == name]
 
 
 def touch(path):
@@ -259,14 +261,19 @@ def test_refused(case):
 
 
 def test_too_much_for_a_program(case):
-    """What cannot be compiled is left to an agent; what stands beside it is not."""
-    much = " and ".join("path like \"*%d*x?\"" % number for number in range(30))
-    file = write(case, "p.yaml", "- {name: one, when: open, if: 'path == \"/one\"'}\n"
-                                 "- {name: much, when: open, if: '%s'}\n"
-                                 "- {name: two, when: open, if: 'path == \"/two\"'}\n" % much)
-    done = policy(case, "observe", file)
-    for name in ("one", "two"):
-        expect(name + " is observed only" not in done.stderr, "%s was left out: %s" % (name, done.stderr))
+    """What cannot be compiled, alone or with others, is left to an agent; what stands beside it is not, what is enforced last of all."""
+    def searches(name, count):
+        condition = " and ".join("path like \"*%s%d*x?\"" % (name, number) for number in range(count))
+        return "- {name: %s, when: open, if: '%s'}\n" % (name, condition)
+
+    text = "- {name: one, when: open, if: 'path == \"/one\"'}\n" + searches("much", 30) + \
+           "".join(searches("some%d" % number, 4) for number in range(30)) + \
+           "- {name: two, when: open, if: 'path == \"/two\"'}\n"
+    policy(case, "enforce", "--force", write(case, "enforced.yaml", searches("sure", 5)))
+    done = policy(case, "observe", write(case, "p.yaml", text))
+    left = re.findall("^sonde: (.*) is observed only while .* searches in texts", done.stderr, re.M)
+    equal(sorted(left), sorted(["much", *("some%d" % number for number in range(30))]), "left to an agent")
+    expect("not enforced" not in done.stderr, done.stderr)
 
 
 def test_only_the_owner(case):
@@ -283,6 +290,37 @@ def test_only_the_owner(case):
         expect("could change what is enforced" in done.stderr, "a state that others may write is taken: %s" % done.stderr)
         undo[0](case.path("policies.db"), *undo[1:])
     equal([row["name"] for row in lines(policy(case, "list", "--json"))], ["mine"], "what stands")
+
+
+def test_counted_before_an_agent(case):
+    """What was counted while nobody watched is kept when an agent begins, also after one that was killed."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        text = "{name: it, when: connect, if: peer.port == %d, then: deny}" % port
+        policy(case, "observe", write(case, "p.yaml", text))
+
+        def matched():
+            return lines(policy(case, "list", "--json"))[0]["matched"]
+        for _ in range(2):
+            equal(connect(port), errno.ECONNREFUSED, "connect, observed")
+        watch(case, "--for", "1ms").finish()
+        equal(matched(), 2, "matched, when an agent has begun")
+        sonde = watch(case)
+        sonde.send(signal.SIGSTOP)
+        connect(port)
+        sonde.process.kill()
+        sonde.process.wait()
+        connect(port)
+        watch(case, "--for", "1ms").finish()
+        equal(matched(), 4, "matched, when an agent has begun after one that was killed")
+        refused = policy(case, "enforce", "it", "--observed-for", "1us", status=1).stderr
+        expect("4 matches" in refused, "what nobody acknowledged: %s" % refused)
+        policy(case, "enforce", "it", "--force")
+        equal(connect(port), errno.EPERM, "connect, enforced")
+        watch(case, "--for", "1ms").finish()
+        row, = lines(policy(case, "list", "--json"))
+        equal((row["matched"], row["stopped"]), (5, 1), "matched and stopped, enforced")
 
 
 DENY = """
@@ -338,6 +376,25 @@ def test_deny(case):
     equal(connect(47, AS_4711), errno.ECONNREFUSED, "connect, after it was removed")
     expect(not os.path.exists(PINS), "pins are left")
     until(lambda: not [name for name in bpf_ids("prog").values() if name.startswith("policy_connect")], "its programs to end")
+
+
+def test_an_agent_follows(case):
+    """What was counted before an agent began is kept, what is changed meanwhile is watched, and what is removed acts no more."""
+    def refused(port):
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port))
+
+    text = "{name: %s, when: connect, if: peer.address == 127.0.0.1 and peer.port == %d, then: deny}"
+    policy(case, "observe", write(case, "seen.yaml", text % ("seen", 51)))
+    equal(refused(51), errno.ECONNREFUSED, "connect, observed")
+    sonde = watch(case)
+    policy(case, "enforce", "--force", write(case, "new.yaml", text % ("new", 52)))
+    equal(refused(52), errno.EPERM, "connect, enforced")
+    until(lambda: refused(52) == errno.EPERM and matches(sonde, "new"), "the agent to tell of what is new")
+    policy(case, "remove", "new")
+    equal(refused(52), errno.ECONNREFUSED, "connect, removed while an agent watches")
+    sonde.stop()
+    equal([(row["name"], row["matched"]) for row in lines(policy(case, "list", "--json"))], [("seen", 1)], "what stands")
 
 
 def test_force(case):
@@ -462,6 +519,21 @@ def test_replaced(case):
     equal((row["name"], row["mode"]), ("no-port", "enforce"), "what stands")
     log = [deed["what"] for deed in lines(policy(case, "report", "no-port", "--json"))[0]["log"]]
     equal(log, ["enforce by force: it was not observed", "enforce by force: it changed, and takes the place of what stood"], "log")
+
+
+def test_load_says_what_is_not_enforced(case):
+    """Loading fails if anything that is to be enforced is not, for it cannot be compiled or read any more; the others are loaded."""
+    policy(case, "enforce", "--force", write(case, "deny.yaml", DENY))
+    policy(case, "enforce", "--force", write(case, "other.yaml", "{name: other, when: connect, if: peer.port == 53, then: deny}"))
+    expect("2 enforced, 0 observed" in policy(case, "load").stderr, "what is loaded")
+    for text, why in ((DENY.replace("user.id == 4711", 'container.id == "a"'), "no-port is not enforced: the kernel does not know"),
+                      ("name: no-port", "deny.yaml")):
+        with sqlite3.connect(case.path("policies.db")) as state:
+            state.execute("UPDATE source SET text = ? WHERE file LIKE '%/deny.yaml'", (text.encode(),))
+        state.close()
+        done = policy(case, "load", status=1)
+        expect(why in done.stderr and "1 of 2 policies that are to be enforced are not" in done.stderr, done.stderr)
+        equal(connect(53), errno.EPERM, "connect, which the other denies")
 
 
 def test_lost_state(case):
