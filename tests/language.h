@@ -166,22 +166,6 @@ static inline void language_condition(struct language *language)
 	language->depth--;
 }
 
-/* Several of one field, which are joined to a list; of a path, if there is any: few other texts are known to the kernel. */
-static inline void language_alternatives(struct language *language, const struct lang_symbol *symbol)
-{
-	static const char *const operators[] = { "==", "==", "startswith", "contains", "like" };
-
-	for (int tries = 0; tries < 40 && !strstr(symbol->name, "path"); tries++)
-		symbol = language_symbol(language, LANG_STRING);
-	for (size_t i = 1 + fuzz_below(language->fuzz, 6); i; i--) {
-		const char *operator = LANGUAGE_PICK(language->fuzz, operators);
-
-		text_add_format(language->out, "%s %s ", symbol->name, operator);
-		language_literal(language, symbol, *operator == 'l');
-		text_add(language->out, i > 1 ? " or " : "");
-	}
-}
-
 /* As programs write them: long rows of comparisons, and long lists. */
 static inline void language_long(struct language *language)
 {
@@ -190,10 +174,6 @@ static inline void language_long(struct language *language)
 	const struct lang_symbol *text = language_symbol(language, LANG_STRING);
 	struct fuzz *fuzz = language->fuzz;
 
-	if (text && !text->words && !fuzz_below(fuzz, 3)) {
-		language_alternatives(language, text);
-		return;
-	}
 	for (size_t i = fuzz_below(fuzz, 60); i; i--) {
 		language_comparison(language);
 		text_add(language->out, joint);
