@@ -14,6 +14,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/stop.h"
 
 #ifndef SONDE_VERSION
 #define SONDE_VERSION "unreleased"
@@ -159,6 +160,7 @@ static void main_keep_streams(void)
 int main(int argc, char **argv)
 {
 	main_keep_streams();
+	stop_outlive_file_limit();
 	/*
 	 * Loading takes a few large buffers for a moment. Freed memory goes back to the system at once only while this
 	 * threshold is fixed; left alone it grows with the first of them.

@@ -17,7 +17,8 @@ static int fail(const char *what, const char *path, int error)
 {
 	message_error("cannot %s %s: %s%s", what, path, strerror(error),
 		      error == ENOENT ? "; make the directory first" :
-		      error == ENOSPC ? "; free some space, or write elsewhere" : "");
+		      error == ENOSPC ? "; free some space, or write elsewhere" :
+		      error == EFBIG ? "; raise the limit on the size of files (ulimit -f)" : "");
 	return -error;
 }
 

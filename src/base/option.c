@@ -334,6 +334,11 @@ static bool option_walk(struct walk *walk, struct option_rest *rest)
 	for (walk->at = 1; walk->at < walk->argc && !walk->help; walk->at++) {
 		char *word = walk->argv[walk->at];
 
+		if (!strcmp(word, "--") && !walk->command->takes_command) {
+			while (++walk->at < walk->argc)
+				walk->argv[kept++] = walk->argv[walk->at];
+			break;
+		}
 		if (!strcmp(word, "--")) {
 			rest->after = walk->argv + walk->at + 1;
 			rest->after_count = walk->argc - walk->at - 1;

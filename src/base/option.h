@@ -60,6 +60,7 @@ struct command {
 	const struct example *examples;		/* or NULL */
 	const struct option *options;		/* or NULL */
 	const struct positional *positionals;	/* or NULL */
+	bool takes_command;			/* "--" begins a command line; else only words that may begin with a dash */
 	/* argv[0] is the command's name. Calls option_parse first. Returns the exit status. */
 	int (*run)(const struct command *command, int argc, char **argv);
 };
@@ -70,7 +71,7 @@ struct command {
 struct option_rest {
 	char **words;		/* the positionals */
 	int count;
-	char **after;		/* what follows "--", or NULL when there was none */
+	char **after;		/* the command line after "--", or NULL when there was no "--" */
 	int after_count;
 };
 

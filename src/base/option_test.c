@@ -54,7 +54,8 @@ static const struct option rows[] = {
 static const struct positional many[] = {{.name = "WORD..."}, {.name = NULL}};
 static const struct positional one[] = {{.name = "[WORD]"}, {.name = NULL}};
 
-static struct command command = {.name = "try", .summary = "Try", .options = rows, .positionals = many};
+static struct command command = {.name = "try", .summary = "Try", .options = rows, .positionals = many,
+				 .takes_command = true};
 
 enum { most_words = 32 };
 
@@ -178,6 +179,24 @@ static void dashes_end_options(void **state)
 	run_free(&run);
 }
 
+static void without_a_command_dashes_only_end_options(void **state)
+{
+	struct run run;
+
+	(void)state;
+	command.takes_command = false;
+	RUN(&run, "exec", "--json", "--", "-x", "--json", "--");
+	command.takes_command = true;
+	assert_true(run.proceed && run.settings.json);
+	assert_null(run.rest.after);
+	assert_int_equal(run.rest.count, 4);
+	assert_string_equal(run.rest.words[1], "-x");
+	assert_string_equal(run.rest.words[2], "--json");
+	assert_string_equal(run.rest.words[3], "--");
+	assert_null(run.rest.words[4]);
+	run_free(&run);
+}
+
 static void the_last_value_counts(void **state)
 {
 	struct run run;
@@ -287,6 +306,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(every_type),
 		cmocka_unit_test(dashes_end_options),
+		cmocka_unit_test(without_a_command_dashes_only_end_options),
 		cmocka_unit_test(the_last_value_counts),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(words_that_fit_nowhere),

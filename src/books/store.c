@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,9 +52,21 @@ static char *default_path(void)
 
 /* --- what is wrong --- */
 
+/* SQLite forgets it where it rolls back, and for its index. A write that fails below a limit on files ran into that. */
+static int system_error(sqlite3 *db, int code)
+{
+	int error = db ? sqlite3_system_errno(db) : 0;
+	struct rlimit limit;
+
+	if (!error && (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE) && !getrlimit(RLIMIT_FSIZE, &limit) &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		return EFBIG;
+	return error;
+}
+
 const char *store_trouble(sqlite3 *db, int *error)
 {
-	int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM, system = db ? sqlite3_system_errno(db) : 0;
+	int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM, system = system_error(db, code);
 
 	switch (code & 0xff) {
 	case SQLITE_BUSY:
@@ -82,6 +95,8 @@ const char *store_trouble(sqlite3 *db, int *error)
 	*error = system ? system : EIO;
 	if (*error == ENOSPC || *error == EDQUOT)
 		return "the disk is full";
+	if (*error == EFBIG)
+		return "it may grow no further (ulimit -f)";
 	return (code & 0xff) == SQLITE_CANTOPEN ? "it cannot be opened" : "it cannot be read or written";
 }
 
@@ -93,6 +108,8 @@ static const char *remedy(int error)
 	case ENOSPC:
 	case EDQUOT:
 		return "free some space, `sonde rm --older-than 7d` for example, or " ELSEWHERE;
+	case EFBIG:
+		return "raise the limit on the size of files, `ulimit -f unlimited`";
 	case EROFS:
 	case EACCES:
 	case EPERM:

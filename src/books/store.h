@@ -58,6 +58,7 @@ int store_end(struct store_writer *writer, const struct run *run);
  * goes before a name of the same digits. 0: said why there is none, with the nearest name.
  */
 u64 store_find(struct store *store, const char *which);
+bool store_has_name(struct store *store, const char *name);
 
 #define STORE_WITH_ARGUMENTS 1	/* also the arguments of each process */
 #define STORE_WITH_SAMPLES 2	/* of processes and of the host */

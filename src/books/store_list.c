@@ -98,6 +98,11 @@ u64 store_find(struct store *store, const char *which)
 	return id;
 }
 
+bool store_has_name(struct store *store, const char *name)
+{
+	return find_one(store, "SELECT id FROM runs WHERE name = ? LIMIT 1", 0, name);
+}
+
 /* --- the list --- */
 
 static struct run_bytes column_bytes(sqlite3_stmt *statement, int column)

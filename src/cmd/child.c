@@ -94,6 +94,7 @@ static _Noreturn void begin(char *const *argv, bool quiet, const struct invoker 
 		_exit(125);
 	if (quiet)
 		dup2(STDERR_FILENO, STDOUT_FILENO);
+	stop_restore_file_limit();
 	error = as ? invoker_become(as) : 0;
 	if (error) {
 		message_error("cannot become user %u: %s", as->user, strerror(-error));

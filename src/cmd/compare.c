@@ -30,14 +30,31 @@ struct named_runs {
 	u32 count, sides;
 };
 
-/* "A1,A2 vs B1,B2": a word is a side, but for vs between two of them. False: an empty name. */
-static bool name_runs(struct named_runs *runs, char **words, int count)
+/* The word vs may stand between two sides. */
+static bool is_side(char **words, int count, int i)
+{
+	return strcmp(words[i], "vs") || !i || i + 1 == count;
+}
+
+static int count_sides(char **words, int count)
+{
+	int sides = 0;
+
+	for (int i = 0; i < count; i++)
+		sides += is_side(words, count, i);
+	return sides;
+}
+
+/* "A1,A2 vs B1,B2": a run whose own name has commas goes before several with short ones. False: an empty name. */
+static bool name_runs(struct named_runs *runs, struct store *store, char **words, int count)
 {
 	for (int i = 0; i < count; i++) {
-		if (!strcmp(words[i], "vs") && i && i + 1 < count)
+		bool whole = strchr(words[i], ',') && store_has_name(store, words[i]);
+
+		if (!is_side(words, count, i))
 			continue;
 		for (const char *at = words[i];; at++) {
-			size_t length = strcspn(at, ",");
+			size_t length = whole ? strlen(at) : strcspn(at, ",");
 
 			if (!length)
 				return false;
@@ -120,19 +137,27 @@ static int judge(const struct compare_settings *settings, const struct compare *
 	return status;
 }
 
-static int compare(const struct compare_settings *settings, const struct named_runs *runs,
+static int compare(const struct command *command, const struct compare_settings *settings, const struct option_rest *rest,
 		   const struct compare_rule *rule)
 {
 	struct store *store = store_open(settings->store, false);
+	struct named_runs runs = { 0 };
 	struct compare *compare;
 	int status = TROUBLE;
 
 	if (!store)
 		return TROUBLE;
-	compare = compare_new(runs->count, settings->tasks || (rule && compare_rule_wants_tasks(rule)));
-	if (load_all(compare, store, runs))
+	if (!name_runs(&runs, store, rest->words, rest->count)) {
+		status = option_mistake(command, "a name of a run is empty; runs of one side are parted by one comma: "
+					 "12,13,14");
+		goto out;
+	}
+	compare = compare_new(runs.count, settings->tasks || (rule && compare_rule_wants_tasks(rule)));
+	if (load_all(compare, store, &runs))
 		status = judge(settings, compare, rule);
 	compare_free(compare);
+out:
+	free_names(&runs);
 	store_close(store);
 	return status;
 }
@@ -141,7 +166,6 @@ static int run_compare(const struct command *command, int argc, char **argv)
 {
 	struct compare_settings settings;
 	struct compare_rule *rule = NULL;
-	struct named_runs runs = { 0 };
 	struct text error = { 0 };
 	struct option_rest rest;
 	int status;
@@ -149,16 +173,7 @@ static int run_compare(const struct command *command, int argc, char **argv)
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		return status;
 	signal(SIGPIPE, SIG_IGN);
-	if (rest.after) {
-		status = option_mistake(command, "runs are named before --");
-		goto out;
-	}
-	if (!name_runs(&runs, rest.words, rest.count)) {
-		status = option_mistake(command, "a name of a run is empty; runs of one side are parted by one comma: "
-					 "12,13,14");
-		goto out;
-	}
-	if (runs.sides < 2) {
+	if (count_sides(rest.words, rest.count) < 2) {
 		status = option_mistake(command, "two runs are needed: sonde compare last~1 last");
 		goto out;
 	}
@@ -167,11 +182,10 @@ static int run_compare(const struct command *command, int argc, char **argv)
 	if (settings.fail_if && !rule)
 		status = option_mistake(command, "--fail-if '%s': %s", settings.fail_if, text_string(&error));
 	else
-		status = compare(&settings, &runs, rule);
+		status = compare(command, &settings, &rest, rule);
 out:
 	compare_rule_free(rule);
 	text_free(&error);
-	free_names(&runs);
 	return status;
 }
 

@@ -210,8 +210,8 @@ static int run_doctor(const struct command *command, int argc, char **argv)
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		return status;
-	if (rest.count || rest.after)
-		return option_mistake(command, "%s is one word too many", rest.count ? rest.words[0] : "--");
+	if (rest.count)
+		return option_mistake(command, "%s is one word too many", rest.words[0]);
 	stop_prepare(0);
 	if (settings.markdown) {
 		add_markdown(&doctor.output.text);

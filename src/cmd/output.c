@@ -13,10 +13,11 @@
 
 bool output_flush(struct output *output)
 {
+	int fd = output->to_error ? STDERR_FILENO : STDOUT_FILENO;
 	size_t done = 0;
 
 	while (done < output->text.length && !output->error) {
-		ssize_t wrote = write(STDOUT_FILENO, output->text.data + done, output->text.length - done);
+		ssize_t wrote = write(fd, output->text.data + done, output->text.length - done);
 
 		if (wrote > 0)
 			done += wrote;
@@ -60,6 +61,6 @@ int output_end(struct output *output)
 	text_free(&output->text);
 	if (!output->error || output->error == EPIPE)
 		return 0;
-	message_error("cannot write to standard output: %s", strerror(output->error));
+	message_error("cannot write to standard %s: %s", output->to_error ? "error" : "output", strerror(output->error));
 	return 1;
 }

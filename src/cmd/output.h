@@ -8,6 +8,7 @@
 
 struct output {
 	struct text text;
+	bool to_error;		/* standard error instead */
 	int error;		/* of the first write that failed */
 };
 

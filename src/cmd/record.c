@@ -59,7 +59,7 @@ static int run_record(const struct command *command, int argc, char **argv)
 		status = recording_explain(command, &settings.recording);
 		goto out;
 	}
-	if (!status && (rest.count || rest.after))
+	if (!status && rest.count)
 		status = option_mistake(command, "it takes no command; `sonde run -- COMMAND` records one");
 	if (!status) {
 		stop_prepare(0);

@@ -522,7 +522,7 @@ static int say(struct recording *recording)
 {
 	struct recorder_now now = recorder_now(recording->recorder);
 	char *path = xstrdup(store_path(recording->store));
-	struct output output = { 0 };
+	struct output output = { .to_error = recording->child->pid };
 	int status = 0;
 
 	recorder_free(recording->recorder);

@@ -67,7 +67,7 @@ struct recording *recording_open(const struct recording_settings *settings, stru
 struct kernel_options *recording_options(struct recording *recording);
 struct features *recording_features(struct recording *recording);
 struct identity *recording_identity(struct recording *recording);
-/* At the end an object on standard output takes the place of the summary. */
+/* At the end an object takes the place of the summary: on standard output, or where that is a command's, on standard error. */
 void recording_say_json(struct recording *recording, bool json);
 /*
  * Records, until the child ends, `duration` is over (0: no limit) or it is asked to stop. `scope` is for people, NULL for a command; `tree`

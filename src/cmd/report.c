@@ -83,7 +83,7 @@ static int run_report(const struct command *command, int argc, char **argv)
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		return status;
-	if (rest.count > 1 || rest.after)
+	if (rest.count > 1)
 		return option_mistake(command, "one run at a time; `sonde compare` takes several");
 	if (settings.html && settings.json)
 		return option_mistake(command, "--html writes a page and nothing else: leave --json away");

@@ -138,8 +138,6 @@ static int run_rm(const struct command *command, int argc, char **argv)
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		return status;
-	if (rest.after)
-		return option_mistake(command, "nothing goes behind `--`");
 	ways = (rest.count > 0) + (settings.older > 0 || settings.keep > 0) + settings.all;
 	if (!ways)
 		return option_mistake(command, "which runs? name them, or give --older-than, --keep or --all");

@@ -279,6 +279,7 @@ const struct command rules_command = {
 		       "(docs/rules.md), given to sonde run and sonde record with --rules; those built in are asked after it.",
 	.examples = examples,
 	.options = options,
+	.takes_command = true,
 	.positionals = positionals,
 	.run = run_rules,
 };

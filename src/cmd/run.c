@@ -7,7 +7,7 @@
 
 struct run_settings {
 	struct recording_settings recording;
-	bool as_root;
+	bool as_root, json;
 };
 
 static int record_child(const struct run_settings *settings, struct child *child, char *const *command)
@@ -17,6 +17,7 @@ static int record_child(const struct run_settings *settings, struct child *child
 
 	if (recording) {
 		recording_options(recording)->scope = SCOPE_TREE;
+		recording_say_json(recording, settings->json);
 		status = recording_run(recording, NULL, 0, 0);
 	}
 	child_abandon(child);
@@ -63,6 +64,8 @@ static const struct option options[] = {
 	RECORDING_OPTIONS(struct run_settings),
 	{ .name = "as-root", .type = OPTION_FLAG, .offset = offsetof(struct run_settings, as_root),
 	  .help = "under sudo run the command as root, not as the user who typed sudo" },
+	{ .name = "json", .letter = 'j', .type = OPTION_FLAG, .offset = offsetof(struct run_settings, json),
+	  .help = "at the end one JSON object on standard error (standard output is the command's), no summary" },
 	{ 0 }
 };
 
@@ -89,5 +92,6 @@ const struct command run_command = {
 		       "is the command's, 128 and the signal if it was killed, 127 if there is no such program, 126 if it cannot be run.",
 	.examples = examples,
 	.options = options,
+	.takes_command = true,
 	.run = run_run,
 };

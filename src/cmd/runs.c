@@ -159,7 +159,7 @@ static int run_runs(const struct command *command, int argc, char **argv)
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		return status;
-	if (rest.count || rest.after)
+	if (rest.count)
 		return option_mistake(command, "it takes no run; `sonde report RUN` shows one");
 	signal(SIGPIPE, SIG_IGN);
 	return settings.schema ? document() : list(&settings);

@@ -6,6 +6,7 @@
 
 static volatile sig_atomic_t asked;
 static volatile pid_t passed_to;
+static struct sigaction file_limit_before;
 
 static void on_stop(int signal)
 {
@@ -57,4 +58,14 @@ void stop_prepare(pid_t child)
 bool stop_asked(void)
 {
 	return asked && !passed_to;
+}
+
+void stop_outlive_file_limit(void)
+{
+	sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, &file_limit_before);
+}
+
+void stop_restore_file_limit(void)
+{
+	sigaction(SIGXFSZ, &file_limit_before, NULL);
 }

@@ -12,4 +12,11 @@
 void stop_prepare(pid_t child);
 bool stop_asked(void);
 
+/*
+ * For the whole program, at its start: a file that may grow no further (ulimit -f) is an error of write(), too. A child that is to become
+ * another program gives back what sonde was started with.
+ */
+void stop_outlive_file_limit(void);
+void stop_restore_file_limit(void);
+
 #endif

@@ -71,6 +71,8 @@ void summary_json(struct text *out, const char *store, const struct run *run, co
 	jot_unsigned(&jot, "processes", now->processes);
 	jot_unsigned(&jot, "failed", now->failed);
 	jot_unsigned(&jot, "living", now->living);
+	if (run->kind == RUN_COMMAND)
+		jot_signed(&jot, "exit_status", run->exit_status);
 	costs_jot(&now->costs, &jot);
 	jot_open(&jot, "events", '{');
 	jot_unsigned(&jot, "produced", run->produced);

@@ -397,8 +397,8 @@ static int run_top(const struct command *command, int argc, char **argv)
 
 	if (!option_parse(command, argc, argv, &settings, &rest, &status))
 		goto out;
-	if (rest.count || rest.after) {
-		status = option_mistake(command, "it takes no %s", rest.count ? rest.words[0] : "command");
+	if (rest.count) {
+		status = option_mistake(command, "it takes no %s", rest.words[0]);
 		goto out;
 	}
 	if (settings.by == FRAME_BYS) {

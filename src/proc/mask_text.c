@@ -261,6 +261,16 @@ static void webhook(const struct scan *scan, size_t start, size_t end)
 	}
 }
 
+/*
+ * A user of http or https without a password is mostly a token, and of no use to a reader where it is a name. With ssh, git, svn+ssh and
+ * others it is an account of the host.
+ */
+static bool user_is_secret(const struct scan *scan, size_t colon)
+{
+	return (colon >= 4 && !strncasecmp(scan->text + colon - 4, "http", 4)) ||
+	       (colon >= 5 && !strncasecmp(scan->text + colon - 5, "https", 5));
+}
+
 /* scheme://user:secret@host. A secret may hold a slash; a port is only digits. */
 static void url(const struct scan *scan, size_t colon)
 {
@@ -286,8 +296,9 @@ static void url(const struct scan *scan, size_t colon)
 		}
 	}
 	/* a token may stand in the user's place, alone or with a word that says so */
-	if (at && (secret ? same(text + secret, at - secret, "x-oauth-basic") : looks_drawn(text + start, at - start)))
-		mask_add(scan->spans, start, at);
+	if (at > start && (secret && secret < at ? same(text + secret, at - secret, "x-oauth-basic") :
+			   user_is_secret(scan, colon) || looks_drawn(text + start, at - start)))
+		mask_add(scan->spans, start, secret && secret == at ? at - 1 : at);
 	if (secret && at >= secret)
 		mask_add(scan->spans, secret, at);
 	webhook(scan, start, end);

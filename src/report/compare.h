@@ -116,6 +116,8 @@ void compare_text(struct text *out, const struct compare *compare, u32 limit, co
 void compare_jot(struct jot *jot, const struct compare *compare);
 /* A value as a person reads it. */
 void compare_value(struct text *out, enum compare_metric metric, u64 value);
+/* How many times as much, above 0: "1.12 x", "1745 x". */
+void compare_times(struct text *out, double ratio);
 /* "A", "B", ..., "Z", "27", ... */
 void compare_label(struct text *out, u32 side);
 

@@ -390,8 +390,11 @@ static void say(const struct compare_rule *rule, const struct term *term, const 
 	compare_value(which, term->metric, change->after.median);
 	text_add(which, ", A had ");
 	compare_value(which, term->metric, change->before.median);
-	if (isfinite(change->ratio) && change->ratio != 1)
-		text_add_format(which, " (%.3g x)", change->ratio);
+	if (isfinite(change->ratio) && change->ratio > 0 && change->ratio != 1) {
+		text_add(which, " (");
+		compare_times(which, change->ratio);
+		text_add(which, ")");
+	}
 	if (change->verdict == COMPARE_NOISE)
 		text_add(which, ", which may be chance");
 }

@@ -240,6 +240,26 @@ static void rules_hold_or_not(void **state)
 	compare_free(compare);
 }
 
+/* The rule that holds says it as the table does. */
+static void many_times_are_told_whole(void **state)
+{
+	struct compare *compare = compare_new(2, true);
+	struct text error = { 0 }, which = { 0 }, table = { 0 };
+	struct compare_rule *rule = compare_rule_parse("tool:align.py.cpu > 2x", &error);
+
+	(void)state;
+	add_run(compare, 0, "align.py", 2);
+	add_run(compare, 1, "align.py", 3490);
+	assert_true(compare_rule_holds(rule, compare, 1, &which));
+	assert_non_null(strstr(text_string(&which), "(1745 x)"));
+	compare_text(&table, compare, 0, &(struct report_style){ 0 });
+	assert_non_null(strstr(text_string(&table), "1745 x"));
+	compare_rule_free(rule);
+	text_free(&which);
+	text_free(&table);
+	compare_free(compare);
+}
+
 static void what_was_nothing_before(void **state)
 {
 	struct compare *compare = compare_new(2, true);
@@ -310,6 +330,7 @@ int main(void)
 		cmocka_unit_test(new_and_gone),
 		cmocka_unit_test(text_and_json_take_any_name),
 		cmocka_unit_test(rules_hold_or_not),
+		cmocka_unit_test(many_times_are_told_whole),
 		cmocka_unit_test(what_was_nothing_before),
 		cmocka_unit_test(mistakes_point_at_their_column),
 	};

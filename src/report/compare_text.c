@@ -79,6 +79,14 @@ static void spread_cell(struct grid *grid, enum compare_metric metric, const str
 	grid_end_cell(grid);
 }
 
+void compare_times(struct text *out, double ratio)
+{
+	if (ratio > 0 && ratio < 0.001)
+		text_add(out, "<0.001 x");
+	else
+		text_add_format(out, ratio < 0.1 ? "%.3f x" : ratio < 10 ? "%.2f x" : "%.0f x", ratio);
+}
+
 static void change_cell(struct grid *grid, const struct compare_change *change)
 {
 	double ratio = change->ratio;
@@ -87,10 +95,8 @@ static void change_cell(struct grid *grid, const struct compare_change *change)
 		text_add(&grid->text, ratio == 1 ? "" : "<0.1 %");
 	else if (isfinite(ratio) && ratio >= 0.5 && ratio < 2)
 		text_add_format(&grid->text, "%+.1f %%", (ratio - 1) * 100);
-	else if (ratio < 0.001)
-		text_add(&grid->text, ratio > 0 ? "<0.001 x" : "");
-	else if (isfinite(ratio))
-		text_add_format(&grid->text, ratio < 0.1 ? "%.3f x" : ratio < 10 ? "%.2f x" : "%.0f x", ratio);
+	else if (isfinite(ratio) && ratio > 0)
+		compare_times(&grid->text, ratio);
 	grid_end_cell(grid);
 }
 

@@ -36,6 +36,25 @@ static void add_offer(struct grid *grid, const struct size_offer *offer, const c
 	grid_end_cell(grid);
 }
 
+/* A user's table may say neither when its prices were true nor where they are from. */
+static void say_prices(struct report *report)
+{
+	const struct size_prices *prices = report->prices;
+
+	if (!prices->date[0] && !prices->source[0])
+		return;
+	text_add(report->out, "  prices");
+	if (prices->date[0]) {
+		text_add(report->out, " of ");
+		escape_terminal(report->out, prices->date, strlen(prices->date));
+	}
+	if (prices->source[0]) {
+		text_add(report->out, prices->date[0] ? ", from " : " from ");
+		escape_terminal(report->out, prices->source, strlen(prices->source));
+	}
+	text_add(report->out, " (--prices FILE for yours)\n");
+}
+
 static void print_offers(struct report *report, const struct size_need *need)
 {
 	static const struct grid_column columns[] = {
@@ -58,11 +77,7 @@ static void print_offers(struct report *report, const struct size_need *need)
 		add_offer(&grid, offers[i], "", need->duration);
 	if (grid.cell_count) {
 		grid_print(&grid, report->out, report->style.width, "  ");
-		text_add(report->out, "  prices of ");
-		escape_terminal(report->out, report->prices->date, strlen(report->prices->date));
-		text_add(report->out, ", from ");
-		escape_terminal(report->out, report->prices->source, strlen(report->prices->source));
-		text_add(report->out, " (--prices FILE for yours)\n");
+		say_prices(report);
 	}
 	grid_free(&grid);
 }

@@ -200,7 +200,10 @@ void report_table(struct report *report, enum sum_by by, u32 usual)
 	u32 limit = report_limit(report, usual), shown = limit && limit < count ? limit : count;
 
 	report_title(report, heading(by));
-	print_rows(report, by, rows, shown);
+	if (count)
+		print_rows(report, by, rows, shown);
+	else
+		text_add(report->out, "  none\n");
 	if (shown < count)
 		print_rest(report, by, rows + shown, count - shown);
 	free(rows);

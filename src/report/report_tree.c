@@ -164,7 +164,10 @@ void report_tree(struct report *report)
 		lines++;
 	}
 	report_title(report, "Tree (memory: the largest process)");
-	grid_print(&grid, report->out, report->style.width, "  ");
+	if (run->process_count)
+		grid_print(&grid, report->out, report->style.width, "  ");
+	else
+		text_add(report->out, "  none\n");
 	if (at < run->process_count)
 		report_more(report, run->process_count - at);
 	grid_free(&grid);

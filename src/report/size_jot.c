@@ -64,8 +64,10 @@ void size_jot(const struct run *run, struct jot *jot, const struct size_prices *
 	jot_open(jot, "right_size", '{');
 	jot_need(jot, &need);
 	jot_groups(run, jot);
-	jot_string(jot, "prices_date", prices->date);
-	jot_string(jot, "prices_source", prices->source);
+	if (prices->date[0])
+		jot_string(jot, "prices_date", prices->date);
+	if (prices->source[0])
+		jot_string(jot, "prices_source", prices->source);
 	if (host)
 		jot_offer(jot, "this_machine", host, run->end - run->start);
 	jot_open(jot, "offers", '[');

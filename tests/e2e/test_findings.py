@@ -290,6 +290,16 @@ def test_own_prices(case):
     size = json.loads(told.stdout)["right_size"]
     equal((size["prices_date"], size["prices_source"]), ("2026-02-03", "our cellar"), "date and source")
     equal([offer["name"] for offer in size["offers"]], ["box"], "offers")
+    recorded(case, "sleep", "1")
+    said = subprocess.run([SONDE, "report", "--prices", prices], env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
+    expect("  prices of 2026-02-03, from our cellar (--prices FILE for yours)\n" in said, said)
+    bare = case.path("bare.csv")
+    with open(bare, "w") as file:
+        file.write("us,cellar,box,2,8,0.25,EUR\n")
+    said = subprocess.run([SONDE, "report", "--prices", bare], env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
+    expect("cellar" in said and "prices" not in said, "of prices without date and source: " + said)
+    told = subprocess.run([SONDE, "report", "--json", "--prices", bare], env=environment, stdout=subprocess.PIPE, check=True)
+    expect("prices_date" not in json.loads(told.stdout)["right_size"], "a date that is not known")
     with open(prices, "a") as file:
         file.write("us,cellar,box,two,8,0.25,EUR\n")
     told = subprocess.run([SONDE, "report", "--prices", prices], env=environment, stderr=subprocess.PIPE, text=True)

@@ -308,6 +308,28 @@ def test_compare_fail_if(case):
     sonde(case, "1", "7", command="compare", status=2)
 
 
+def test_odd_names(case):
+    """A run can be reached by its name, whatever that is: with a comma, with a dash, with both."""
+    for name in ("a,b", "-x", "--tree"):
+        recorded.run(case, "true", options=("--quiet", "--name=" + name))
+    for number, name in enumerate(("a,b", "-x", "--tree"), 1):
+        equal(json.loads(text(case, "--json", "--", name)), document(case, str(number)), "report of " + name)
+    sonde(case, "1", "--", "2", status=2)
+    runs = json.loads(text(case, "--json", "--", "a,b", "vs", "-x,--tree", command="compare"))["runs"]
+    equal([(run["id"], run["side"]) for run in runs], [(1, "A"), (2, "B"), (3, "B")], "runs of the sides")
+    said = text(case, "--", "-x", command="rm")
+    expect("removed run 2" in said, said)
+
+
+def test_nothing_happened(case):
+    """A run without a process says so in each table."""
+    subprocess.run([SONDE, "record", "--quiet", "--uid", "4242", "--for", "100ms", "--store", case.path("store.db")], check=True,
+                   stderr=subprocess.PIPE, timeout=30)
+    for options, head in (((), "Tools"), (("--tree",), "Tree.*"), (("--by", "task"), "Tasks"), (("--by", "process"), "Processes")):
+        said = text(case, *options)
+        expect(re.search(r"^%s\n  none\n" % head, said, re.M), "what is said of nothing: " + said)
+
+
 def test_compare_noise(case):
     """Three of each: what is the same is told as noise, what is not as a difference."""
     record(case, "sleep 0.1; seq 1000 | sort | tail -1", times=3)

@@ -147,6 +147,16 @@ def test_sums(case):
     equal(run.row["cpu"], sum(row["cpu"] for row in run.processes), "CPU of the run's own row")
 
 
+def test_json(case):
+    """One object on standard error in the summary's place; standard output is the command's."""
+    done, run = recorded.run(case, SHELL, "-c", "echo mine; exit 3", options=("--json",))
+    equal((done.returncode, done.stdout), (3, b"mine\n"), "exit status and output of the command")
+    [line] = done.stderr.splitlines()
+    summary = json.loads(line)
+    equal([summary[key] for key in ("kind", "run", "processes", "exit_status")], ["summary", run.id, len(run.processes), 3], line)
+    equal(summary["cpu"]["time_ns"], sum(row["cpu"] for row in run.processes), "CPU")
+
+
 def test_exit_status(case):
     for script, want in (("exit 0", 0), ("exit 42", 42), ("kill -TERM $$", 143), ("kill -KILL $$", 137)):
         done, run = recorded.run(case, SHELL, "-c", script)

@@ -226,7 +226,7 @@ function makeOffers(need) {
 		{label: "This run", value: (i) => rows[i].price * hours(rows[i]),
 			say: (i) => money(rows[i].price * hours(rows[i]), rows[i])},
 	]}).element, element("p", {class: "hint"},
-		"Prices: " + need.source + (need.date ? ", " + need.date : "") + "."));
+		need.source || need.date ? "Prices: " + [need.source, need.date].filter((part) => part).join(", ") + "." : ""));
 }
 
 function makeGroups(groups) {
