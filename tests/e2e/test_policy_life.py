@@ -593,6 +593,38 @@ def test_backtest(case):
                    "terminal": (False, None), "removal": (False, None)}, "policies")
     expect("process.tty" in policy(case, "test", file).stderr, "it is not said why one was not tested")
     policy(case, "test", file, "--run", "no-such-run", status=1)
+    alone = write(case, "alone.yaml", "{name: terminal, when: exec, if: 'tty == \"pts/0\"'}")
+    expect("nothing is tested" in policy(case, "test", alone, "--run", "tested", status=1).stderr, "nothing was tested, and all is well")
+
+
+def test_backtest_counts(case):
+    """Connections, not peers; and of a recording only what was done while it went on."""
+    ports = []
+    for backlog in (0, 8):
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(backlog) if backlog else None
+        ports.append(sock.getsockname()[1])
+        case.defer(sock.close)
+    code = "import socket, sys; print(flush=True); sys.stdin.read(1); " \
+           "[socket.socket().connect_ex(('127.0.0.1', port)) for port in %s for _ in range(3)]; sys.stdin.read()" % ports
+    early = subprocess.Popen([PYTHON, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    case.defer(early.kill)
+    early.stdout.readline()
+    recording = case.sonde("--pid", str(early.pid), "--name", "counted", command="record", json_lines=False, wait=False,
+                           env=environment(case))
+    until(lambda: "sonde: recording" in recording.stderr(), lambda: "sonde: recording; stderr: " + recording.stderr())
+    early.communicate(b"x")
+    recording.send(signal.SIGINT)
+    equal(recording.process.wait(30), 0, "exit status of record; " + recording.stderr())
+    file = write(case, "p.yaml", "- {name: talking, when: connect, if: 'peer.port in %s', then: deny}\n"
+                                 "- {name: running, when: [exec, fork]}\n"
+                                 "- {name: refused, when: connect, if: 'exists(error.code)'}\n" % ports)
+    rows = lines(policy(case, "test", file, "--run", "counted", "--json"))
+    equal(sorted((row["object"], row["count"]) for row in rows if row["kind"] == "match" and row["policy"] == "talking"),
+          sorted(("127.0.0.1:%d" % port, 3) for port in ports), "connections")
+    equal({row["policy"]: (row["events"], row["matched"]) for row in rows if row["kind"] == "policy"},
+          {"talking": (6, 6), "running": (0, 0), "refused": (6, 3)}, "events and matches")
 
 
 def test_record(case):
