@@ -292,6 +292,18 @@ def test_only_the_owner(case):
     equal([row["name"] for row in lines(policy(case, "list", "--json"))], ["mine"], "what stands")
 
 
+def test_observe_without_rights(case):
+    """Who may not load programs begins nothing: neither is it said to be observed, nor does it stand."""
+    os.chmod(case.tmp, 0o777)
+    file = write(case, "p.yaml", "{name: mine, when: open}")
+    os.chown(file, 65534, 65534)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SONDE, "policy", "observe", file],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(case))
+    equal((done.returncode, done.stderr.count("\n")), (1, 1), "exit status and lines (%s)" % done.stderr)
+    expect("observed" not in done.stderr and "root" in done.stderr, done.stderr)
+    expect(not os.path.exists(case.path("policies.db")), "it left a state")
+
+
 def test_counted_before_an_agent(case):
     """What was counted while nobody watched is kept when an agent begins, also after one that was killed."""
     with socket.socket() as taken:
