@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import time
 
-import cgroups
 from harness import SONDE, Skip, check_fields, equal, expect, field, until
 
 
@@ -162,45 +161,6 @@ def test_watch_filter(case):
     expect("column 1: file.path is not known of matches" in shown, shown)
     expect("--filter is for watch, not for list" in policy(case, "list", "-f", "pid == 1", status=2).stderr, "elsewhere")
     expect("user space  process.pid == 1" in policy(case, "watch", "-f", "pid == 1", "--explain").stdout, "explained")
-
-
-SCOPED = """
-apiVersion: cilium.io/v1alpha1
-kind: TracingPolicy
-metadata: {name: made}
-spec:
-  kprobes:
-  - call: sys_mkdir
-    syscall: true
-    args: [{index: 0, type: string}]
-    selectors: [{matchArgs: [{index: 0, operator: Prefix, values: [%s]}]}]
-"""
-
-
-def test_watch_a_part(case):
-    """What only the kernel decides is told of within the scope alone: of processes, a user, a group."""
-    place = case.path("made-")
-    file = write(case, "p.yaml", SCOPED % place)
-    [group] = cgroups.make(case, [cgroups.second()], "sonde-e2e-policy")
-    outside = write(case, "outside.yaml", "{name: mounted, when: mount, if: 'process.pid == %d'}" % os.getpid())
-    os.mkfifo(case.path("go"))
-    os.chmod(case.tmp, 0o777)
-    inner = subprocess.Popen(["sh", "-c", 'cat "$1" > "$1.read"; mkdir "$2"; read line', "-", case.path("go"), place + "pid"],
-                             stdin=subprocess.PIPE)
-    case.defer(inner.kill)
-    sondes = {"pid": watch(case, file, "--pid", str(inner.pid)), "uid": watch(case, file, outside, "--uid", "4711"),
-              "cgroup": watch(case, file, "--cgroup", group)}
-    with open(case.path("go"), "w"):
-        pass
-    until(lambda: os.path.exists(place + "pid"), "the directory of a tree")
-    subprocess.run([*AS_4711, "mkdir", place + "uid"], check=True)
-    subprocess.run(["mkdir", place + "cgroup"], check=True, preexec_fn=lambda: cgroups.enter([group]))
-    os.mkdir(place + "nobody")
-    case.mount("-t", "tmpfs", "none", place + "nobody")
-    for scope, sonde in sondes.items():
-        sonde.stop()
-        equal([(field(record, "policy.name"), record["policy"]["arguments"][0]["value"]) for record in sonde.records if "policy" in record],
-              [("made", place + scope)], "what was told of a " + scope)
 
 
 def test_a_thousand_policies(case):
