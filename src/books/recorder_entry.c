@@ -158,5 +158,6 @@ void recorder_tell(struct recorder *recorder, struct entry *entry)
 		length = process->arguments->length;
 	}
 	store_process(recorder->writer, entry->index, &entry->row, arguments, length);
+	entry->told = true;
 	entry->changed = entry->image_changed = false;
 }

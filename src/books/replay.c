@@ -87,10 +87,19 @@ static void add_text(struct replay *replay, u32 text)
 	add_string(replay, bytes.data, bytes.length);
 }
 
-static int tell(struct replay *replay)
+static int tell_many(struct replay *replay, u64 count, u64 last)
 {
 	((struct record *)replay->record.data)->size = replay->record.length;
-	return replay->deliver(replay->context, replay->record.data, replay->record.length);
+	return replay->deliver(replay->context, replay->record.data, replay->record.length, count, last);
+}
+
+/* What a process did once. */
+static int tell(struct replay *replay, u32 process)
+{
+	const struct record *record = (const void *)replay->record.data;
+	bool earlier = replay->run->processes[process].flags & RUN_PROCESS_EARLIER && record->time < replay->run->start;
+
+	return tell_many(replay, !earlier, record->time);
 }
 
 static const struct run_process *parent_of(const struct run *run, u32 process)
@@ -121,7 +130,7 @@ static int tell_fork(struct replay *replay, u32 process)
 		fork->parent_start = parent->start;
 	}
 	memcpy(fork->name, name.data, name.length);
-	return tell(replay);
+	return tell(replay, process);
 }
 
 static int tell_exec(struct replay *replay, u32 process)
@@ -147,7 +156,7 @@ static int tell_exec(struct replay *replay, u32 process)
 	add_string(replay, NULL, 0);
 	add_string(replay, name.data, name.length);
 	add_string(replay, arguments.data, arguments.length);
-	return tell(replay);
+	return tell(replay, process);
 }
 
 static int tell_exit(struct replay *replay, u32 process)
@@ -157,14 +166,14 @@ static int tell_exit(struct replay *replay, u32 process)
 
 	exit->code = row->code;
 	exit->signal = row->signal;
-	return tell(replay);
+	return tell(replay, process);
 }
 
-static int tell_peer(struct replay *replay, u32 index)
+static int tell_connections(struct replay *replay, const struct turn *turn, u64 count, s32 error)
 {
-	const struct run_peer *peer = &replay->run->peers[index];
+	const struct run_peer *peer = &replay->run->peers[turn->index];
 	u32 kind = peer->direction == NET_IN ? KIND_accept : KIND_connect;
-	struct connection_record *record = begin(replay, kind, sizeof(*record), peer->process, peer->first);
+	struct connection_record *record = begin(replay, kind, sizeof(*record), peer->process, turn->time);
 	const char *address = run_text(replay->run, peer->address).data;
 
 	record->transport = peer->transport;
@@ -174,14 +183,27 @@ static int tell_peer(struct replay *replay, u32 index)
 	if (record->family)
 		inet_pton(record->family, address, record->peer);
 	*(peer->direction == NET_IN ? &record->local_port : &record->peer_port) = peer->port;
-	if (peer->failures == peer->connections && peer->error)
-		record->error = -peer->error;
+	record->error = -error;
 	if (kind == KIND_connect)
 		add_string(replay, address, peer->transport == NET_UNIX ? strlen(address) : 0);
-	return tell(replay);
+	return tell_many(replay, count, peer->last > turn->time ? peer->last : turn->time);
 }
 
-static int tell_open(struct replay *replay, const struct run_file *file, u32 process, u64 time, u32 flags)
+/* Datagrams need no connection; one of TCP that was neither made nor refused is from before. */
+static int tell_peer(struct replay *replay, const struct turn *turn)
+{
+	const struct run_peer *peer = &replay->run->peers[turn->index];
+	u64 made = peer->connections || peer->failures || peer->transport == NET_TCP ? peer->connections : 1;
+	int error = 0;
+
+	if (made)
+		error = tell_connections(replay, turn, made, 0);
+	if (!error && peer->failures)
+		error = tell_connections(replay, turn, peer->failures, peer->error);
+	return error;
+}
+
+static int tell_open(struct replay *replay, const struct run_file *file, u32 process, u64 time, u32 flags, u64 count)
 {
 	struct open_record *open = begin(replay, KIND_open, sizeof(*open), process, time);
 
@@ -193,7 +215,7 @@ static int tell_open(struct replay *replay, const struct run_file *file, u32 pro
 		open->state = OPEN_CREATED;
 	add_text(replay, file->path);
 	add_string(replay, NULL, 0);
-	return tell(replay);
+	return tell_many(replay, count, time);
 }
 
 static int tell_file(struct replay *replay, const struct turn *turn)
@@ -203,9 +225,9 @@ static int tell_file(struct replay *replay, const struct turn *turn)
 	int error = 0;
 
 	if (file->reads)
-		error = tell_open(replay, file, process, turn->time, O_RDONLY);
+		error = tell_open(replay, file, process, turn->time, O_RDONLY, file->reads);
 	if (!error && file->writes)
-		error = tell_open(replay, file, process, turn->time, O_WRONLY | (file->creates ? O_CREAT : 0));
+		error = tell_open(replay, file, process, turn->time, O_WRONLY | (file->creates ? O_CREAT : 0), file->writes);
 	return error;
 }
 
@@ -231,6 +253,12 @@ static u32 *first_of_tools(const struct run *run)
 	return first;
 }
 
+/* Whoever did it may be from before the recording; what was done is of it. */
+static u64 within(const struct run *run, u64 time)
+{
+	return time > run->start ? time : run->start;
+}
+
 /* In a row's order parents stand first, so that at one instant they are born first. */
 static struct turn *list_turns(const struct run *run, const u32 *first, size_t *count)
 {
@@ -248,14 +276,14 @@ static struct turn *list_turns(const struct run *run, const u32 *first, size_t *
 	}
 	for (u32 i = 0; i < run->peer_count; i++)
 		if (run->peers[i].process < run->process_count)
-			turns[(*count)++] = (struct turn){ run->peers[i].first, i, DID_PEER };
+			turns[(*count)++] = (struct turn){ within(run, run->peers[i].first), i, DID_PEER };
 	for (u32 i = 0; i < run->file_count; i++) {
 		const struct run_process *row;
 
 		if (run->files[i].tool >= run->tool_count || first[run->files[i].tool] == RUN_NONE)
 			continue;
 		row = &run->processes[first[run->files[i].tool]];
-		turns[(*count)++] = (struct turn){ row->exec ? row->exec : row->start, i, DID_FILE };
+		turns[(*count)++] = (struct turn){ within(run, row->exec ? row->exec : row->start), i, DID_FILE };
 	}
 	qsort(turns, *count, sizeof(*turns), compare);
 	return turns;
@@ -280,7 +308,7 @@ int replay(const struct run *run, replay_deliver *deliver, void *context)
 			error = tell_file(&replay, &turns[i]);
 			break;
 		case DID_PEER:
-			error = tell_peer(&replay, turns[i].index);
+			error = tell_peer(&replay, &turns[i]);
 			break;
 		case ENDED:
 			error = tell_exit(&replay, turns[i].index);

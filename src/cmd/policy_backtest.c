@@ -34,6 +34,7 @@ struct backtest {
 	struct identity *identity;
 	struct backtest_row *rows;
 	size_t count, room;
+	u64 many, last;			/* of the event at hand: how many alike, until when */
 	u64 events[KIND_MAX];
 	struct output output;
 };
@@ -80,9 +81,10 @@ static bool same(const struct text *left, const struct text *right)
 static void on_match(void *context, const struct match *match)
 {
 	struct backtest *backtest = context;
-	struct backtest_row row = { .policy = match->policy, .user = policy_user(match->event), .count = 1 };
+	struct backtest_row row = { .policy = match->policy, .user = policy_user(match->event), .count = backtest->many };
 
-	row.first = row.last = match->event->record->time;
+	row.first = match->event->record->time;
+	row.last = backtest->last;
 	policy_tool(match->event, &row.tool);
 	match_object(match, &row.object);
 	if (backtest->count == backtest->room) {
@@ -92,7 +94,7 @@ static void on_match(void *context, const struct match *match)
 	backtest->rows[backtest->count++] = row;
 }
 
-static int on_event(void *context, const void *bytes, size_t size)
+static int on_event(void *context, const void *bytes, size_t size, u64 count, u64 last)
 {
 	struct backtest *backtest = context;
 	struct event event;
@@ -100,7 +102,11 @@ static int on_event(void *context, const void *bytes, size_t size)
 	if (event_decode(&event, bytes, size))
 		return 0;
 	identity_complete(backtest->identity, &event);
-	backtest->events[event.record->kind]++;
+	if (!count)
+		return 0;
+	backtest->events[event.record->kind] += count;
+	backtest->many = count;
+	backtest->last = last;
 	matcher_event(backtest->matcher, &event, on_match, backtest);
 	return 0;
 }
@@ -143,8 +149,9 @@ static void fold(struct backtest *backtest)
 
 		if (before && before->policy == row->policy && before->user == row->user && same(&before->tool, &row->tool) &&
 		    same(&before->object, &row->object)) {
-			before->count++;
-			before->last = row->last;
+			before->count += row->count;
+			if (row->last > before->last)
+				before->last = row->last;
 			forget_row(row);
 		} else {
 			backtest->rows[kept++] = *row;
@@ -287,6 +294,7 @@ static size_t sort_out(struct backtest *backtest)
 static int test_run(struct backtest *backtest)
 {
 	struct policies testable = { .list = backtest->policies.list, .count = sort_out(backtest) };
+	int status;
 
 	backtest->identity = identity_new(false, NULL);
 	if (!backtest->identity)
@@ -299,7 +307,10 @@ static int test_run(struct backtest *backtest)
 	if (backtest->run->lost)
 		message_warn("%llu events were lost in this run: what they would have matched is not known",
 			     (unsigned long long)backtest->run->lost);
-	return output_end(&backtest->output);
+	if (!testable.count)
+		message_error("nothing is tested: a run does not keep what %s", backtest->policies.count == 1 ? "the policy asks for" : "any of the policies asks for");
+	status = output_end(&backtest->output);
+	return status || testable.count ? status : 1;
 }
 
 int policy_test(const struct policy_settings *settings, char *const *files)

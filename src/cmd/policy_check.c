@@ -79,13 +79,41 @@ static bool show_policy(struct check *check, const struct policy *policy, const 
 	text_add_format(out, "%s  ", policy->name);
 	escape_terminal(out, policy->file, strlen(policy->file));
 	text_add_char(out, '\n');
+	for (u32 i = 0; i < policy->hook_count && policy->is_short; i++)
+		text_add_format(out, "%s%s", i ? ", " : "  when: ", policy->hooks[i].target);
 	if (policy->is_short)
-		text_add_format(out, "  when: %s\n", policy->hooks[0].target);
+		text_add_char(out, '\n');
 	if (placed)
 		good = policy_describe(placed, check->kernel, out);
 	else if (policy->is_short)
 		text_add_format(out, "  decided when it is told of, not in the kernel: %s\n", why->text);
 	return good;
+}
+
+/* Then it can be enforced nowhere: whoever only observes it would find that out last. */
+static bool never_acts(const struct policy *policy, struct policy_error *error)
+{
+	enum policy_action action = policy->hooks[0].selectors->steps->action;
+	struct policy_error why = *error;
+
+	if (action == ACTION_LOG)
+		return false;
+	snprintf(error->text, sizeof(error->text), "it can never %s: %.220s", action == ACTION_DENY ? "deny" : "kill", why.text);
+	return true;
+}
+
+/* Points at which what is asked is never known. */
+static void note_idle(const struct policy *policy, struct policy *placed)
+{
+	for (u32 i = 0; i < policy->hook_count; i++) {
+		const struct policy_hook *hook = &policy->hooks[i];
+		bool found = hook->attach != ATTACH_POINT;
+
+		for (u32 j = 0; j < placed->hook_count && !found; j++)
+			found = placed->hooks[j].from == hook;
+		if (!found)
+			policy_note(placed, hook->line, hook->column, "it can never match at %s: the condition asks for what is not there", hook->target);
+	}
 }
 
 static void check_policy(struct check *check, struct policy *policy)
@@ -94,6 +122,12 @@ static void check_policy(struct check *check, struct policy *policy)
 	struct policy *placed = policy->is_short ? policy_lower(policy, &error) : policy;
 	bool good;
 
+	if (!placed && never_acts(policy, &error)) {
+		add_error(check, policy->file, policy->name, &error);
+		return;
+	}
+	if (placed)
+		note_idle(policy, placed);
 	if (placed && policy_resolve(placed, check->kernel, &error)) {
 		add_error(check, policy->file, policy->name, &error);
 		return;

@@ -66,10 +66,20 @@ static void say_observed(const struct policy *policy)
 
 int policy_observe(const struct policy_settings *settings, char *const *files)
 {
-	struct life *life = life_open(true, NULL);
-	int status = life ? 0 : 1;
+	struct features features;
+	const char *obstacle;
+	struct life *life;
+	int status;
 
 	(void)settings;
+	features_find(&features);
+	obstacle = features_obstacle(&features);
+	if (obstacle) {
+		message_error("%s", obstacle);
+		return 1;
+	}
+	life = life_open(true, NULL);
+	status = life ? 0 : 1;
 	for (; *files && !status; files++) {
 		struct policies policies = { 0 };
 		struct text source = { 0 };

@@ -54,6 +54,7 @@ static const struct hooked hooks[] = {
 struct lowering {
 	struct lang_tree *tree;
 	const struct hooked *hooked;
+	u32 fields;			/* kinds whose fields the point's events have */
 	struct policy_error *error;
 };
 
@@ -202,16 +203,26 @@ static struct lang_node *number_signals(struct lowering *lowering, const struct 
 	return node->op == OP_UNEQUAL ? lang_node(lowering->tree, OP_NOT, copy, NULL) : copy;
 }
 
-/* Does it look at what an event of this change does not have? Such a comparison is false. */
-static bool is_missing(const struct lowering *lowering, const struct lang_node *node)
+/* Is it a field that no event of this point has, or none of this change? */
+static bool is_lacking(const struct lowering *lowering, const struct lang_node *node)
 {
 	static const char *const fields[] = { "file.new_path", "file.target_path", "file.user.id", "file.group.id", NULL };
 
-	if (!node || !lowering->hooked->change || node->op == OP_LIST)
-		return false;
-	for (const char *const *field = fields; *field; field++)
+	if (!(node->symbol->kinds & lowering->fields))
+		return true;
+	for (const char *const *field = fields; *field && lowering->hooked->change; field++)
 		if (is_field(node, *field))
 			return !find_value(lowering, *field);
+	return false;
+}
+
+/* Does it look at what is not there? Such a comparison is false. */
+static bool is_missing(const struct lowering *lowering, const struct lang_node *node)
+{
+	if (!node || node->op == OP_LIST)
+		return false;
+	if (node->op == OP_FIELD)
+		return is_lacking(lowering, node);
 	return node->op != OP_NOT && node->op != OP_AND && node->op != OP_OR && node->op != OP_NUMBER && node->op != OP_STRING &&
 	       node->op != OP_ADDRESS && (is_missing(lowering, node->left) || is_missing(lowering, node->right));
 }
@@ -258,10 +269,10 @@ static struct lang_node *rewrite(struct lowering *lowering, const struct lang_no
 {
 	struct lang_node *copy;
 
-	if (node->op == OP_FIELD)
-		return rewrite_field(lowering, node);
 	if (node->type == LANG_BOOL && is_missing(lowering, node))
 		return truth(lowering->tree, false);
+	if (node->op == OP_FIELD)
+		return rewrite_field(lowering, node);
 	copy = node->op == OP_LIST ? NULL : decide_change(lowering, node);
 	if (!copy && node->op != OP_LIST)
 		copy = number_signals(lowering, node);
@@ -357,7 +368,9 @@ static void add_arguments(struct lang_tree *tree, const struct hooked *hooked, s
 static int lower_hook(const struct policy *policy, const struct policy_hook *from, const struct hooked *hooked, struct policy_hook *to,
 		      struct policy_error *error)
 {
-	struct lowering lowering = { .tree = policy->tree, .hooked = hooked, .error = error };
+	struct lowering lowering = {
+		.tree = policy->tree, .hooked = hooked, .fields = policy_point_find(from->target)->fields, .error = error,
+	};
 	struct lang_node *own = NULL;
 
 	if (from->asked && !(own = rewrite(&lowering, lang_join(policy->tree, from->asked))))

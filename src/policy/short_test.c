@@ -119,6 +119,7 @@ static void test_lowering(void **state)
 		{ "{name: x, when: accept, then: deny}", NULL },
 		{ "{name: x, when: exit}", NULL },
 		{ "{name: x, when: open, if: 'container.id == \"a\"'}", NULL },
+		{ "{name: x, when: [open, connect], if: 'container.id == \"a\" or peer.port == 80'}", NULL },
 	};
 
 	(void)state;
@@ -158,6 +159,11 @@ static void test_known_beforehand(void **state)
 		{ "{name: x, when: [remove, chown], if: 'file.user.id + 1 == 2 or not exists(file.new_path) and user.id == 3'}",
 		  { "security_path_unlink", "security_path_rmdir", "security_path_chown" },
 		  { "process.user.id == 3", "process.user.id == 3", "(file.user.id + 1) == 2 or process.user.id == 3" } },
+		{ "{name: x, when: [open, connect], if: 'peer.port == 80', then: deny}", { "security_socket_connect" },
+		  { "network.peer.port == 80" } },
+		{ "{name: x, when: [listen, exec], if: 'backlog + 1 > 2 or not exists(backlog) and user.id == 3'}",
+		  { "security_socket_listen", "security_bprm_check" },
+		  { "(network.backlog + 1) > 2 or ((not exists(network.backlog)) and process.user.id == 3)", "process.user.id == 3" } },
 		{ "{name: x, when: signal, if: 'signal.name in [\"SIGHUP\", \"SIGKILL\"]'}", { "signal_generate" },
 		  { "signal.number in [1, 9]" } },
 	};

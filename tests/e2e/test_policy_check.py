@@ -80,6 +80,28 @@ def test_mistakes_have_a_place_and_a_remedy(case):
     expect(status == 1 and "security_file_open" in shown and bad in said, "one bad file hides no good one: " + shown + said)
 
 
+def test_what_can_never_act_is_said(case):
+    good = "{name: good, when: open, if: 'process.name == \"x\"'}"
+    for text, why in (("{name: x, when: accept, then: deny}", ":2:19: it can never deny: nothing in the kernel denies at the point accept"),
+                      ("{name: x, when: exit, then: kill}", ":2:19: it can never kill: nothing in the kernel decides at the point exit"),
+                      ("{name: x, when: open, if: 'process.name == \"x\"', then: [log, deny]}", "it can never deny: the kernel does not know process.name"),
+                      ("{name: x, when: connect, if: 'network.path == \"/x\"', then: kill}", "it can never kill: the kernel does not know network.path")):
+        path = write(case, "never.yaml", "- %s\n- %s\n" % (good, text))
+        status, shown, said = check(path)
+        expect(status == 1 and path in said and why in said and "good  " in shown, "%s: status %d\n%s%s" % (text, status, shown, said))
+        status, shown, _ = check("--json", path)
+        rows = [json.loads(line) for line in shown.splitlines()]
+        equal((status, [(row["name"], row["good"]) for row in rows]), (1, [("good", True), ("x", False)]), shown)
+        expect("it can never" in rows[1]["error"]["text"], shown)
+
+
+def test_points_are_decided_each(case):
+    path = write(case, "two.yaml", "{name: two, when: [open, connect], if: peer.port == 80, then: deny}\n")
+    status, shown, said = check(path)
+    equal((status, shown.count("function "), shown.count("function security_socket_connect")), (0, 1, 1), shown + said)
+    expect("when: open, connect\n" in shown and "note 1:20: it can never match at open" in shown, shown)
+
+
 def test_a_file_that_others_may_write_is_noted(case):
     status, shown, said = check(write(case, "own.yaml", OWN, 0o666))
     expect(status == 0 and "everybody may write it" in shown and "chmod go-w" in shown, shown + said)

@@ -292,6 +292,18 @@ def test_only_the_owner(case):
     equal([row["name"] for row in lines(policy(case, "list", "--json"))], ["mine"], "what stands")
 
 
+def test_observe_without_rights(case):
+    """Who may not load programs begins nothing: neither is it said to be observed, nor does it stand."""
+    os.chmod(case.tmp, 0o777)
+    file = write(case, "p.yaml", "{name: mine, when: open}")
+    os.chown(file, 65534, 65534)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SONDE, "policy", "observe", file],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(case))
+    equal((done.returncode, done.stderr.count("\n")), (1, 1), "exit status and lines (%s)" % done.stderr)
+    expect("observed" not in done.stderr and "root" in done.stderr, done.stderr)
+    expect(not os.path.exists(case.path("policies.db")), "it left a state")
+
+
 def test_counted_before_an_agent(case):
     """What was counted while nobody watched is kept when an agent begins, also after one that was killed."""
     with socket.socket() as taken:
@@ -593,6 +605,38 @@ def test_backtest(case):
                    "terminal": (False, None), "removal": (False, None)}, "policies")
     expect("process.tty" in policy(case, "test", file).stderr, "it is not said why one was not tested")
     policy(case, "test", file, "--run", "no-such-run", status=1)
+    alone = write(case, "alone.yaml", "{name: terminal, when: exec, if: 'tty == \"pts/0\"'}")
+    expect("nothing is tested" in policy(case, "test", alone, "--run", "tested", status=1).stderr, "nothing was tested, and all is well")
+
+
+def test_backtest_counts(case):
+    """Connections, not peers; and of a recording only what was done while it went on."""
+    ports = []
+    for backlog in (0, 8):
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(backlog) if backlog else None
+        ports.append(sock.getsockname()[1])
+        case.defer(sock.close)
+    code = "import socket, sys; print(flush=True); sys.stdin.read(1); " \
+           "[socket.socket().connect_ex(('127.0.0.1', port)) for port in %s for _ in range(3)]; sys.stdin.read()" % ports
+    early = subprocess.Popen([PYTHON, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    case.defer(early.kill)
+    early.stdout.readline()
+    recording = case.sonde("--pid", str(early.pid), "--name", "counted", command="record", json_lines=False, wait=False,
+                           env=environment(case))
+    until(lambda: "sonde: recording" in recording.stderr(), lambda: "sonde: recording; stderr: " + recording.stderr())
+    early.communicate(b"x")
+    recording.send(signal.SIGINT)
+    equal(recording.process.wait(30), 0, "exit status of record; " + recording.stderr())
+    file = write(case, "p.yaml", "- {name: talking, when: connect, if: 'peer.port in %s', then: deny}\n"
+                                 "- {name: running, when: [exec, fork]}\n"
+                                 "- {name: refused, when: connect, if: 'exists(error.code)'}\n" % ports)
+    rows = lines(policy(case, "test", file, "--run", "counted", "--json"))
+    equal(sorted((row["object"], row["count"]) for row in rows if row["kind"] == "match" and row["policy"] == "talking"),
+          sorted(("127.0.0.1:%d" % port, 3) for port in ports), "connections")
+    equal({row["policy"]: (row["events"], row["matched"]) for row in rows if row["kind"] == "policy"},
+          {"talking": (6, 6), "running": (0, 0), "refused": (6, 3)}, "events and matches")
 
 
 def test_record(case):
