@@ -130,7 +130,7 @@ static int watch(struct kernel *kernel, char **command)
 		_exit(127);
 	}
 	while (!ended) {
-		lanes_wait(kernel_lanes(kernel), 50);
+		lanes_wait(kernel_lanes(kernel), 50, NULL);
 		lanes_drain(kernel_lanes(kernel), deliver, NULL, 1000000);
 		ended = waitpid(child, &status, WNOHANG);
 	}

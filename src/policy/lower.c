@@ -327,9 +327,8 @@ static struct lang_node *narrow(struct lang_tree *tree, const struct hooked *hoo
 		return compared(tree, &opened, MODE_CREATED, OP_UNEQUAL, 0);
 	case REGULAR:
 		return compared(tree, second, MODE_TYPE, OP_EQUAL, MODE_REGULAR);
-	case SPECIAL:
-		return lang_node(tree, OP_AND, compared(tree, second, MODE_TYPE, OP_UNEQUAL, MODE_REGULAR),
-				 compared(tree, second, MODE_TYPE, OP_UNEQUAL, 0));
+	case SPECIAL:		/* or without a type, as mknod() may be asked: an open that creates says that it is regular */
+		return compared(tree, second, MODE_TYPE, OP_UNEQUAL, MODE_REGULAR);
 	case PROCESS:
 		return compared(tree, first, OTHER_THREAD, OP_EQUAL, 0);
 	case SENT:
