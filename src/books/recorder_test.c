@@ -127,13 +127,15 @@ static void fork_of(u32 pid, u64 start, u32 parent, u64 parent_start)
 	tell();
 }
 
-static void exec_of(u32 pid, u64 start, const char *program, s32 error)
+/* An exec, after so much CPU time. */
+static void exec_after(u32 pid, u64 start, u64 runtime, const char *program, s32 error)
 {
 	struct exec_record *exec = make(KIND_exec, pid, start);
 	char arguments[256];
 	size_t length = snprintf(arguments, sizeof(arguments), "%s", program) + 1;
 
 	exec->error = error;
+	exec->runtime_ns = runtime;
 	record_string(&buffer, program, error ? 0 : strlen(program), error ? 0 : strlen(program));
 	record_string(&buffer, program, strlen(program), strlen(program));
 	record_string(&buffer, "/tmp", 4, 4);
@@ -141,6 +143,11 @@ static void exec_of(u32 pid, u64 start, const char *program, s32 error)
 	record_string(&buffer, basename(program), strlen(basename(program)), strlen(basename(program)));
 	record_string(&buffer, arguments, error ? 0 : length, error ? 0 : length);
 	tell();
+}
+
+static void exec_of(u32 pid, u64 start, const char *program, s32 error)
+{
+	exec_after(pid, start, 0, program, error);
 }
 
 static struct exit_record *exit_make(u32 pid, u64 start, u32 parent, u64 parent_start, u64 cpu)
@@ -197,6 +204,67 @@ static void tree(void **state)
 	assert_string_equal(tool_of(run, 2), "sort");
 	assert_int_equal(run->processes[2].flags, RUN_PROCESS_LEFT);
 	assert_string_equal(run_arguments(run, 2).data, "/usr/bin/sort");
+	run_free(run);
+}
+
+/* A process that was several programs is called by the one that did the work; who was started by which, by what it was then. */
+static void many_images(void **state)
+{
+	static const struct {
+		u64 first, second, third;	/* CPU, ms */
+		const char *tool;
+	} cases[] = {
+		{ 700, 1, 1, "bash" },
+		{ 5, 700, 1, "make" },
+		{ 200, 300, 250, "make" },
+		{ 90, 1, 1, "sleep" },		/* a wrapper begins, and that is no work */
+		{ 200, 1, 201, "sleep" },
+		{ 1, 1, 1, "sleep" },
+	};
+	const u32 count = sizeof(cases) / sizeof(*cases);
+	struct run *run;
+
+	(void)state;
+	begin(0);
+	for (u32 i = 0; i < count; i++) {
+		u32 pid = PID + 10 * i;
+
+		fork_of(pid, BEGIN + 10, PID - 1, 7);
+		exec_after(pid, BEGIN + 10, 0, "/bin/bash", 0);
+		if (i & 1)
+			recorder_flush(scene.recorder, scene.now);
+		exec_after(pid, BEGIN + 10, cases[i].first * 1000000, "/bin/make", 0);
+		if (i & 2)
+			recorder_flush(scene.recorder, scene.now);
+		exec_after(pid, BEGIN + 10, (cases[i].first + cases[i].second) * 1000000, "/bin/sleep", 0);
+		exit_of(pid, BEGIN + 10, PID - 1, 7, (cases[i].first + cases[i].second + cases[i].third) * 1000000);
+	}
+	run = end();
+	assert_int_equal(run->process_count, count);
+	for (u32 i = 0; i < count; i++) {
+		assert_string_equal(tool_of(run, i), cases[i].tool);
+		assert_string_equal(run_text(run, run->processes[i].executable).data + 5, cases[i].tool);
+		assert_string_equal(run_arguments(run, i).data + 5, cases[i].tool);
+	}
+	run_free(run);
+}
+
+static void what_a_parent_was_at_the_fork(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/bash", 0);
+	fork_of(PID + 1, BEGIN + 10, PID, BEGIN - 5);
+	exec_of(PID, BEGIN - 5, "/usr/bin/xargs", 0);
+	exec_of(PID + 1, BEGIN + 10, "/usr/bin/seq", 0);
+	fork_of(PID + 2, scene.now, PID, BEGIN - 5);
+	exec_of(PID + 2, scene.now - 100, "/usr/bin/tr", 0);
+	run = end();
+	assert_int_equal(run->processes[1].task, RUN_NONE);
+	assert_int_equal(run->processes[2].task, 0);
+	assert_string_equal(run_text(run, run->tasks[0].rule).data, "xargs");
 	run_free(run);
 }
 
@@ -607,6 +675,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tree),
+		cmocka_unit_test(many_images),
+		cmocka_unit_test(what_a_parent_was_at_the_fork),
 		cmocka_unit_test(what_outlives_the_command),
 		cmocka_unit_test(losses),
 		cmocka_unit_test(failed_execs),
