@@ -147,7 +147,7 @@ int main(int argc, char **argv)
 	struct engine_policy policies[FILES_MOST] = { 0 };
 	struct engine_options options = { 0 };
 	struct policy_error error = { 0 }, errors[FILES_MOST];
-	const char *pin = NULL, *bad, *why;
+	const char *pin = NULL;
 	struct features features;
 	struct kernel *kernel;
 	size_t count = 0;
@@ -175,7 +175,7 @@ int main(int argc, char **argv)
 		return 2;
 	features_find(&features);
 	identity = identity_new(false, NULL);
-	plan_make(&plan, NULL, 0, &bad, &why);
+	plan_make(&plan);
 	kernel = kernel_open(&wanted, &features);
 	if (!kernel)
 		return 1;

@@ -39,7 +39,8 @@ enum histogram_by {
 };
 
 /*
- * Two epochs take turns: the programs write one while user space reads and empties the other.
+ * Two epochs take turns: the programs write one while user space reads and empties the other. Behind the last one nothing
+ * is counted any more.
  *
  *	process	number pid, words[0] start		cpu, user	number
  *	comm	bytes					device		number major << 20 | minor
@@ -55,6 +56,9 @@ struct histogram_key {
 	};
 };
 RECORD_SIZE(struct histogram_key, 24);
+
+/* In place of an epoch. */
+#define HISTOGRAM_ENDED 2
 
 /* What a filter can ask of each time that is measured, before it is counted (lang/gen.h). It never leaves the kernel. */
 struct histogram_subject {

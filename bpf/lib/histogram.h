@@ -259,7 +259,7 @@ static __always_inline void histogram_add(struct histogram_who *who, u64 ns)
 	u32 zero = 0, bucket, epoch;
 	u32 *now = bpf_map_lookup_elem(&histogram_epoch, &zero);
 
-	if (!now)
+	if (!now || *now == HISTOGRAM_ENDED)
 		return;
 	epoch = *now & 1;
 	if (settings.histogram_by && who) {

@@ -84,6 +84,7 @@ void recorder_free(struct recorder *recorder)
 	intern_free(&recorder->endpoints);
 	table_each(&recorder->standing, free_value, NULL);
 	table_free(&recorder->standing);
+	table_free(&recorder->directions);
 	table_free(&recorder->by_pid);
 	text_free(&recorder->key);
 	text_free(&recorder->name);

@@ -97,7 +97,6 @@ void recorder_rows_free(struct recorder_rows *rows);
 struct recorder_standing {
 	u64 sent, received, retransmits;
 	bool earlier;			/* it is older than the recording */
-	u8 direction;			/* of datagrams, as once decided */
 };
 
 /* By number: what the rules ask of the tasks a process is in. */
@@ -126,6 +125,7 @@ struct recorder {
 
 	struct intern texts, tools, tasks, containers, endpoints;
 	struct table standing;		/* struct recorder_standing, by a hash of both ends */
+	struct table directions;	/* of datagrams, NET_* as once decided, by the same */
 	char **tool_names;		/* by number, as far as kept */
 	size_t tool_names_kept;
 	struct recorder_task *known_tasks;

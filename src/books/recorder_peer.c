@@ -13,6 +13,8 @@
 
 /* Open connections that are looked at; what goes through more is known when they end. */
 #define STANDING_MOST 65536
+/* Datagrams of which it is remembered who is the client. */
+#define DIRECTIONS_MOST 65536
 
 struct endpoint {
 	u8 address[16];
@@ -145,7 +147,7 @@ static void add_progress(struct recorder *recorder, struct entry *entry, struct 
 	/* the dead are in the total already */
 	if (entry->dead)
 		costs_add(&recorder->now.costs, &more);
-	*last = (struct recorder_standing){ now->sent, now->received, now->retransmits, false, 0 };
+	*last = (struct recorder_standing){ now->sent, now->received, now->retransmits, false };
 }
 
 static void on_close(struct recorder *recorder, struct entry *entry, struct run_peer *peer,
@@ -187,7 +189,7 @@ void recorder_standing(struct recorder *recorder, const struct connection_record
 	if (!last)
 		return;
 	if (before) {
-		*last = (struct recorder_standing){ connection->sent, connection->received, connection->retransmits, true, 0 };
+		*last = (struct recorder_standing){ connection->sent, connection->received, connection->retransmits, true };
 		return;
 	}
 	peer = peer_of(recorder, entry, connection, connection->direction);
@@ -224,16 +226,22 @@ static u8 direction_of(struct recorder *recorder, const struct connection_record
 {
 	bool own = datagrams->local_port >= NET_EPHEMERAL, peers = datagrams->peer_port >= NET_EPHEMERAL;
 	u8 first = datagrams->sent || !datagrams->received ? NET_OUT : NET_IN;
-	struct recorder_standing *known;
+	uintptr_t known;
+	u64 key;
 
 	if (datagrams->transport == NET_ICMP)
 		return NET_OUT;
 	if (own != peers)
 		return own ? NET_OUT : NET_IN;
-	known = stand(recorder, datagrams);
-	if (known && !known->direction)
-		known->direction = first;
-	return known ? known->direction : first;
+	key = key_of(recorder, datagrams);
+	known = (uintptr_t)table_get(&recorder->directions, key);
+	if (known)
+		return known;
+	/* nothing tells that datagrams are over */
+	if (table_count(&recorder->directions) >= DIRECTIONS_MOST)
+		table_free(&recorder->directions);
+	table_put(&recorder->directions, key, (void *)(uintptr_t)first);
+	return first;
 }
 
 void recorder_datagrams(struct recorder *recorder, const struct event *event)

@@ -640,6 +640,25 @@ static void connections_from_before(void **state)
 	run_free(run);
 }
 
+/* Datagrams between ports that do not say who is the client are remembered, and never over. */
+static void datagrams_leave_room_for_connections(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(PID);
+	exec_of(PID, BEGIN - 5, "/bin/sh", 0);
+	for (u32 i = 0; i < 70000; i++)
+		datagrams_of(PID, BEGIN - 5, 40000 + i % 4, 33000 + i / 4, 0, 1);
+	standing_of(PID, BEGIN - 5, 100, false);
+	exit_of(PID, BEGIN - 5, PID - 1, 7, 10);
+	run = end();
+	assert_int_equal(run->peer_count, 5);
+	assert_int_equal(run->peers[0].packets_received, 17500);
+	assert_int_equal(run->peers[4].sent, 100);
+	run_free(run);
+}
+
 /* Shapes of a long run: many short lives leave nothing behind but their rows. */
 static void many(void **state)
 {
@@ -687,6 +706,7 @@ int main(void)
 		cmocka_unit_test(who_was_there_before),
 		cmocka_unit_test(what_was_before_the_command),
 		cmocka_unit_test(connections_from_before),
+		cmocka_unit_test(datagrams_leave_room_for_connections),
 		cmocka_unit_test(many),
 	};
 

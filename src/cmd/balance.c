@@ -111,6 +111,27 @@ static void add_rest(const struct balance *balance, u32 kind, struct text *line)
 	text_add_char(line, ')');
 }
 
+/* For each kind how many are missing, why, and what helps: what is written where the gap is may have gone to a file. */
+static void say_losses(const struct balance *balance)
+{
+	static const char *const causes[LOSS_CAUSES] = {
+		[LOSS_RING_FULL] = "their lane was full; make it larger with --ring-size, or ask for fewer events with -f",
+		[LOSS_SCRATCH_BUSY] = "other events had all scratch memory of their processor",
+		[LOSS_TOO_LARGE] = "they would not fit their lane at all; make it larger with --ring-size",
+		[LOSS_MISSED] = "the kernel skipped the program, which was already running on that processor",
+		[LOSS_UNREADABLE] = "they arrived and could not be read",
+		[LOSS_TABLE_FULL] = "too many different ones to be added up at once",
+	};
+
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		for (int cause = 0; cause < LOSS_CAUSES; cause++)
+			if (kind_is_public(kind) && balance->kernel.lost[kind][cause])
+				message_warn("%llu %s lost: %s", (unsigned long long)balance->kernel.lost[kind][cause],
+					     kind_name(kind), causes[cause]);
+	if (balance->unreadable)
+		message_warn("%llu records lost: %s", (unsigned long long)balance->unreadable, causes[LOSS_UNREADABLE]);
+}
+
 void balance_say(const struct balance *balance)
 {
 	struct text line = { 0 };
@@ -123,8 +144,9 @@ void balance_say(const struct balance *balance)
 		add_rest(balance, kind, &line);
 	}
 	message_note("%s in %.1f s; %s", text_string(&line), (balance->ended - balance->started) / 1e9,
-		     balance_lost(balance) ? "some were lost, see above" : "nothing lost");
+		     balance_lost(balance) ? "some were lost" : "nothing lost");
 	text_free(&line);
+	say_losses(balance);
 	for (int site = 0; site < FAILURE_SITES; site++)
 		if (balance->kernel.failed[site] && word_failure(site))
 			message_warn("%llu times the kernel had no room or no data for: %s",

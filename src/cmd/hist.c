@@ -93,12 +93,12 @@ static void print_set(struct hist *hist, struct hist_set *set)
 }
 
 /* Ends the interval. The names of control groups come before what was counted for them. */
-static int turn(struct hist *hist)
+static int turn(struct hist *hist, bool end)
 {
 	int error;
 
 	hist->span.to = wall_boot_now();
-	error = hist_maps_turn(hist->maps);
+	error = hist_maps_turn(hist->maps, end);
 	drain(hist);
 	if (!error)
 		error = hist_maps_take(hist->maps, deliver_histogram, hist);
@@ -120,7 +120,7 @@ static bool take_turn(void *context, u64 now, u64 *next)
 
 	process_table_advance(hist->identity->processes, now);
 	if (now >= hist->next) {
-		hist->failed = turn(hist);
+		hist->failed = turn(hist, false);
 		if (hist->failed || !output_flush(&hist->output))
 			return false;
 		/* after a pause (a suspended machine) not all missed ones at once */
@@ -188,13 +188,13 @@ static void json_summary(const struct hist *hist, struct text *out)
 			(unsigned long long)books->overflowed);
 }
 
+/* Counting ends with the last turn, and so does the time that is told: taking the programs off may last longer than both. */
 static int finish(struct hist *hist, const struct child *child)
 {
-	int status;
+	int status = turn(hist, true);
 
-	kernel_detach(hist->kernel);
-	status = turn(hist);
 	hist_maps_books(hist->maps, &hist->books);
+	kernel_detach(hist->kernel);
 	if (hist->settings->json) {
 		json_summary(hist, &hist->output.text);
 	} else if (hist->intervals > 1) {

@@ -417,7 +417,7 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 {
 	struct watching watching = { .settings = settings };
 	struct kernel_options options = { .ring_size = settings->ring_size };
-	const char *obstacle, *bad, *why;
+	const char *obstacle;
 	struct lang_names names = match_field_names();
 	struct features features;
 	int status = event_filter_open(&watching.filter, command, &settings->filter, &names);
@@ -439,9 +439,9 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	}
 	watching.seen.list = xcalloc(watching.set.policies.count, sizeof(*watching.seen.list));
 	watching.identity = identity_new(!settings->unmasked, settings->mask_file);
-	if (!watching.identity || plan_make(&watching.plan, NULL, 0, &bad, &why))
+	if (!watching.identity)
 		goto out;
-	wall_refresh(&watching.plan.wall);
+	plan_make(&watching.plan);
 	stop_prepare(0);
 	status = scope_resolve(command, &settings->scope, &(struct child){ 0 }, &features, watching.identity, &options);
 	if (status)

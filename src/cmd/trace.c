@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/duration.h"
 #include "base/message.h"
 #include "base/nearest.h"
@@ -99,19 +100,49 @@ static int parse_kinds(const struct command *command, const struct option_rest *
 	return *kinds ? 0 : option_mistake(command, "say which events: exec, exit, open, connect, ...");
 }
 
-static int make_plan(const struct command *command, const struct trace_settings *settings, struct plan *plan)
+static void make_tree_plan(struct plan *plan)
 {
-	char *tree_fields[] = { "process.pid", "process.ancestors", "process.command_args", "exec.asked", "error.type" };
-	const char *bad, *why;
-	int error;
+	static const char *const names[] = { "process.pid", "process.ancestors", "process.command_args", "exec.asked", "error.type" };
+	const struct field *chosen[sizeof(names) / sizeof(*names)];
+	size_t count = 0;
 
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		chosen[count++] = field_find(names[i]);
+	plan_make_of(plan, chosen, count);
+	plan->chosen = false; /* a tree leaves out what is absent */
+}
+
+/* Kind and time are in every line anyway. */
+static int make_chosen_plan(const struct command *command, const struct option_list *words, u32 kinds, struct plan *plan)
+{
+	const struct field **chosen = xcalloc(words->count, sizeof(*chosen));
+	struct lang_names names = lang_names_to_show(kinds);
+	size_t count = 0;
+	char wrong[320];
+	int status = 0;
+
+	for (size_t i = 0; i < words->count && !status; i++) {
+		const struct lang_symbol *symbol = lang_find(&names, words->items[i], wrong, sizeof(wrong));
+
+		if (!symbol)
+			status = option_mistake(command, "-o %s: %s", words->items[i], wrong);
+		else if (!field_is_of_all(symbol->name))
+			chosen[count++] = symbol->field;
+	}
+	if (!status)
+		plan_make_of(plan, chosen, count);
+	free(chosen);
+	return status;
+}
+
+static int make_plan(const struct command *command, const struct trace_settings *settings, u32 kinds, struct plan *plan)
+{
+	if (settings->fields.count)
+		return make_chosen_plan(command, &settings->fields, kinds, plan);
 	if (settings->tree)
-		error = plan_make(plan, tree_fields, 5, &bad, &why);
+		make_tree_plan(plan);
 	else
-		error = plan_make(plan, settings->fields.items, settings->fields.count, &bad, &why);
-	plan->chosen = settings->fields.count > 0; /* a tree leaves out what is absent */
-	if (error)
-		return option_mistake(command, "-o %s: %s (`sonde fields` lists all)", bad, why);
+		plan_make(plan);
 	return 0;
 }
 
@@ -256,7 +287,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 	if (!status)
 		status = check_tree(command, &settings, kinds);
 	if (!status)
-		status = make_plan(command, &settings, &trace.plan);
+		status = make_plan(command, &settings, kinds, &trace.plan);
 	if (!status) {
 		struct lang_names names = lang_names_of_events(kinds);
 
@@ -310,7 +341,7 @@ static const struct option options[] = {
 	EVENT_FILTER_OPTIONS(struct trace_settings, filter,
 			     "only events for which this is true: 'file.path startswith \"/etc\"' (see `sonde fields`)"),
 	{ .name = "output", .letter = 'o', .type = OPTION_LIST, .offset = offsetof(struct trace_settings, fields),
-	  .argument = "FIELD,...", .help = "show these fields, by name or unique ending (see `sonde fields`)" },
+	  .argument = "FIELD,...", .help = "show these fields, in this order, by name or unique ending (see `sonde fields`); JSON has an order of its own" },
 	{ .name = "tree", .type = OPTION_FLAG, .offset = offsetof(struct trace_settings, tree),
 	  .help = "show execs with all their ancestors" },
 	{ .name = "for", .type = OPTION_DURATION, .offset = offsetof(struct trace_settings, duration), .min = 1,

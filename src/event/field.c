@@ -30,11 +30,10 @@ static const char *name_at(const void *list, size_t i)
 	return ((const struct field *)list)[i].name;
 }
 
-const struct field *field_find(const char *name, const char **why)
+const struct field *field_find(const char *name)
 {
 	long found = ending_find(name, field_count, name_at, fields);
 
-	*why = found == ENDING_AMBIGUOUS ? "more than one field ends so" : "there is no such field";
 	return found >= 0 ? &fields[found] : NULL;
 }
 

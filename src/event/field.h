@@ -72,7 +72,7 @@ extern const struct field fields_of_ancestors[];
 extern const size_t field_of_ancestors_count;
 bool field_is_of_all(const char *name);
 
-const struct field *field_find(const char *name, const char **why);	/* see base/ending.h */
+const struct field *field_find(const char *name);	/* see base/ending.h */
 bool field_get(const struct field *field, const struct event *event, struct value *value);
 
 #endif

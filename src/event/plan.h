@@ -16,13 +16,15 @@ struct plan_joint {
 
 struct plan {
 	struct wall wall;
-	const struct field **rows[KIND_MAX];	/* NULL-terminated */
+	const struct field **rows[KIND_MAX];	/* NULL-terminated, in the order of the table, which makes the objects of JSON */
+	const struct field **columns[KIND_MAX];	/* the same for text: chosen ones in the order in which they were named */
 	struct plan_joint *joints[KIND_MAX];	/* one in front of each row */
 	bool chosen;				/* by name: text shows just these */
 };
 
-/* names NULL: what each kind shows by itself. 0, or -EINVAL with the bad name and why. */
-int plan_make(struct plan *plan, char *const *names, size_t count, const char **bad, const char **why);
+/* What each kind shows by itself; or just these fields, of which each kind has its own. */
+void plan_make(struct plan *plan);
+void plan_make_of(struct plan *plan, const struct field *const *chosen, size_t count);
 void plan_free(struct plan *plan);
 
 /* One JSON object and a newline. */

@@ -159,7 +159,7 @@ void text_event(struct plan *plan, struct text *out, const struct event *event, 
 	if (style->colour)
 		text_add(out, "\033[0m");
 	start = out->length;
-	for (const struct field **row = plan->rows[kind]; *row; row++) {
+	for (const struct field **row = plan->columns[kind]; *row; row++) {
 		if (!is_column(plan, *row, event))
 			continue;
 		field_start = out->length;

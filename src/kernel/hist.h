@@ -18,8 +18,11 @@ void hist_maps_close(struct hist_maps *maps);
 /* Called with the sum of all CPUs; `key` is NULL for what has no key. key->epoch is 0. */
 typedef void hist_deliver(void *context, const struct histogram_key *key, const struct histogram *histogram);
 
-/* Lets the programs write elsewhere; when it returns, none writes to what they wrote before. 0 or -errno. */
-int hist_maps_turn(struct hist_maps *maps);
+/*
+ * Lets the programs write elsewhere, or nowhere any more if this is the end; when it returns, none writes to what they
+ * wrote before. 0 or -errno.
+ */
+int hist_maps_turn(struct hist_maps *maps, bool end);
 /* Delivers all that was written before the turn, and empties it. 0 or -errno. */
 int hist_maps_take(struct hist_maps *maps, hist_deliver *deliver, void *context);
 /* What was not counted, or not under its key, since the start. */

@@ -87,13 +87,13 @@ static size_t list_keys(struct hist_maps *maps, u32 epoch)
 	return count;
 }
 
-int hist_maps_turn(struct hist_maps *maps)
+int hist_maps_turn(struct hist_maps *maps, bool end)
 {
-	u32 zero = 0, next = !maps->now;
+	u32 zero = 0, next = end ? HISTOGRAM_ENDED : !maps->now;
 
 	if (bpf_map_update_elem(maps->epoch, &zero, &next, BPF_ANY))
 		return -errno;
-	maps->now = next;
+	maps->now = !maps->now;
 	grace_wait();
 	return 0;
 }

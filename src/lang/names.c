@@ -95,34 +95,58 @@ static void list_kinds(u32 kinds, char *out, size_t room)
 			used += snprintf(out + used, room - used, "%s%s", used ? ", " : "", kind_name(kind));
 }
 
-struct lang_node *parser_unknown(struct parser *parser, const struct lang_node *word)
+/* Why no field is meant by a name. False: there is none like it at all. */
+static bool explain(const struct lang_names *names, const char *name, char *out, size_t room)
 {
-	const struct lang_names *names = parser->names;
-	char name[NAME_MAX_LENGTH + 1], list[160];
+	long found = ending_find(name, names->count, name_at, names);
+	char list[160];
 	const char *nearest;
-	long found;
 
-	copy_name(parser, word->at, word->length, name);
-	found = ending_find(name, names->count, name_at, names);
 	if (found == ENDING_AMBIGUOUS) {
 		list_endings(names, name, name_at, list, sizeof(list));
-		return parser_fail_at(parser, word, "more than one field ends in %s: %s", name, list);
+		snprintf(out, room, "more than one field ends in %s: %s", name, list);
+		return true;
 	}
 	found = ending_find(name, names->count, any_name_at, names);
-	if (found >= 0 && names->about)
-		return parser_fail_at(parser, word, "%s is not known of %s; %s", names->symbols[found].name, names->about,
-				      names->where);
+	if (found >= 0 && names->about) {
+		snprintf(out, room, "%s is not known of %s; %s", names->symbols[found].name, names->about, names->where);
+		return true;
+	}
 	if (found >= 0) {
 		list_kinds(names->symbols[found].kinds, list, sizeof(list));
-		return parser_fail_at(parser, word, "%s is a field of %s, which %s not asked for here",
-				      names->symbols[found].name, list, strchr(list, ',') ? "are" : "is");
+		snprintf(out, room, "%s is a field of %s, which %s not asked for here", names->symbols[found].name, list,
+			 strchr(list, ',') ? "are" : "is");
+		return true;
 	}
 	if (found == ENDING_AMBIGUOUS) {
 		list_endings(names, name, any_name_at, list, sizeof(list));
-		return parser_fail_at(parser, word, "fields of other events end in %s: %s", name, list);
+		snprintf(out, room, "fields of other events end in %s: %s", name, list);
+		return true;
 	}
 	nearest = nearest_name(names, name);
 	if (nearest)
-		return parser_fail_at(parser, word, "there is no field %s; did you mean %s?", name, nearest);
+		snprintf(out, room, "there is no field %s; did you mean %s?", name, nearest);
+	return nearest;
+}
+
+struct lang_node *parser_unknown(struct parser *parser, const struct lang_node *word)
+{
+	const struct lang_names *names = parser->names;
+	char name[NAME_MAX_LENGTH + 1], what[sizeof(parser->error->what)];
+
+	copy_name(parser, word->at, word->length, name);
+	if (explain(names, name, what, sizeof(what)))
+		return parser_fail_at(parser, word, "%s", what);
 	return parser_fail_at(parser, word, "there is no field %s; text stands in quotes (%s)", name, names->where);
+}
+
+const struct lang_symbol *lang_find(const struct lang_names *names, const char *name, char *wrong, size_t room)
+{
+	long found = ending_find(name, names->count, name_at, names);
+
+	if (found >= 0)
+		return &names->symbols[found];
+	if (!explain(names, name, wrong, room))
+		snprintf(wrong, room, "there is no such field (%s)", names->where);
+	return NULL;
 }

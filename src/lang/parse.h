@@ -19,6 +19,11 @@ struct lang_names {
 /* The names of fields (event/field.h), for expressions over events of these kinds. */
 struct lang_names lang_names_of_events(u32 kinds);
 
+/* The same without those that are for conditions alone. */
+struct lang_names lang_names_to_show(u32 kinds);
+/* What a name, or an ending that only one has, stands for. NULL: `wrong` says why for nothing. */
+const struct lang_symbol *lang_find(const struct lang_names *names, const char *name, char *wrong, size_t room);
+
 /*
  * Fields that every event has of its process, for conditions on processes by themselves: they are asked about a made-up event of the
  * kind fork.

@@ -152,3 +152,11 @@ struct lang_names lang_names_of_events(u32 kinds)
 	}
 	return (struct lang_names){ symbols, count, kinds, "`sonde fields` lists all", NULL };
 }
+
+struct lang_names lang_names_to_show(u32 kinds)
+{
+	struct lang_names names = lang_names_of_events(kinds);
+
+	names.count -= field_of_ancestors_count; /* they are the last */
+	return names;
+}

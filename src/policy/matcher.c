@@ -169,8 +169,7 @@ const char *match_action(const struct policy *policy)
 
 static bool add_field(const struct event *event, const char *name, struct text *out)
 {
-	const char *why;
-	const struct field *field = field_find(name, &why);
+	const struct field *field = field_find(name);
 	struct value value;
 
 	if (!field || !(field->kinds >> event->record->kind & 1) || !field_get(field, event, &value))

@@ -195,6 +195,9 @@ def test_strict(case):
             sonde.send(signal.SIGCONT)
         sonde.stop(status=status)
         equal(sonde.lost() > 0, bool(count), "something lost")
+        said = re.findall(r"warning: (\d+) (\w+) lost: their lane was full; .*--ring-size", sonde.stderr())
+        full = {kind: row["lost_by"].get("ring_full") for kind, row in sonde.summary["events"].items()}
+        equal({kind: int(number) for number, kind in said}, {kind: lost for kind, lost in full.items() if lost}, "losses as they are said")
 
 
 def held(pid):
@@ -240,7 +243,10 @@ def test_bad_usage(case):
     plans = {("trace", "exce"): "exec", ("trace",): "", ("trace", "exec", "--jsno"): "--json", ("tarce", "exec"): "trace",
              ("trace", "exec", "--for", "soon"): "soon", ("trace", "exec", "--ring-size", "big"): "big",
              ("trace", "exec", "--pid", "x"): "x", ("trace", "exec", "--pid"): "--pid",
-             ("trace", "exec", "-o", "process.pdi"): "process.pdi", ("trace", "open", "--tree"): "for exec",
+             ("trace", "exec", "-o", "process.pdi"): "did you mean process.pid?", ("trace", "exec", "-o", "no_such"): "sonde fields",
+             ("trace", "exec", "-o", "exit.code"): "process.exit.code is a field of exit, which is not asked for here",
+             ("trace", "connect", "-o", "pid,port"): "network.local.port, network.peer.port", ("trace", "exec", "-o", "ancestor.pid"): "-o",
+ ("trace", "open", "--tree"): "for exec",
              ("trace", "exec", "--tree", "--json"): "--json", ("trace", "exec", "--tree", "-o", "process.pid"): "-o", (): ""}
     for arguments, named in plans.items():
         result = subprocess.run([SONDE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, text=True)
@@ -256,12 +262,18 @@ def test_columns(case):
     sonde.stop()
     lines = [line.split() for line in sonde.stdout().decode().splitlines()]
     expect([str(pid), "burst", "burst", "leaf"] in [line[-4:] for line in lines], "no such line: %s" % lines[:10])
-    chosen = case.sonde("exec", "-o", "process.pid,process.executable.name")
+    swapped = case.sonde("exec", "fork", "-o", "command_args,user.name,error.type,pid", json_lines=False)
+    [pid] = execute()
+    swapped.stop()
+    lines = [line.split() for line in swapped.stdout().decode().splitlines()]
+    expect(["exec", "burst", "leaf", "root", "-", str(pid)] in [line[1:] for line in lines], "no such line: %s" % lines[:10])
+    chosen = case.sonde("exec", "-o", "process.executable.name,thread.id,process.pid")
     [pid] = execute()
     chosen.send(signal.SIGINT)
     chosen.finish()
     record = next(r for r in chosen.records if field(r, "process.pid") == pid)
     equal(record.get("process"), {"pid": pid, "executable": {"name": "burst"}}, "the chosen fields as JSON")
+    equal(record.get("thread"), {"id": pid}, "a field of another object")
     plain = case.sonde("exec", "-o", "kind,time")  # what every event has can be named, too
     execute(1)
     plain.stop()
