@@ -123,7 +123,8 @@ __noinline u32 cgroup_announce(u64 cgroup, u64 second, u64 key, u32 hierarchy_an
 	record->record.time = bpf_ktime_get_boot_ns();
 	record->record.cgroup = key;
 	record->hierarchy = hierarchy;
-	if (!emit_always(life, KIND_cgroup, work->told, offset))
+	/* a container can be gone before long, and nobody knows its name any more */
+	if (!emit_urgent(life, KIND_cgroup, work->told, offset))
 		bpf_map_update_elem(&cgroups, &key, &verdict, BPF_ANY);
 	return verdict;
 }

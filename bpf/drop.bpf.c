@@ -173,7 +173,8 @@ static __always_inline struct drop_sum *add_sum(const struct drop_key *key, cons
 	return sum;
 }
 
-static __always_inline struct drop_sum *sum_of(const struct drop_key *key, struct sk_buff *packet, u64 sock)
+/* `told_later`: whose a datagram was to be is told of right behind, if anybody's. */
+static __always_inline struct drop_sum *sum_of(const struct drop_key *key, struct sk_buff *packet, u64 sock, bool told_later)
 {
 	struct drop_sum *sum = bpf_map_lookup_elem(&drops, key);
 	struct drop_sum fresh = {};
@@ -182,8 +183,8 @@ static __always_inline struct drop_sum *sum_of(const struct drop_key *key, struc
 		return sum;
 	name_interface(&fresh, BPF_CORE_READ(packet, dev));
 	find_owner(&fresh, key, packet, sock);
-	/* whose a datagram was to be may yet be told, and user space leaves out what stays without an owner */
-	if (settings.scope != SCOPE_ALL && !fresh.pid && !fresh.sock && key->protocol != IPPROTO_UDP)
+	/* user space leaves out what stays without an owner */
+	if (settings.scope != SCOPE_ALL && !fresh.pid && !fresh.sock && !(told_later && key->protocol == IPPROTO_UDP))
 		return NULL;
 	return add_sum(key, &fresh);
 }
@@ -218,7 +219,7 @@ static __always_inline bool read_place(struct drop_key *key, struct sk_buff *pac
 }
 
 /* `receiver`: the socket that should have had it; NULL: not known, or none. */
-static __always_inline int on_drop(struct drop_key *key, struct sk_buff *packet, struct sock *receiver)
+static __always_inline int on_drop(struct drop_key *key, struct sk_buff *packet, struct sock *receiver, bool told_later)
 {
 	struct sock *sender;
 	struct drop_sum *sum;
@@ -228,7 +229,7 @@ static __always_inline int on_drop(struct drop_key *key, struct sk_buff *packet,
 	sender = BPF_CORE_READ(packet, sk);
 	if (!read_place(key, packet, BPF_CORE_READ(packet, dev), sender))
 		return 0;
-	sum = sum_of(key, packet, (u64)(receiver ?: sender));
+	sum = sum_of(key, packet, (u64)(receiver ?: sender), told_later);
 	if (sum)
 		add(sum, packet);
 	return 0;
@@ -240,7 +241,7 @@ int drop_socket(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct drop_key key = { .location = ctx->args[1], .reason = ctx->args[2] };
 
-	return on_drop(&key, (void *)ctx->args[0], (void *)ctx->args[3]);
+	return on_drop(&key, (void *)ctx->args[0], (void *)ctx->args[3], false);
 }
 
 /* Reasons are told of since 5.17 (c504e5c2f964). */
@@ -251,7 +252,7 @@ int drop_raw(struct bpf_raw_tracepoint_args *ctx)
 	u32 zero = 0;
 
 	key.reason = bpf_core_type_exists(enum skb_drop_reason) ? ctx->args[2] : DROP_NO_REASON;
-	on_drop(&key, (void *)ctx->args[0], NULL);
+	on_drop(&key, (void *)ctx->args[0], NULL, true);
 	last = key.protocol == IPPROTO_UDP ? bpf_map_lookup_elem(&drop_last, &zero) : NULL;
 	if (last)
 		*last = key;
@@ -387,22 +388,25 @@ static __always_inline bool ask_of_request(struct listener_question *question, c
 
 static __always_inline int on_consumed(struct sk_buff *packet, u64 route)
 {
-	struct listener_question question = {};
 	struct net *net = BPF_CORE_READ((struct dst_entry *)route, dev, nd_net.net);
 	const unsigned char *at = packet->head;
+	struct listener_question *question;
 	u8 head[40], ports[14];
+	u32 zero = 0;
 
 	if (bpf_probe_read_kernel(ports, sizeof(ports), at + packet->transport_header) ||
 	    (ports[13] & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
-	    bpf_probe_read_kernel(head, sizeof(head), at + packet->network_header) ||
-	    !ask_of_request(&question, head, ports))
+	    bpf_probe_read_kernel(head, sizeof(head), at + packet->network_header))
 		return 0;
-	question.net = (u64)net;
-	question.interface = packet->skb_iif;
-	listener_ask(&question);
-	if (!is_refused(&question))
+	question = bpf_map_lookup_elem(&listener_questions, &zero);
+	if (!question)
 		return 0;
-	return on_overflow((void *)question.full, packet, device_find(net, question.interface));
+	__builtin_memset(question, 0, sizeof(*question));
+	question->net = (u64)net;
+	question->interface = packet->skb_iif;
+	if (!ask_of_request(question, head, ports) || !listener_ask(0) || !is_refused(question))
+		return 0;
+	return on_overflow((void *)question->full, packet, device_find(net, question->interface));
 }
 
 SEC("tp_btf/consume_skb")

@@ -150,9 +150,11 @@ static __always_inline bool emit_rejects(u32 kind, void *record, u64 size)
 #define emit_submit(lane, record_) bpf_ringbuf_submit(record_, emit_wake(&(lane), sizeof(*(record_))))
 
 /* What was begun. */
-#define emit_put(lane, kind_, data_, size_)                                                     \
+#define emit_put(lane, kind_, data_, size_) emit_put_and_wake(lane, kind_, data_, size_, emit_wake(&(lane), size_))
+
+#define emit_put_and_wake(lane, kind_, data_, size_, wake_)                                     \
 	({                                                                                      \
-		long failed_ = bpf_ringbuf_output(&(lane), data_, size_, emit_wake(&(lane), size_)); \
+		long failed_ = bpf_ringbuf_output(&(lane), data_, size_, wake_);                \
 		if (failed_)                                                                    \
 			emit_lost(kind_, LOSS_RING_FULL);                                       \
 		failed_;                                                                        \
@@ -167,6 +169,11 @@ static __always_inline bool emit_rejects(u32 kind, void *record, u64 size)
 /* A record put together elsewhere; of a kind that is always told. */
 #define emit_always(lane, kind_, data_, size_)                                                  \
 	(emit_begin(kind_, (void *)&(lane) == (void *)&life) ? emit_put(lane, kind_, data_, size_) : -1)
+
+/* The same, if it is to be read at once. */
+#define emit_urgent(lane, kind_, data_, size_)                                                  \
+	(emit_begin(kind_, (void *)&(lane) == (void *)&life) ?                                  \
+		 emit_put_and_wake(lane, kind_, data_, size_, BPF_RB_FORCE_WAKEUP) : -1)
 
 /* The same of a kind that is filtered. */
 #define emit_copy(lane, kind_, data_, size_)                                                    \

@@ -42,7 +42,7 @@ static const struct example examples[] = {
 
 static const struct command trace = {
 	"trace", "Watch events", "KIND... [OPTION]...", "First.\n\n.Second \\ 'paragraph'.",
-	examples, rows, positionals, NULL,
+	examples, rows, positionals, true, NULL,
 };
 static const struct command bare = {.name = "bare", .summary = "It's nothing"};
 static const struct command *const commands[] = {&trace, &bare, NULL};

@@ -34,6 +34,14 @@ uint64_t wall_boot_now(void)
 	return wall_read(CLOCK_BOOTTIME);
 }
 
+bool wall_is_due(uint64_t *due, uint64_t now, uint64_t interval)
+{
+	if (now < *due)
+		return false;
+	*due += (now - *due) / interval * interval + interval;
+	return true;
+}
+
 int64_t wall_refresh(struct wall *wall)
 {
 	int64_t offset = 0, narrowest = INT64_MAX, moved;

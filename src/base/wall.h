@@ -6,6 +6,7 @@
 #ifndef BASE_WALL_H
 #define BASE_WALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/text.h"
@@ -31,6 +32,8 @@ int64_t wall_from_boot(const struct wall *wall, uint64_t boot);
 void wall_format(struct wall *wall, struct text *text, uint64_t boot);
 /* CLOCK_BOOTTIME now, in ns. */
 uint64_t wall_boot_now(void);
+/* Is it time? Then the next time is an interval later, and after a pause (a suspended machine) not all that were missed at once. */
+bool wall_is_due(uint64_t *due, uint64_t now, uint64_t interval);
 uint64_t wall_tick(void);		/* the kernel's jiffy, nanoseconds */
 
 #endif

@@ -218,11 +218,31 @@ static void on_connection(struct recorder *recorder, const struct event *event)
 	}
 }
 
+static void on_cgroup(struct recorder *recorder, const struct event *event)
+{
+	struct cgroup *cgroup = identity_cgroup(event);
+
+	if (!cgroup)
+		return;
+	/* looking for names may make a candidate certain */
+	cgroup_names(recorder->identity->cgroups, cgroup, recorder->identity->now);
+	if (cgroup->identity.state == CONTAINER_INSIDE || cgroup->identity.slurm_job[0])
+		recorder->hurries = true;
+}
+
+bool recorder_hurries(const struct recorder *recorder)
+{
+	return recorder->hurries;
+}
+
 void recorder_event(struct recorder *recorder, const struct event *event)
 {
 	struct entry *entry;
 
 	switch (event->record->kind) {
+	case KIND_cgroup:
+		on_cgroup(recorder, event);
+		break;
 	case KIND_fork:
 		on_fork(recorder, event);
 		break;

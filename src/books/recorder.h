@@ -51,6 +51,9 @@ void recorder_stop(struct recorder *recorder, u64 now);
 /* At the end: whoever lives is told as such; run->end is set. */
 void recorder_close(struct recorder *recorder, u64 now);
 
+/* Is there anything that can only be asked of who still lives, as the name of a container or the log of a job? Then events are urgent. */
+bool recorder_hurries(const struct recorder *recorder);
+
 struct recorder_now {
 	u64 processes, living, failed;
 	u64 lost;		/* events the kernel had no room for */

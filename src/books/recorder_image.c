@@ -58,6 +58,7 @@ static void set_tool(struct recorder *recorder, struct entry *entry, const struc
 			.executable = entry->row.executable,
 		});
 		keep_tool_name(recorder, number);
+		recorder->hurries |= rules_await(recorder->rules, text_string(&recorder->name));
 	}
 	entry->row.tool = number;
 }

@@ -122,6 +122,7 @@ struct recorder {
 	struct entries living, lingering, resting;
 	struct entry *spare;		/* entries to use again, by `older` */
 	u32 count;			/* processes ever */
+	bool hurries;
 
 	struct intern texts, tools, tasks, containers, endpoints;
 	struct table standing;		/* struct recorder_standing, by a hash of both ends */

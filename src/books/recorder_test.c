@@ -214,12 +214,8 @@ static void many_images(void **state)
 		u64 first, second, third;	/* CPU, ms */
 		const char *tool;
 	} cases[] = {
-		{ 700, 1, 1, "bash" },
-		{ 5, 700, 1, "make" },
-		{ 200, 300, 250, "make" },
+		{ 700, 1, 1, "bash" }, { 5, 700, 1, "make" }, { 200, 300, 250, "make" }, { 200, 1, 201, "sleep" },
 		{ 90, 1, 1, "sleep" },		/* a wrapper begins, and that is no work */
-		{ 200, 1, 201, "sleep" },
-		{ 1, 1, 1, "sleep" },
 	};
 	const u32 count = sizeof(cases) / sizeof(*cases);
 	struct run *run;
@@ -246,25 +242,6 @@ static void many_images(void **state)
 		assert_string_equal(run_text(run, run->processes[i].executable).data + 5, cases[i].tool);
 		assert_string_equal(run_arguments(run, i).data + 5, cases[i].tool);
 	}
-	run_free(run);
-}
-
-static void what_a_parent_was_at_the_fork(void **state)
-{
-	struct run *run;
-
-	(void)state;
-	begin(PID);
-	exec_of(PID, BEGIN - 5, "/bin/bash", 0);
-	fork_of(PID + 1, BEGIN + 10, PID, BEGIN - 5);
-	exec_of(PID, BEGIN - 5, "/usr/bin/xargs", 0);
-	exec_of(PID + 1, BEGIN + 10, "/usr/bin/seq", 0);
-	fork_of(PID + 2, scene.now, PID, BEGIN - 5);
-	exec_of(PID + 2, scene.now - 100, "/usr/bin/tr", 0);
-	run = end();
-	assert_int_equal(run->processes[1].task, RUN_NONE);
-	assert_int_equal(run->processes[2].task, 0);
-	assert_string_equal(run_text(run, run->tasks[0].rule).data, "xargs");
 	run_free(run);
 }
 
@@ -695,7 +672,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tree),
 		cmocka_unit_test(many_images),
-		cmocka_unit_test(what_a_parent_was_at_the_fork),
 		cmocka_unit_test(what_outlives_the_command),
 		cmocka_unit_test(losses),
 		cmocka_unit_test(failed_execs),

@@ -148,27 +148,21 @@ static void check_clock(struct recording *recording, u64 now)
 		recorder_clock(recording->recorder, now, step);
 }
 
-/* Is it time? Then the next one is an interval later, and after a pause (a suspended machine) not all missed ones at once. */
-static bool is_due(u64 *due, u64 now, u64 interval)
-{
-	if (now < *due)
-		return false;
-	*due += (now - *due) / interval * interval + interval;
-	return true;
-}
-
 static bool take_turn(void *context, u64 now, u64 *next)
 {
 	struct recording *recording = context;
 
 	process_table_advance(recording->identity->processes, now);
-	if (is_due(&recording->next_sample, now, recording->run->interval))
+	if (wall_is_due(&recording->next_sample, now, recording->run->interval))
 		take_sample(recording);
-	if (is_due(&recording->next_flush, now, FLUSH_NS)) {
+	if (wall_is_due(&recording->next_flush, now, FLUSH_NS)) {
 		check_clock(recording, now);
 		recorder_flush(recording->recorder, now);
 		progress_show(&recording->progress, recorder_now(recording->recorder), now - recording->run->start);
 	}
+	/* To be woken costs more than what is done then: when rows are handed over is early enough, if nothing is urgent. */
+	if (!recorder_hurries(recording->recorder) || recording->next_flush < *next)
+		*next = recording->next_flush;
 	if (recording->next_sample < *next)
 		*next = recording->next_sample;
 	return true;
@@ -560,6 +554,7 @@ int recording_run(struct recording *recording, const char *scope, u32 tree, u64 
 	watch_run(&(struct watch){
 		.kernel = recording->kernel,
 		.child = child,
+		.begin = recording->run->start,
 		.end = duration ? recording->run->start + duration : ~0ULL,
 		.deliver = deliver,
 		.turn = take_turn,

@@ -4,14 +4,14 @@
 #include <signal.h>
 #include <string.h>
 
-static volatile sig_atomic_t asked;
+static volatile sig_atomic_t asked, signalled;
 static volatile pid_t passed_to;
 static struct sigaction file_limit_before;
 
 static void on_stop(int signal)
 {
 	(void)signal;
-	asked = 1;
+	asked = signalled = 1;
 }
 
 /* What the terminal sends it sends to all in front, so the child has it already; what a person sends to sonde is meant for the child. */
@@ -24,7 +24,8 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 
 static void on_child(int signal)
 {
-	(void)signal; /* it is enough that waiting for events is interrupted */
+	(void)signal;
+	signalled = 1;
 }
 
 /* nohup is the one that makes hangups ignored, and means it. */
@@ -58,6 +59,16 @@ void stop_prepare(pid_t child)
 bool stop_asked(void)
 {
 	return asked && !passed_to;
+}
+
+void stop_expect(void)
+{
+	signalled = 0;
+}
+
+bool stop_signalled(void)
+{
+	return signalled;
 }
 
 void stop_outlive_file_limit(void)

@@ -13,6 +13,13 @@ void stop_prepare(pid_t child);
 bool stop_asked(void);
 
 /*
+ * For waiting: what is to be seen to is looked at after stop_expect(), and if stop_signalled() says so, there may be more since. Signals
+ * must be blocked from then on, until the wait.
+ */
+void stop_expect(void);
+bool stop_signalled(void);
+
+/*
  * For the whole program, at its start: a file that may grow no further (ulimit -f) is an error of write(), too. A child that is to become
  * another program gives back what sonde was started with.
  */

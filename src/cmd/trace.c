@@ -389,6 +389,8 @@ const struct command trace_command = {
 		       "With -- COMMAND it starts the command, watches it and what it starts, ends with it and passes its "
 		       "exit status on; with --for it stops watching then, and waits for the command. With --json, standard output holds nothing but events, so what the command writes there goes "
 		       "to standard error.\n\n"
+		       "Where a terminal is too narrow for all columns, the least important are left out; -o shows just those "
+		       "that are named, in their order.\n\n"
 		       "At the end a line on standard error says how many events there were and whether any were lost.",
 	.examples = examples,
 	.options = options,

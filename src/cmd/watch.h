@@ -9,9 +9,10 @@ struct watch {
 	struct kernel *kernel;
 	struct child *child;	/* ends with it, if there is one */
 	u64 end;		/* and not later than this (CLOCK_BOOTTIME); ~0: no limit */
+	u64 begin;		/* intervals count from here; 0: from now */
 	u64 interval;		/* at which what is added up in the kernel is told of; 0: a second */
 	lanes_deliver *deliver;
-	/* After each drain. `next` is when to come back at the latest, it may be set earlier. False: enough. */
+	/* After each drain. `next` is when to come back, unless much comes before; it may be set to another time. False: enough. */
 	bool (*turn)(void *context, u64 now, u64 *next);
 	/* The kernel's sums were just delivered (kernel_fold); NULL: nobody needs to know. */
 	void (*folded)(void *context, u64 now);

@@ -57,6 +57,7 @@ struct field {
 	/* NULL: from offset or string. False: absent from this event. */
 	bool (*get)(const struct event *event, struct value *value);
 	u16 column;		/* width of its text column, 0: not shown unless asked for */
+	u16 rank;		/* where there is no room for all columns: see event/cells.h */
 	const char *help;
 };
 

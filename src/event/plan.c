@@ -60,6 +60,8 @@ void plan_make_of(struct plan *plan, const struct field *const *chosen, size_t c
 
 void plan_free(struct plan *plan)
 {
+	text_free(&plan->cells.text);
+	text_free(&plan->cells.line);
 	for (u32 kind = 0; kind < KIND_MAX; kind++) {
 		if (!plan->rows[kind])
 			continue;

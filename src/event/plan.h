@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/wall.h"
+#include "event/cells.h"
 #include "event/field.h"
 
 /* What stands in JSON between two fields, kept because the same two follow each other in nearly every event. */
@@ -16,6 +17,7 @@ struct plan_joint {
 
 struct plan {
 	struct wall wall;
+	struct cells cells;		/* of the line that is being made */
 	const struct field **rows[KIND_MAX];	/* NULL-terminated, in the order of the table, which makes the objects of JSON */
 	const struct field **columns[KIND_MAX];	/* the same for text: chosen ones in the order in which they were named */
 	struct plan_joint *joints[KIND_MAX];	/* one in front of each row */

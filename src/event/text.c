@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "event/getters.h"
@@ -84,15 +83,6 @@ void text_value(struct plan *plan, struct text *out, const struct field *field, 
 	}
 }
 
-static void pad(struct text *out, size_t start, size_t width)
-{
-	size_t have = columns_of(out->data + start, out->length - start);
-
-	for (; have < width; have++)
-		text_add_char(out, ' ');
-	text_add_char(out, ' ');
-}
-
 static void add_time(struct plan *plan, struct text *out, u64 time)
 {
 	size_t start = out->length;
@@ -105,31 +95,6 @@ static void add_time(struct plan *plan, struct text *out, u64 time)
 	text_add_char(out, ' ');
 }
 
-/*
- * Cuts what begins at `start` so that it fits. The last word of a failed event is its error: it stays, because without it
- * the line would tell of a success.
- */
-static void fit(struct text *out, size_t start, size_t width, bool failed)
-{
-	static struct text whole;
-	const char *space;
-	size_t tail = 0, wide;
-
-	if (columns_of(out->data + start, out->length - start) <= width)
-		return;
-	text_reset(&whole);
-	text_add_bytes(&whole, out->data + start, out->length - start);
-	if (whole.failed)
-		return;
-	space = failed ? memrchr(whole.data, ' ', whole.length) : NULL;
-	if (space)
-		tail = whole.data + whole.length - space;
-	wide = columns_of(whole.data + whole.length - tail, tail);
-	out->length = start;
-	columns_cut(out, whole.data, whole.length - tail, width > wide ? width - wide : 0);
-	text_add_bytes(out, whole.data + whole.length - tail, tail);
-}
-
 static bool is_column(const struct plan *plan, const struct field *row, const struct event *event)
 {
 	if (plan->chosen)
@@ -140,11 +105,30 @@ static bool is_column(const struct plan *plan, const struct field *row, const st
 	return row->column == COLUMN_IF_FAILED ? event_error(event) != 0 : row->column != 0;
 }
 
+/* What listens has no other address than its own. */
+static unsigned int rank_of(const struct plan *plan, const struct field *row, u32 kind)
+{
+	return plan->chosen || kind == KIND_listen ? 0 : row->rank;
+}
+
+static void add_cell(struct plan *plan, const struct field *row, const struct event *event)
+{
+	bool elastic = row->column && row->column <= COLUMN_IF_FAILED;
+	struct value value;
+
+	if (field_get(row, event, &value))
+		text_value(plan, &plan->cells.text, row, &value);
+	else if (!plan->chosen && elastic)
+		return;
+	else
+		text_add_char(&plan->cells.text, '-');
+	cells_add(&plan->cells, elastic ? 0 : row->column, rank_of(plan, row, event->record->kind), elastic);
+}
+
 void text_event(struct plan *plan, struct text *out, const struct event *event, const struct text_style *style)
 {
 	u32 kind = event->record->kind;
-	size_t start = out->length, field_start, used;
-	struct value value;
+	size_t start = out->length, used;
 
 	if (!text_reserve(out, 64))
 		return;
@@ -152,28 +136,13 @@ void text_event(struct plan *plan, struct text *out, const struct event *event, 
 	used = out->length - start;
 	if (style->colour)
 		text_add(out, colour_of(kind));
-	field_start = out->length;
-	text_add(out, kind_name(kind));
-	pad(out, field_start, 7);
-	used += out->length - field_start;
+	text_add_format(out, "%-7s ", kind_name(kind));
+	used += strlen(kind_name(kind)) < 7 ? 8 : strlen(kind_name(kind)) + 1;
 	if (style->colour)
 		text_add(out, "\033[0m");
-	start = out->length;
-	for (const struct field **row = plan->columns[kind]; *row; row++) {
-		if (!is_column(plan, *row, event))
-			continue;
-		field_start = out->length;
-		if (field_get(*row, event, &value))
-			text_value(plan, out, *row, &value);
-		else if (!plan->chosen && (*row)->column <= COLUMN_IF_FAILED)
-			continue;
-		else
-			text_add_char(out, '-');
-		pad(out, field_start, (*row)->column);
-	}
-	while (out->length > start && out->data[out->length - 1] == ' ')
-		out->data[--out->length] = '\0';
-	if (style->width)
-		fit(out, start, style->width > used ? style->width - used : 0, !plan->chosen && event_error(event));
+	for (const struct field **row = plan->columns[kind]; *row; row++)
+		if (is_column(plan, *row, event))
+			add_cell(plan, *row, event);
+	cells_put(&plan->cells, out, !style->width ? 0 : style->width > used ? style->width - used : 1);
 	text_add_char(out, '\n');
 }

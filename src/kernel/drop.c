@@ -248,6 +248,17 @@ static void find_owners(struct bpf_object *object, struct folded *list, size_t c
 			bpf_map_delete_elem(fd, &list[i].sum.sock);
 }
 
+/* What is nobody's is out of scope. How many are left. */
+static size_t keep_owned(struct folded *list, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].sum.pid)
+			list[kept++] = list[i];
+	return kept;
+}
+
 static const struct settings *settings_of(struct bpf_object *object)
 {
 	size_t size;
@@ -277,11 +288,12 @@ static long fold(struct bpf_object *object, lanes_deliver *deliver, void *contex
 	list = xcalloc(FLOWS, sizeof(*list));
 	count = list_keys(fd, old, list);
 	take_sums(fd, list, count);
-	find_functions(list, count);
 	find_owners(object, list, count);
+	if (!all)
+		count = keep_owned(list, count);
+	find_functions(list, count);
 	for (size_t i = 0; i < count; i++)
-		if (all || list[i].sum.pid)
-			told += tell(&list[i], deliver, context);
+		told += tell(&list[i], deliver, context);
 	free(list);
 	return told;
 }

@@ -187,11 +187,11 @@ static size_t lane_waiting(const struct lane *lane)
  * A lane that is above its mark already does not wake its reader again: it got there while the reader was awake, or the
  * record at its head is still being written.
  */
-int lanes_wait(struct lanes *lanes, int milliseconds)
+int lanes_wait(struct lanes *lanes, int milliseconds, const sigset_t *blocked)
 {
 	bool behind = lane_waiting(&lanes->life) >= lanes->mark || lane_waiting(&lanes->bulk) >= lanes->mark;
 	struct epoll_event events[2];
-	int count = epoll_wait(lanes->epoll, events, 2, behind ? 1 : milliseconds);
+	int count = epoll_pwait(lanes->epoll, events, 2, behind ? 1 : milliseconds, blocked);
 
 	return count < 0 ? -errno : count;
 }

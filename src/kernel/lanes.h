@@ -6,6 +6,7 @@
 #ifndef KERNEL_LANES_H
 #define KERNEL_LANES_H
 
+#include <signal.h>
 #include <stddef.h>
 
 #include "wire/record.h"
@@ -19,8 +20,8 @@ typedef int lanes_deliver(void *context, const void *bytes, size_t size);
 struct lanes *lanes_open(int life_fd, size_t life_size, int bulk_fd, size_t bulk_size, size_t mark);
 void lanes_close(struct lanes *lanes);
 
-/* Waits until a lane wakes its reader or `milliseconds` have passed. */
-int lanes_wait(struct lanes *lanes, int milliseconds);
+/* Waits until a lane wakes its reader, `milliseconds` have passed, or a signal came; meanwhile only `blocked` are blocked. */
+int lanes_wait(struct lanes *lanes, int milliseconds, const sigset_t *blocked);
 
 /*
  * Delivers what is there, at most about `budget` records. Returns how many, or what deliver returned if that was

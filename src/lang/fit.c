@@ -236,6 +236,16 @@ static struct lang_node *fit_string(struct parser *parser, struct lang_node *lit
 	return parser_fail_at(parser, literal, "%.*s is %s, and this is text", SAID(parser, other), type_name(other->type));
 }
 
+static struct lang_node *misfit(struct parser *parser, const struct lang_node *literal, const struct lang_node *other)
+{
+	const char *name = other->op == OP_FIELD ? parser_other_name(parser, other, literal->type) : NULL;
+	bool quotes = single(other->type) == LANG_STRING;
+
+	return parser_fail_at(parser, literal, "%.*s is %s%s%s%s%s%s", SAID(parser, other), type_name(other->type),
+			      quotes ? ": put this in quotes" : ", and this is ", quotes ? "" : type_name(literal->type),
+			      name ? "; or did you mean " : "", name ? name : "", name ? "?" : "");
+}
+
 /* A literal beside something else. */
 static struct lang_node *fit_literal(struct parser *parser, struct lang_node *literal, const struct lang_node *other)
 {
@@ -247,11 +257,7 @@ static struct lang_node *fit_literal(struct parser *parser, struct lang_node *li
 		return literal;
 	if (other->type == LANG_BOOL && other->op == OP_FIELD)
 		return parser_fail_at(parser, literal, "%s is true or false: it stands by itself, or behind `not`", other->symbol->name);
-	if (single(other->type) == LANG_STRING)
-		return parser_fail_at(parser, literal, "%.*s is %s: put this in quotes", SAID(parser, other),
-				      type_name(other->type));
-	return parser_fail_at(parser, literal, "%.*s is %s, and this is %s", SAID(parser, other), type_name(other->type),
-			      type_name(literal->type));
+	return misfit(parser, literal, other);
 }
 
 /* Both sides as they will be compared. */

@@ -64,6 +64,44 @@ static void list_endings(const struct lang_names *names, const char *ending, con
 	}
 }
 
+/* What some fields are called elsewhere. */
+static const char *known_elsewhere(const char *word)
+{
+	static const struct {
+		const char *word, *name;
+	} words[] = {
+		{ "uid", "process.user.id" },	      { "gid", "process.group.id" },	   { "ppid", "process.parent_pid" },
+		{ "comm", "process.name" },	      { "exe", "process.executable.path" }, { "cwd", "process.working_directory" },
+		{ "cmdline", "process.command_args" }, { "args", "process.command_args" },   { "tid", "thread.id" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strcmp(words[i].word, word))
+			return words[i].name;
+	return NULL;
+}
+
+static bool could_mean(const char *word, const char *name)
+{
+	const char *elsewhere = known_elsewhere(word);
+	size_t length = strlen(word), whole = strlen(name);
+
+	return (elsewhere && !strcmp(elsewhere, name)) ||
+	       (whole > length && name[whole - length - 1] == '.' && !strcmp(name + whole - length, word));
+}
+
+const char *parser_other_name(const struct parser *parser, const struct lang_node *field, enum lang_type type)
+{
+	const struct lang_names *names = parser->names;
+	char word[NAME_MAX_LENGTH + 1];
+
+	copy_name(parser, field->at, field->length, word);
+	for (size_t i = 0; i < names->count; i++)
+		if (names->symbols[i].type == type && name_at(names, i) && could_mean(word, names->symbols[i].name))
+			return names->symbols[i].name;
+	return NULL;
+}
+
 /* The nearest name or ending of one. */
 static const char *nearest_name(const struct lang_names *names, const char *typed)
 {
@@ -123,7 +161,9 @@ static bool explain(const struct lang_names *names, const char *name, char *out,
 		snprintf(out, room, "fields of other events end in %s: %s", name, list);
 		return true;
 	}
-	nearest = nearest_name(names, name);
+	nearest = known_elsewhere(name);
+	if (!nearest || ending_find(nearest, names->count, name_at, names) < 0)
+		nearest = nearest_name(names, name);
 	if (nearest)
 		snprintf(out, room, "there is no field %s; did you mean %s?", name, nearest);
 	return nearest;

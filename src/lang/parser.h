@@ -26,7 +26,8 @@ struct lang_node *parser_fail_at(struct parser *parser, const struct lang_node *
 struct lang_node *parser_name(struct parser *parser, u32 at, u32 length);
 /* Says that a word is no field, and what could have been meant. */
 struct lang_node *parser_unknown(struct parser *parser, const struct lang_node *word);
-const struct lang_symbol *parser_symbol(struct parser *parser, u32 at, u32 length, bool *ambiguous);
+/* A field of this type that could also have been meant where this one, by a short name, does not fit. NULL: there is none. */
+const char *parser_other_name(const struct parser *parser, const struct lang_node *field, enum lang_type type);
 
 /* fit.c: operands to an operator; literals are converted to what stands on the other side. NULL: it was said why not. */
 struct lang_node *fit_comparison(struct parser *parser, enum lang_op op, const struct token *sign, struct lang_node *left,

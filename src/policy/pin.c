@@ -17,7 +17,7 @@
 #include "policy/spot.h"
 
 #define BPF_FILES 0xcafe4a11
-#define END_MS 2000
+#define END_MS 5000
 
 /* Directories up to the one that is wanted; those that are there stay as they are. */
 static int make_directory(const char *path)

@@ -351,6 +351,8 @@ static bool get_container_state(const struct event *event, struct value *value)
 {
 	struct cgroup *cgroup = identity_cgroup(event);
 
+	if (!event_has_owner(event))
+		return false;
 	if (!cgroup)
 		return value_text(value, container_state_name(CONTAINER_UNKNOWN));
 	/* looking for names may make a candidate certain */
@@ -430,6 +432,7 @@ static bool get_error_code(const struct event *event, struct value *value)
 	return error > 0 && value_number(value, error);
 }
 
+#define RANKED(width, rank_) width, .rank = rank_
 #define AT(type, member) .offset = offsetof(struct type, member), .width = sizeof(((struct type *)0)->member)
 #define TEXT(index) .string = 1 + (index)
 #define GET(function) .get = function

@@ -303,6 +303,32 @@ static bool fill_in(struct rules *rules, const struct rule *rule, struct rule_ta
 	return true;
 }
 
+static bool rule_awaits(struct rules *rules, const struct rule *rule, struct rule_value tool)
+{
+	bool any = true;
+
+	for (size_t i = 0; i < rule->when.count; i++) {
+		const struct rule_condition *condition = &rule->when.items[i];
+
+		if (condition->fact.id != FACT_TOOL && condition->fact.id != FACT_PARENT_TOOL)
+			continue;
+		if (value_fits(condition, tool, rules->match.groups))
+			return true;
+		any = false;
+	}
+	return any;
+}
+
+bool rules_await(struct rules *rules, const char *tool)
+{
+	struct rule_value value = { tool, strlen(tool) };
+
+	for (size_t i = 0; i < rules->list.count; i++)
+		if (rules->list.items[i].lookup != LOOKUP_NONE && rule_awaits(rules, &rules->list.items[i], value))
+			return true;
+	return false;
+}
+
 bool rules_match(struct rules *rules, const struct rule_facts *facts, struct rule_task *task)
 {
 	u64 tool = rule_tool_bit(facts->tool, strlen(facts->tool));

@@ -51,6 +51,9 @@ void rules_free(struct rules *rules);
  */
 bool rules_match(struct rules *rules, const struct rule_facts *facts, struct rule_task *task);
 
+/* May a rule have to look something up, in /proc or in a file, about a process of this tool or a child of one? It may be gone soon. */
+bool rules_await(struct rules *rules, const char *tool);
+
 /* The rules in the order in which they are asked. */
 struct rules_entry {
 	const char *name;

@@ -3,10 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import cgroups
-from harness import Skip, check_fields, equal, expect, field, program, spawn, until
+from harness import Skip, check_fields, equal, expect, field, in_child, program, spawn, until
 
 ID = "4f66ad9a0b2e1c7d8e9f00112233445566778899aabbccddeeff001122334455"
 POD = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -113,6 +114,24 @@ def test_moved_process_is_followed(case):
     for record, want in ((before, NONE), (within, {"container.id": ID, "container.state": "container"}), (after, NONE)):
         check_fields(record, want)
     check_fields(sonde.one("exit", process__pid=shell.pid), {"container.id": ID, "container.state": "container"})
+
+
+def test_every_kind_says_the_state(case):
+    """None is not the same as unknown, of an open and a signal as of an exec."""
+    mounts = [point for point, _ in cgroups.hierarchies()]
+    for path, want in (("/docker/" + ID, {"container.id": ID, "container.state": "container"}),
+                       ("/system.slice/sonde-e2e.service", NONE)):
+        directories = cgroups.make(case, mounts, path)
+
+        def act():
+            cgroups.enter(directories)
+            open(case.path("touched"), "w").close()
+            os.kill(os.getpid(), signal.SIGCONT)
+        sonde = case.sonde("open", "signal")
+        pid, _, _ = in_child(act)
+        sonde.stop()
+        check_fields(sonde.one("open", process__pid=pid, file__path=case.path("touched")), want)
+        check_fields(sonde.one("signal", process__pid=pid, signal__name="SIGCONT"), want)
 
 
 def working_runtime():

@@ -395,6 +395,10 @@ def test_an_agent_follows(case):
     equal(refused(52), errno.ECONNREFUSED, "connect, removed while an agent watches")
     sonde.stop()
     equal([(row["name"], row["matched"]) for row in lines(policy(case, "list", "--json"))], [("seen", 1)], "what stands")
+    policy(case, "enforce", "seen", "--force")
+    equal(refused(51), errno.EPERM, "connect, enforced")
+    policy(case, "remove", "seen")
+    equal(refused(51), errno.ECONNREFUSED, "connect, removed")
 
 
 def test_force(case):

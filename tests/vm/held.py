@@ -109,7 +109,7 @@ class Standing:
 
     def __call__(self, *words):
         return subprocess.run([SONDE, "policy", *words], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=120, check=False)
+                              timeout=240, check=False)
 
     def list(self):
         return {row["name"]: row for row in map(json.loads, self("list", "--json").stdout.splitlines())}
