@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "books/run.h"
@@ -245,7 +246,10 @@ static inline int books_setup(void **state)
 	strcpy(books_directory, "/tmp/sonde-books-XXXXXX");
 	if (!mkdtemp(books_directory))
 		return -1;
-	snprintf(books_path, sizeof(books_path), "%s/below/store.db", books_directory);
+	snprintf(books_path, sizeof(books_path), "%s/below", books_directory);
+	if (mkdir(books_path, 0700) < 0)
+		return -1;
+	strcat(books_path, "/store.db");
 	return 0;
 }
 

@@ -24,6 +24,8 @@
 #define PEERS_MOST 8192
 #define DROPS_MOST 4096
 #define FILES_MOST 16384
+/* Of these, what was before the run leaves nothing behind that is the run's. */
+#define FACT_KINDS (KIND_BIT(signal) | KIND_BIT(oom) | KIND_BIT(open) | KIND_BIT(change))
 
 struct recorder *recorder_new(struct run *run, struct store_writer *writer, struct rules *rules, struct identity *identity,
 			      u32 root)
@@ -164,12 +166,26 @@ static u16 exit_flags(const struct entry *entry, const struct exit_record *exit)
 	return flags;
 }
 
+/* It ended while the recording was being set up, and nothing of it is the run's; a row that was told already stays. */
+static bool is_over_before(struct recorder *recorder, struct entry *entry, u64 end)
+{
+	if (end >= recorder->run->start || (entry && entry->told))
+		return false;
+	if (entry && !entry->dead) {
+		recorder_forget(recorder, entry);
+		recorder->now.processes--;
+	}
+	return true;
+}
+
 static void on_end(struct recorder *recorder, const struct event *event)
 {
 	const struct exit_record *exit = (const void *)event->record;
 	struct entry *entry = recorder_find(recorder, exit->record.pid, exit->record.start);
 	bool root;
 
+	if (is_over_before(recorder, entry, exit->record.time))
+		return;
 	if (!entry && !(recorder->ended && exit->record.start > recorder->ended)) {
 		entry = recorder_add(recorder, exit->record.pid, exit->record.start, exit->parent_pid, exit->parent_start);
 		if (entry)
@@ -239,6 +255,8 @@ void recorder_event(struct recorder *recorder, const struct event *event)
 {
 	struct entry *entry;
 
+	if (event->record->time < recorder->run->start && FACT_KINDS >> event->record->kind & 1)
+		return;
 	switch (event->record->kind) {
 	case KIND_cgroup:
 		on_cgroup(recorder, event);
@@ -345,6 +363,7 @@ void recorder_close(struct recorder *recorder, u64 now)
 		tell_living(recorder, entry, ended);
 	}
 	recorder->run->end = ended;
+	recorder->run->seen = recorder->now.processes;
 	if (recorder->root)
 		recorder->now.remaining += recorder->living.count;
 	recorder_images_flush(recorder);

@@ -167,5 +167,6 @@ void recorder_tell(struct recorder *recorder, struct entry *entry)
 	else
 		store_process(recorder->writer, entry->index, &row, before ? "" : NULL, 0);
 	entry->told_busiest = before;
+	entry->told = true;
 	entry->changed = entry->image_changed = false;
 }

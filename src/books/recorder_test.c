@@ -571,6 +571,33 @@ static void who_was_there_before(void **state)
 	run_free(run);
 }
 
+/* While a recording is set up, processes come and go whose events are seen already. */
+static void who_ended_before(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	begin(0);
+	scene.now = BEGIN - SECOND;
+	fork_of(PID, BEGIN - SECOND, 1, 1);
+	exec_of(PID, BEGIN - SECOND, "/bin/true", 0);
+	fork_of(PID + 1, BEGIN - SECOND, PID, BEGIN - SECOND);
+	exit_of(PID, BEGIN - SECOND, 1, 1, 7);
+	/* its fork was before anything was seen */
+	exit_of(PID + 2, 1000, 1, 1, 7);
+	assert_int_equal(recorder_now(scene.recorder).processes, 1);
+	scene.now = BEGIN;
+	sample_of(PID + 1, BEGIN - SECOND, BEGIN + 1, 5, SAMPLE_SLEEPING);
+	exit_of(PID + 1, BEGIN - SECOND, 1, 1, 9);
+	run = end();
+	assert_int_equal(run->process_count, 1);
+	assert_int_equal(run->processes[0].pid, PID + 1);
+	assert_int_equal(run->processes[0].parent, RUN_NONE);
+	assert_int_equal(run->processes[0].costs.cpu, 4);
+	assert_int_equal(run->processes[0].flags & RUN_PROCESS_NO_LEDGER, 0);
+	run_free(run);
+}
+
 /* What the command did before it was let go, it did for sonde. */
 static void what_was_before_the_command(void **state)
 {
@@ -680,6 +707,7 @@ int main(void)
 		cmocka_unit_test(datagrams),
 		cmocka_unit_test(dropped_packets),
 		cmocka_unit_test(who_was_there_before),
+		cmocka_unit_test(who_ended_before),
 		cmocka_unit_test(what_was_before_the_command),
 		cmocka_unit_test(connections_from_before),
 		cmocka_unit_test(datagrams_leave_room_for_connections),

@@ -22,7 +22,7 @@ enum run_kind {
 enum run_state {
 	RUN_RECORDING,
 	RUN_FINISHED,
-	RUN_INTERRUPTED,	/* its recorder died; what there is ends with the last batch */
+	RUN_INTERRUPTED,	/* its recorder died or its disk was full; what there is ends with the last batch */
 };
 
 enum run_process_flag {
@@ -192,6 +192,7 @@ struct run {
 	s64 wall_offset;		/* CLOCK_REALTIME - CLOCK_BOOTTIME at the start */
 	u64 interval;			/* between samples */
 	u64 produced, lost;		/* events, of all kinds */
+	u32 seen;			/* processes, as the recorder counted them; 0: not known, as of a run that was loaded */
 	struct run_host host;
 	struct costs overhead;		/* sonde's own */
 

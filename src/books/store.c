@@ -18,6 +18,7 @@
 enum {
 	PATIENCE_MS = 5000,		/* for another's transaction */
 	LONGEST = 16 * 1024 * 1024,	/* of a text or a row, bytes */
+	RESERVE = 64 * 1024,		/* the end of a run touches about ten pages */
 };
 
 #define ELSEWHERE "set SONDE_STORE=FILE to use another"
@@ -36,10 +37,8 @@ static char *join(const char *a, const char *b)
 
 static char *default_path(void)
 {
-	const char *given = getenv("SONDE_STORE"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
-	if (given && *given)
-		return xstrdup(given);
 	if (!geteuid())
 		return xstrdup("/var/lib/sonde/store.db");
 	if (state && *state == '/')
@@ -107,7 +106,9 @@ static const char *remedy(int error)
 		return "close it there (`fuser` on the file shows which) and try again";
 	case ENOSPC:
 	case EDQUOT:
-		return "free some space, `sonde rm --older-than 7d` for example, or " ELSEWHERE;
+		return "free some space there (removing runs takes some, too), or " ELSEWHERE;
+	case ENOENT:
+		return "make the directory first, or " ELSEWHERE;
 	case EFBIG:
 		return "raise the limit on the size of files, `ulimit -f unlimited`";
 	case EROFS:
@@ -220,6 +221,21 @@ int store_lock(const char *path, u64 id)
 	return fd;
 }
 
+int store_reserve(const char *path)
+{
+	char *name = join(path, "-XXXXXX");
+	int fd = mkostemp(name, O_CLOEXEC);
+
+	if (fd >= 0)
+		unlink(name);
+	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE)) {
+		close(fd);
+		fd = -1;
+	}
+	free(name);
+	return fd;
+}
+
 bool store_is_live(const struct store *store, u64 id)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = id, .l_len = 1 };
@@ -256,14 +272,17 @@ static int make_directories(const char *path)
 	return error;
 }
 
-/* Made here and not by SQLite, for its mode; what SQLite puts beside it gets the same. */
-static int make_file(const char *path)
+/*
+ * Made here and not by SQLite, for its mode; what SQLite puts beside it gets the same. Directories are made for the default alone: one
+ * in a path that somebody typed is more likely a mistake.
+ */
+static int make_file(const char *path, bool given)
 {
 	int fd;
 
 	if (!access(path, F_OK))
 		return 0;
-	if (make_directories(path) < 0)
+	if (!given && make_directories(path) < 0)
 		return -1;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 && errno != EEXIST)
@@ -383,11 +402,11 @@ static int settle(struct store *store)
 	return statement ? error : -EIO;
 }
 
-static int open_for_writing(struct store *store)
+static int open_for_writing(struct store *store, bool given)
 {
 	int lock, error;
 
-	if (make_file(store->path) < 0)
+	if (make_file(store->path, given) < 0)
 		return -1;
 	store->db = store_connect(store->path, SQLITE_OPEN_READWRITE);
 	if (!store->db)
@@ -438,10 +457,13 @@ static int open_for_reading(struct store *store)
 struct store *store_open(const char *path, bool write)
 {
 	struct store *store = xcalloc(1, sizeof(*store));
+	const char *given = path ? path : getenv("SONDE_STORE");
 
+	if (given && !*given && !path)
+		given = NULL;
 	store->live = -ENOENT;
-	store->path = path ? xstrdup(path) : default_path();
-	if (store->path && !(write ? open_for_writing(store) : open_for_reading(store)))
+	store->path = given ? xstrdup(given) : default_path();
+	if (store->path && !(write ? open_for_writing(store, given) : open_for_reading(store)))
 		return store;
 	store_close(store);
 	return NULL;

@@ -13,7 +13,7 @@ struct store;
 
 /*
  * path NULL: $SONDE_STORE, else /var/lib/sonde/store.db as root, else below $XDG_STATE_HOME (~/.local/state/sonde).
- * Made if `write` and missing, directories too. NULL: it was said why (locked, read-only, corrupt, from a newer sonde,
+ * Made if `write` and missing, the default's directories too. NULL: it was said why (locked, read-only, corrupt, from a newer sonde,
  * ...) and what to do.
  */
 struct store *store_open(const char *path, bool write);
@@ -48,7 +48,10 @@ void store_file(struct store_writer *writer, u32 index, const struct run_file *f
 void store_flush(struct store_writer *writer);
 /* What could not be written so far (disk full, memory used up), in rows; why: static text, NULL if nothing. */
 u64 store_given_up(struct store_writer *writer, const char **why);
-/* Writes the run's own row again, with its end, waits for all of it, ends the thread. 0 or -errno, said. */
+/*
+ * Writes the run's own row again, with its end, waits for all of it, ends the thread. What is not stored by then is given up and a fact
+ * of the run. 0: all of it is stored; or -errno, said.
+ */
 int store_end(struct store_writer *writer, const struct run *run);
 
 /* --- reading --- */

@@ -30,6 +30,8 @@ int store_say(sqlite3 *db, const char *path, const char *doing);
  * however that ends. Byte 0 is for whoever makes or changes the tables.
  */
 int store_lock(const char *path, u64 id);	/* a file descriptor that holds it, or -errno */
+/* Room on the store's disk that is free again once this file descriptor is closed, however that comes; -1: there is none. */
+int store_reserve(const char *path);
 bool store_is_live(const struct store *store, u64 id);
 enum run_state store_state(const struct store *store, u64 id, s64 stored);
 

@@ -203,7 +203,7 @@ static bool mount_small(const char *options)
 	char below[128];
 
 	snprintf(below, sizeof(below), "%s/below", books_directory);
-	return !geteuid() && !mkdir(below, 0700) && !unshare(CLONE_NEWNS) &&
+	return !geteuid() && !unshare(CLONE_NEWNS) &&
 	       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && !mount("tmpfs", below, "tmpfs", 0, options);
 }
 
@@ -306,7 +306,9 @@ static void beyond_the_budget_samples_go_first(void **state)
 	assert_true(given_up > SAMPLES);
 	assert_true(given_up < BATCHES * SAMPLES);
 	fill_disk(false);
-	assert_int_equal(store_end(writer, run), 0);
+	books_listen();
+	assert_int_equal(store_end(writer, run), -EIO);
+	assert_says(books_heard(), "rows of run 1 could not be stored");
 	got = store_load(store, NULL, ALL);
 	assert_int_equal(got->process_count, 2000);
 	assert_int_equal(run_arguments(got, 1999).length, run_arguments(run, 1999).length);
@@ -325,7 +327,7 @@ static void beyond_the_budget_samples_go_first(void **state)
 	unmount_small();
 }
 
-static void a_disk_that_stays_full_ends_with_an_interrupted_run(void **state)
+static void a_disk_that_stays_full_has_room_for_the_end(void **state)
 {
 	struct run *run = books_make(2000), *got;
 	struct store_writer *writer;
@@ -336,32 +338,54 @@ static void a_disk_that_stays_full_ends_with_an_interrupted_run(void **state)
 		run_free(run);
 		skip();
 	}
+	run->seen = 2000;
 	store = store_open(books_path, true);
 	writer = store_begin(store, run);
 	fill_disk(true);
 	books_tell(writer, run);
 	books_listen();
 	assert_int_equal(store_end(writer, run), -EIO);
-	assert_says(books_heard(), "the end of run 1 could not be written: the disk is full");
+	assert_says(books_heard(), "could not be stored in");
 	got = store_load(store, NULL, ALL);
-	assert_int_equal(got->state, RUN_INTERRUPTED);
+	assert_int_equal(got->state, RUN_FINISHED);
+	assert_int_equal(got->exit_status, run->exit_status);
 	assert_int_equal(got->process_count, 0);
+	assert_int_equal(got->fact_count, 2);
+	assert_int_equal(got->facts[0].kind, RUN_FACT_GAVE_UP);
+	assert_int_equal(got->facts[0].number, 2000);
+	assert_string_equal(run_text(got, got->facts[0].text).data, "processes: the disk is full");
+	assert_int_equal(got->facts[1].kind, RUN_FACT_GAVE_UP);
+	assert_true(got->facts[1].number > 2000);
+	assert_string_equal(run_text(got, got->facts[1].text).data, "other rows: the disk is full");
 	run_free(got);
 	run_free(run);
 	store_close(store);
 	unmount_small();
 }
 
+static void only_the_default_directory_is_made(void **state)
+{
+	char where[160];
+
+	(void)state;
+	snprintf(where, sizeof(where), "%s/typo/store.db", books_directory);
+	for (int env = 0; env < 2; env++) {
+		books_listen();
+		setenv("SONDE_STORE", where, 1);
+		assert_null(store_open(env ? NULL : where, true));
+		unsetenv("SONDE_STORE");
+		assert_says(books_heard(), "make the directory first, or set SONDE_STORE=FILE");
+	}
+	*strrchr(where, '/') = '\0';
+	assert_int_equal(access(where, F_OK), -1);
+}
+
 /* --- the file --- */
 
 static void put(const char *bytes, size_t length)
 {
-	char below[128];
-	FILE *file;
+	FILE *file = fopen(books_path, "w");
 
-	snprintf(below, sizeof(below), "%s/below", books_directory);
-	mkdir(below, 0700);
-	file = fopen(books_path, "w");
 	assert_int_equal(fwrite(bytes, 1, length, file), length);
 	fclose(file);
 }
@@ -517,7 +541,8 @@ int main(void)
 		TEST(a_lock_of_another_only_delays),
 		TEST(a_full_disk_only_delays),
 		TEST(beyond_the_budget_samples_go_first),
-		TEST(a_disk_that_stays_full_ends_with_an_interrupted_run),
+		TEST(a_disk_that_stays_full_has_room_for_the_end),
+		TEST(only_the_default_directory_is_made),
 		TEST(what_is_no_store_is_refused),
 		TEST(a_newer_one_is_refused_and_an_older_one_brought_up),
 		TEST(a_damaged_one_is_told_or_read_but_never_believed),

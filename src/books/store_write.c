@@ -1,7 +1,8 @@
 /*
  * Rows are copied into a batch by whoever records, and batches are handed to a thread, which writes all it has in one
  * transaction. What cannot be written is kept and tried again; beyond a budget it is given up: samples first, then what
- * happened, names last, because later rows refer to them.
+ * happened, names last, because later rows refer to them. Room for the end of the run is held from its beginning: a disk that stays
+ * full leaves a run that ended and says how much of it is missing.
  */
 #include "books/store_inside.h"
 
@@ -23,6 +24,7 @@ enum {
 	SPARE_MOST = 512 * 1024,	/* a part larger than this is not kept for the next batch */
 	RETRY_SECONDS = 1,
 	LAST_TRIES = 3,
+	CLOSING_TRIES = 2,
 };
 
 enum part {
@@ -67,7 +69,7 @@ struct store_writer {
 	char *path;
 	u64 id, bytes;
 	struct run base;		/* only its start */
-	int lock_fd;
+	int lock_fd, reserve_fd;
 };
 
 /* --- the caller's side --- */
@@ -336,10 +338,48 @@ static bool write_run(struct store_writer *writer, const struct run *run, enum r
 	return written;
 }
 
+static bool write_missing(struct store_writer *writer, const struct run *run, u32 number, const char *what, const char *why, u64 rows)
+{
+	struct run_fact fact = {
+		.time = run->end, .kind = RUN_FACT_GAVE_UP, .number = rows, .process = RUN_NONE, .other = RUN_NONE,
+		.text = writer->texts + number,
+	};
+	struct text text = { 0 };
+	bool written;
+
+	text_add_format(&text, "%s%s", what, why);
+	written = write_entry(writer, &(struct entry){ STORE_TEXTS, fact.text, text.length }, text_string(&text)) &&
+		  write_entry(writer, &(struct entry){ STORE_FACTS, writer->facts + number, sizeof(fact) }, (const char *)&fact);
+	text_free(&text);
+	return written;
+}
+
+/* What was given up is a fact of the run: how many processes, as far as it is known how many there were, and other rows. */
+static bool write_given_up(struct store_writer *writer, const struct run *run)
+{
+	const char *why;
+	u64 rows = store_given_up(writer, &why), missing = 0;
+	sqlite3_stmt *count = NULL;
+
+	if (!rows)
+		return true;
+	if (sqlite3_prepare_v2(writer->db, "SELECT count(*) FROM processes WHERE run = ?", -1, &count, NULL) != SQLITE_OK)
+		return false;
+	sqlite3_bind_int64(count, 1, writer->id);
+	if (sqlite3_step(count) == SQLITE_ROW && (u64)sqlite3_column_int64(count, 0) < run->seen)
+		missing = run->seen - sqlite3_column_int64(count, 0);
+	sqlite3_finalize(count);
+	if (missing > rows)
+		missing = rows;
+	return (!missing || write_missing(writer, run, 0, "processes: ", why, missing)) &&
+	       (missing == rows || write_missing(writer, run, 1, missing ? "other rows: " : "", why, rows - missing));
+}
+
 /* All batches in one transaction, and the run's end if it has one. */
 static bool write_all(struct store_writer *writer, const struct batch *batches, const struct run *ended)
 {
 	u64 before = writer->bytes, last = 0;
+	int error;
 	bool written = sqlite3_exec(writer->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
 
 	for (int part = 0; part < PARTS; part++)
@@ -348,7 +388,7 @@ static bool write_all(struct store_writer *writer, const struct batch *batches, 
 			last = batch->time;
 		}
 	if (written && ended) {
-		written = write_run(writer, ended, RUN_FINISHED);
+		written = write_given_up(writer, ended) && write_run(writer, ended, RUN_FINISHED);
 	} else if (written) {
 		sqlite3_bind_int64(writer->progress, 1, last - writer->base.start);
 		sqlite3_bind_int64(writer->progress, 2, writer->bytes);
@@ -359,10 +399,13 @@ static bool write_all(struct store_writer *writer, const struct batch *batches, 
 	if (written && sqlite3_exec(writer->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 		return true;
 	pthread_mutex_lock(&writer->lock);
-	writer->why = store_trouble(writer->db, &(int){ 0 });
+	writer->why = store_trouble(writer->db, &error);
 	pthread_mutex_unlock(&writer->lock);
 	writer->bytes = before;
 	sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
+	/* What the log has that the database can take makes room in the log. */
+	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+		sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return false;
 }
 
@@ -409,10 +452,47 @@ static void wait_to_retry(struct store_writer *writer)
 		;
 }
 
-/* Returns whether all was written. */
+/* Nothing more is waited for: all that waits is given up. The lock is held. */
+static void give_up_rest(struct store_writer *writer)
+{
+	while (writer->waiting) {
+		struct batch *next = writer->waiting->next;
+
+		for (int part = 0; part < PARTS; part++)
+			writer->given_up += writer->waiting->rows[part];
+		batch_free(writer->waiting);
+		writer->waiting = next;
+	}
+}
+
+/* The end alone, in the room that was held for it. */
+static bool write_closing(struct store_writer *writer)
+{
+	bool written = false;
+
+	if (writer->reserve_fd >= 0)
+		close(writer->reserve_fd);
+	writer->reserve_fd = -1;
+	for (int tries = 0; tries < CLOSING_TRIES && !written; tries++)
+		written = write_all(writer, NULL, writer->ended);
+	return written;
+}
+
+/* Takes what waits; the oldest batch alone where all of it found no room. The lock is held. */
+static struct batch *take_batches(struct store_writer *writer, bool alone)
+{
+	struct batch *batches = writer->waiting;
+
+	writer->waiting = alone && batches ? batches->next : NULL;
+	if (writer->waiting)
+		batches->next = NULL;
+	return batches;
+}
+
+/* Returns whether the end was written. */
 static bool write_until_ended(struct store_writer *writer)
 {
-	bool written = true;
+	bool written = true, alone = false;
 
 	pthread_mutex_lock(&writer->lock);
 	for (int tries = 0; tries < LAST_TRIES;) {
@@ -421,21 +501,24 @@ static bool write_until_ended(struct store_writer *writer)
 
 		while (!writer->waiting && !writer->ended)
 			pthread_cond_wait(&writer->wake, &writer->lock);
-		batches = writer->waiting;
-		ended = writer->ended;
-		writer->waiting = NULL;
+		batches = take_batches(writer, alone);
+		ended = writer->waiting ? NULL : writer->ended;
+		alone = writer->waiting;
 		pthread_mutex_unlock(&writer->lock);
 		written = write_all(writer, batches, ended);
 		pthread_mutex_lock(&writer->lock);
 		put_back(writer, batches, written);
 		if (written && ended)
 			break;
-		tries += ended && !written;
+		alone |= !written;
+		tries += writer->ended && !written;
 		if (!written && tries < LAST_TRIES)
 			wait_to_retry(writer);
 	}
+	if (!written)
+		give_up_rest(writer);
 	pthread_mutex_unlock(&writer->lock);
-	return written;
+	return written || write_closing(writer);
 }
 
 static void *writer_main(void *argument)
@@ -465,6 +548,8 @@ static void writer_free(struct store_writer *writer)
 	pthread_mutex_destroy(&writer->lock);
 	if (writer->lock_fd >= 0)
 		close(writer->lock_fd);
+	if (writer->reserve_fd >= 0)
+		close(writer->reserve_fd);
 	free(writer->path);
 	free(writer);
 }
@@ -531,7 +616,7 @@ struct store_writer *store_begin(struct store *store, struct run *run)
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&writer->wake, &clock);
 	pthread_condattr_destroy(&clock);
-	writer->lock_fd = -1;
+	writer->lock_fd = writer->reserve_fd = -1;
 	writer->path = xstrdup(store->path);
 	writer->filling = xcalloc(1, sizeof(*writer->filling));
 	writer->base.start = run->start;
@@ -542,7 +627,10 @@ struct store_writer *store_begin(struct store *store, struct run *run)
 		store_say(writer->db, store->path, "beginning a run");
 		goto failed;
 	}
-	if (insert_run(writer, run) < 0 || start_thread(writer))
+	if (insert_run(writer, run) < 0)
+		goto failed;
+	writer->reserve_fd = store_reserve(store->path);
+	if (start_thread(writer))
 		goto failed;
 	return writer;
 failed:
@@ -558,38 +646,26 @@ void store_started(struct store_writer *writer, struct run *run, u64 start)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-/* It is a fact of the run. */
-static void tell_given_up(struct store_writer *writer)
-{
-	const char *why;
-	struct run_fact fact = {
-		.time = wall_boot_now(), .kind = RUN_FACT_GAVE_UP, .number = store_given_up(writer, &why),
-		.process = RUN_NONE, .other = RUN_NONE, .text = writer->texts,
-	};
-
-	if (!fact.number)
-		return;
-	store_text(writer, fact.text, why, strlen(why));
-	store_fact(writer, &fact);
-}
-
 int store_end(struct store_writer *writer, const struct run *run)
 {
+	const char *why;
 	void *written;
-	int error = 0;
+	u64 rows;
 
-	tell_given_up(writer);
 	store_flush(writer);
 	pthread_mutex_lock(&writer->lock);
 	writer->ended = run;
 	pthread_cond_signal(&writer->wake);
 	pthread_mutex_unlock(&writer->lock);
 	pthread_join(writer->thread, &written);
-	if (!written) {
-		message_error("store %s: the end of run %llu could not be written: %s; what was written before is "
-			      "kept, as an interrupted run", writer->path, (unsigned long long)writer->id, writer->why);
-		error = -EIO;
-	}
+	rows = store_given_up(writer, &why);
+	if (!written)
+		message_error("store %s: the end of run %llu could not be written: %s; what was written before is kept, as an interrupted "
+			      "run; %llu rows are not stored", writer->path, (unsigned long long)writer->id, why,
+			      (unsigned long long)rows);
+	else if (rows)
+		message_warn("%llu rows of run %llu could not be stored in %s: %s; the report says what is missing",
+			     (unsigned long long)rows, (unsigned long long)writer->id, writer->path, why);
 	writer_free(writer);
-	return error;
+	return !written || rows ? -EIO : 0;
 }

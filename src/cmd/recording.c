@@ -457,15 +457,6 @@ static void count_events(struct recording *recording)
 	run->lost = balance_lost(&recording->balance);
 }
 
-static void say_given_up(struct recording *recording)
-{
-	const char *why;
-	u64 rows = store_given_up(recording->writer, &why);
-
-	if (rows)
-		message_warn("%llu rows of the run could not be stored: %s", (unsigned long long)rows, why);
-}
-
 static void close_kernel(struct recording *recording)
 {
 	samples_close(recording->samples);
@@ -473,7 +464,7 @@ static void close_kernel(struct recording *recording)
 	kernel_close(recording->kernel);
 }
 
-/* 0, or 1 if the end could not be written; that was said. */
+/* 0, or 1 if not all could be stored; that was said. */
 static int finish(struct recording *recording)
 {
 	struct run *run = recording->run;
@@ -490,7 +481,6 @@ static int finish(struct recording *recording)
 	if (child->error)
 		recorder_refused(recording->recorder, recording->command[0], child->error);
 	recorder_close(recording->recorder, recording->balance.ended);
-	say_given_up(recording);
 	count_events(recording);
 	run->state = RUN_FINISHED;
 	close_kernel(recording);

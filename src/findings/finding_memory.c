@@ -6,6 +6,7 @@
 #include "books/order.h"
 
 #define PAGE 4096
+#define NESTED_MAX 16
 
 static double life_of(const struct run *run, u32 process)
 {
@@ -85,22 +86,36 @@ static void find_kills(const struct scene *scene, struct findings *findings)
 	free(told);
 }
 
-static u32 largest_process(const struct run *run)
+/* Also within a task that is in that task; all are in none. */
+static bool is_in_task(const struct run *run, u32 process, u32 wanted)
 {
-	u32 largest = 0;
+	u32 task = run->processes[process].task;
 
-	for (u32 i = 1; i < run->process_count; i++)
-		if (run->processes[i].costs.memory > run->processes[largest].costs.memory)
+	for (u32 depth = 0; task != wanted && task < run->task_count && depth < NESTED_MAX; depth++)
+		task = run->tasks[task].parent;
+	return task == wanted || wanted == RUN_NONE;
+}
+
+static u32 largest_process(const struct run *run, u32 task)
+{
+	u32 largest = RUN_NONE;
+
+	for (u32 i = 0; i < run->process_count; i++)
+		if (is_in_task(run, i, task) &&
+		    (largest == RUN_NONE || run->processes[i].costs.memory > run->processes[largest].costs.memory))
 			largest = i;
 	return largest;
 }
 
-static void add_near(const struct scene *scene, struct findings *findings, double had, double most, const char *of)
+static void add_near(const struct scene *scene, struct findings *findings, const struct size_need *need, double most, const char *of)
 {
 	const struct run *run = scene->run;
-	struct finding *finding = finding_add(scene, findings, "memory-limit", FINDING_SIZE, FINDING_LIKELY, 0);
-	u32 largest = largest_process(run);
+	u32 largest = largest_process(run, need->task);
+	struct finding *finding = NULL;
+	double had = need->peak_memory;
 
+	if (largest != RUN_NONE)
+		finding = finding_add(scene, findings, "memory-limit", FINDING_SIZE, FINDING_LIKELY, 0);
 	if (!finding)
 		return;
 	finding->process = largest;
@@ -115,8 +130,9 @@ static void add_near(const struct scene *scene, struct findings *findings, doubl
 	say_bytes(&finding->evidence, most);
 	text_add(&finding->evidence, "; the largest process had ");
 	say_bytes(&finding->evidence, run->processes[largest].costs.memory);
-	text_add(&finding->advice, "A slightly larger input will be killed. Give it ");
-	say_bytes(&finding->advice, scene->need.memory);
+	text_add(&finding->advice, need->task == RUN_NONE ? "A slightly larger input will be killed. Give it " :
+							    "A slightly larger input needs more than it was given. Give it ");
+	say_bytes(&finding->advice, need->memory);
 	text_add(&finding->advice, ", or run fewer at a time.");
 }
 
@@ -132,10 +148,8 @@ static u64 least_available(const struct run *run)
 }
 
 /* Who has more than the limit has pages that count elsewhere, of files that others read before: then the sum says nothing. */
-static bool is_near_limit(const struct run *run, double had)
+static bool is_near_limit(double most, double had)
 {
-	double most = run->host.memory_limit;
-
 	return most > 0 && had >= limit.memory_near * most && had <= limit.memory_most * most;
 }
 
@@ -172,8 +186,30 @@ bool scene_is_short_of_memory(const struct scene *scene)
 		if (reads_again(&scene->run->processes[i].costs))
 			return true;
 	}
-	return faults >= limit.faults && (has_swapped(scene->run) || is_near_limit(scene->run, scene->need.peak_memory) ||
+	return faults >= limit.faults && (has_swapped(scene->run) || is_near_limit(scene->run->host.memory_limit, scene->need.peak_memory) ||
 					  is_near_machine(scene->run, scene->need.peak_memory));
+}
+
+/* What a container or a step of a batch job within the run was given; of tasks of one sort the neediest stands for all. */
+static void find_near_given(const struct scene *scene, struct findings *findings)
+{
+	const struct run *run = scene->run;
+	struct size_need *needs;
+	bool given = false;
+	u32 count;
+
+	for (u32 i = 0; i < run->task_count && !given; i++)
+		given = run->tasks[i].memory;
+	if (!given)
+		return;
+	needs = size_of_tasks(run, &count);
+	for (u32 i = 0; i < count; i++) {
+		const struct run_task *task = &run->tasks[needs[i].task];
+
+		if (is_near_limit(task->memory, needs[i].peak_memory))
+			add_near(scene, findings, &needs[i], task->memory, run_text(run, task->name).data);
+	}
+	free(needs);
 }
 
 static void find_memory(const struct scene *scene, struct findings *findings)
@@ -184,10 +220,11 @@ static void find_memory(const struct scene *scene, struct findings *findings)
 	find_kills(scene, findings);
 	if (findings->count > before)
 		return;
-	if (is_near_limit(scene->run, had))
-		add_near(scene, findings, had, scene->run->host.memory_limit, "its control group");
+	find_near_given(scene, findings);
+	if (is_near_limit(scene->run->host.memory_limit, had))
+		add_near(scene, findings, &scene->need, scene->run->host.memory_limit, "its control group");
 	else if (is_near_machine(scene->run, had))
-		add_near(scene, findings, had, scene->run->host.memory, "the machine");
+		add_near(scene, findings, &scene->need, scene->run->host.memory, "the machine");
 }
 
 const struct finding_family finding_memory = { .name = "memory", .find = find_memory };

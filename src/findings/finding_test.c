@@ -228,6 +228,25 @@ static void out_of_memory(void **state)
 	first_is(run, "memory-limit:align", NULL);
 }
 
+/* A container or a step of a batch job within the run has a limit of its own. */
+static void near_what_a_task_was_given(void **state)
+{
+	for (u64 had = 100; had <= 190; had += 90) {
+		struct run *run = new(3000, 2);
+
+		add(run, "docker", RUN_NONE, 0, 3000, 2900)->costs.memory = 300 * MIB;
+		add(run, "align", 0, 10, 2990, 2900)->task = 0;
+		run->processes[1].costs.memory = had * MIB;
+		run->processes[1].costs.minor_faults = 30000;
+		*run_task_add(run) = (struct run_task){
+			.name = run_text_add(run, "web", 3), .group = run_text_add(run, "web", 3), .rule = RUN_NONE, .parent = RUN_NONE,
+			.process = 1, .directory = RUN_NONE, .memory = 200 * MIB,
+		};
+		first_is(run, had == 190 ? "memory-limit:align" : "", had == 190 ? "align is near the limit of web's memory" : NULL);
+	}
+	(void)state;
+}
+
 /* Pages that come back from disk are no slow reading. */
 static void memory_short_of_what_is_read(void **state)
 {
@@ -485,6 +504,7 @@ int main(void)
 		cmocka_unit_test(a_transfer),
 		cmocka_unit_test(nothing_goes_on),
 		cmocka_unit_test(out_of_memory),
+		cmocka_unit_test(near_what_a_task_was_given),
 		cmocka_unit_test(memory_short_of_what_is_read),
 		cmocka_unit_test(tried_again),
 		cmocka_unit_test(the_cause_of_a_failure),

@@ -177,7 +177,8 @@ struct life *life_open(bool write, bool *none)
 
 	if (!life || !make_path(&life->path))
 		goto failed;
-	if (write)
+	/* one in a path that somebody typed is more likely a mistake */
+	if (write && !getenv("SONDE_STORE"))
 		make_directories(life->path.data);
 	if (!write && access(text_string(&life->path), F_OK) && errno == ENOENT) {
 		*none = true;

@@ -38,7 +38,7 @@ static void add_state(struct report *report)
 	if (run->state == RUN_RECORDING)
 		text_add(out, "still being recorded; this is what has been written so far");
 	else if (run->state == RUN_INTERRUPTED)
-		text_add(out, "interrupted: its recorder died; this is what had been written");
+		text_add(out, "interrupted: its recorder died or could not write its end; this is what had been written");
 	else if (run->exit_status)
 		text_add_format(out, "failed with status %d", run->exit_status);
 	else

@@ -228,8 +228,8 @@ def test_given_too_much_memory(case):
     first_is(report, "memory-overallocated", tool=None, words=["2 GiB", "Ask for"])
 
 
-def test_given_by_a_batch_system(case):
-    """The control group of a Slurm step says what it was given."""
+def batch_step(case, memory):
+    """The control group of a Slurm step, with a limit on memory."""
     try:
         mount = cgroups.first("memory")
     except Skip:
@@ -240,7 +240,22 @@ def test_given_by_a_batch_system(case):
     if not limit:
         raise Skip("no memory controller for a control group here")
     with open(limit, "w") as file:
-        file.write(str(2048 * MIB))
+        file.write(str(memory))
+    return step
+
+
+def test_memory_near_the_limit_of_a_batch_step(case):
+    """Within the run, not around it."""
+    step = batch_step(case, 512 * MIB)
+    report = recorded(case, *shell('(echo $BASHPID > $2/cgroup.procs; exec $1 hold 465 3 2); true', step))
+    near = [finding for finding in report["findings"] if finding["kind"] == "memory-limit"]  # on a busy machine others stand before it
+    equal([(finding.get("tool"), finding.get("task")) for finding in near], [("plant", "plant (%d.0)" % os.getpid())], "tool and task")
+    expect("of 512 MiB" in near[0]["evidence"], "evidence: %s" % near[0])
+
+
+def test_given_by_a_batch_system(case):
+    """The control group of a Slurm step says what it was given."""
+    step = batch_step(case, 2048 * MIB)
     report = recorded(case, *shell('echo $$ > $2/cgroup.procs; exec $1 burn 2.5 2', step))
     first = first_is(report, "memory-overallocated", tool=None, words=["2 GiB"], sure="likely")
     equal(first.get("task"), "plant (%d.0)" % os.getpid(), "task")

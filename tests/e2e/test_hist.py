@@ -217,10 +217,13 @@ def test_block(case):
     case.defer(subprocess.run, ["losetup", "-d", device])
     name = os.path.basename(device)
 
-    def stat():
+    def numbers():
         with open("/sys/block/%s/stat" % name) as file:
-            numbers = [int(word) for word in file.read().split()]
-        return numbers[0] + numbers[4] + (numbers[15] if len(numbers) > 15 else 0)
+            return [int(word) for word in file.read().split()]
+
+    def stat():
+        now = numbers()
+        return now[0] + now[4] + (now[15] if len(now) > 15 else 0)
 
     settled = []
 
@@ -230,11 +233,16 @@ def test_block(case):
         return len(settled) > 4 and len(set(settled[-4:])) == 1
     until(quiet, "a quiet device")
     sonde = hist(case, "block", "--by", "device")
-    before = stat()
+    reads = hist(case, "block", "-f", "device == %s and operation == read" % name)
+    others = hist(case, "block", "-f", "device != %s or operation not in [read, write, flush]" % name, "--by", "device")
+    before, read = stat(), numbers()[0]
     for flags in (["iflag=direct", "if=" + device, "of=/dev/null"], ["oflag=direct", "if=/dev/zero", "of=" + device]):
         subprocess.run(["dd", "bs=4096", "count=300", "conv=notrunc", *flags], check=True, stderr=subprocess.DEVNULL)
-    done = stat() - before
-    sonde.stop()
+    done, read = stat() - before, numbers()[0] - read
+    for each in (sonde, reads, others):
+        each.stop()
+    equal(reads.summary["count"], read, "reads against /sys/block/%s/stat" % name)
+    equal([row["key"] for row in rows(others) if row["key"] == name], [], "of other disks")
     row = row_of(sonde, name)
     expect(done >= 600, "the device itself counted %d" % done)
     equal(row["count"], done, "requests against /sys/block/%s/stat" % name)

@@ -415,13 +415,14 @@ def test_force(case):
 
 
 EVERY_POINT = """
-- {name: made, when: create, if: 'path startswith "%(at)s/" or new_path startswith "%(at)s/"'}
+- {name: made, when: create, if: '(path startswith "%(at)s/" or new_path startswith "%(at)s/") and not path endswith "/other"'}
 - {name: removed, when: remove, if: 'path startswith "%(at)s/"'}
 - {name: moved, when: rename, if: 'path startswith "%(at)s/" and new_path endswith "/b"'}
 - {name: setuid, when: chmod, if: 'path startswith "%(at)s/" and (file.mode & 0o6000) != 0'}
 - {name: given, when: chown, if: 'path startswith "%(at)s/" and file.user.id == 12'}
 - {name: cut, when: truncate, if: 'path startswith "%(at)s/"'}
-- {name: mknod, when: change, if: 'path startswith "%(at)s/" and file.change == "mknod"'}
+- {name: mknod, when: change, if: 'path == "%(at)s/other" and file.change == "mknod"'}
+- {name: mounts, when: mount, if: 'path == "%(at)s/dir"'}
 - {name: listens, when: listen, if: 'local.address == 127.0.0.1 and local.port == %(port)d'}
 - {name: accepts, when: accept, if: 'local.port == %(port)d and peer.address == 127.0.0.1'}
 - {name: forks, when: fork, if: 'executable.path == "%(python)s"'}
@@ -429,15 +430,24 @@ EVERY_POINT = """
 """
 
 ACTS = """
-import os, signal, socket, sys, threading
+import ctypes, os, signal, socket, sys, threading
 os.chdir(sys.argv[1])
 os.close(os.open("a", os.O_CREAT | os.O_WRONLY, 0o644))
 os.close(os.open("a", os.O_CREAT | os.O_WRONLY, 0o644))  # it is there
 here = os.open(".", os.O_RDONLY)
 os.mkdir("dir")
+libc = ctypes.CDLL(None, use_errno=True)
+where = os.path.abspath("dir").encode()
+libc.mount(b"none", where, b"tmpfs", 0, None)
+libc.umount(where)
+copy = libc.syscall(428, -100, b"/proc", 1)  # open_tree, a copy
+libc.syscall(429, copy, b"", -100, where, 4)  # move_mount
+os.close(copy)
+libc.umount(where)
 os.link("a", "l")
 os.symlink("x", "s", dir_fd=here)
 os.mkfifo("fifo")
+os.mkfifo("other")
 open("a", "w").close()
 open("new", "w").close()  # nothing to cut
 os.truncate("a", 0)
@@ -488,11 +498,11 @@ def test_points_without_an_agent(case):
         policy(case, "observe", file)
         subprocess.run([python, "-c", ACTS, place, str(number)], check=True, pass_fds=[number])
     got = {row["name"]: row["matched"] for row in lines(policy(case, "list", "--json"))}
-    equal(got, {"made": 5, "removed": 5, "moved": 1, "setuid": 2, "given": 1, "cut": 3, "mknod": 1, "listens": 1, "accepts": 1,
+    equal(got, {"made": 6, "removed": 5, "moved": 1, "setuid": 2, "given": 1, "cut": 3, "mknod": 1, "mounts": 2, "listens": 1, "accepts": 1,
                 "forks": 1, "sends": 1}, "what was counted")
     policy(case, "remove", "made", "cut")
     expect("no policy cut" in policy(case, "remove", "moved", "cut", status=1).stderr, "what does not stand can be removed")
-    equal(len(lines(policy(case, "list", "--json"))), 9, "what stands")
+    equal(len(lines(policy(case, "list", "--json"))), 10, "what stands")
     policy(case, "remove", "--all", "moved", status=2)
     policy(case, "remove", status=2)
     policy(case, "remove", "--all")

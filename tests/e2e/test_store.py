@@ -11,7 +11,7 @@ import time
 
 import harness
 from harness import SONDE, Skip, boot_to_wall, equal, expect, until
-from recorded import Run
+from recorded import GAVE_UP, Run
 
 SHELL = "/bin/sh"
 
@@ -175,8 +175,14 @@ def test_disk_stays_full(case):
                            "sleep 0.3; cat /dev/zero > %s 2>/dev/null; i=0; while [ $i -lt 900 ]; do /bin/true; i=$((i+1)); done; "
                            "exit 4" % case.path("disk", "filler")], stderr=subprocess.PIPE, timeout=50)
     equal(done.returncode, 4, "the command's exit status; %r" % done.stderr)
-    expect(b"could not be written: the disk is full" in done.stderr, "what is said: %r" % done.stderr)
-    equal(store.runs()[0]["state"], "interrupted", "state")
+    expect(b"the disk is full; the report says what is missing" in done.stderr, "what is said: %r" % done.stderr)
+    equal((store.runs()[0]["state"], store.runs()[0]["exit_status"]), ("finished", 4), "state and exit status")
+    run = Run(store.path)
+    missing = {row["text"]: row["number"] for row in run.facts_of(GAVE_UP)}
+    equal(sorted(missing), [b"other rows: the disk is full", b"processes: the disk is full"], "what is missing")
+    equal(len(run.processes) + missing[b"processes: the disk is full"], 903, "processes, stored or missing")
+    told = json.loads(store.sonde("report", "--json")[0])
+    equal(told["coverage"]["rows_not_written"], sum(missing.values()), "rows that the report says are missing")
     os.unlink(case.path("disk", "filler"))
     store.sonde("rm", "last")
     done = subprocess.run([SONDE, "run", "--store", store.path, "--", "true"], stderr=subprocess.PIPE, timeout=50)

@@ -24,6 +24,7 @@ HELD = """
 - {{name: no-listen, when: listen, if: 'local.port == 4747', then: deny}}
 - {{name: no-signal, when: signal, if: 'signal.name == "SIGUSR2" and user.id == 0', then: deny}}
 - {{name: no-attach, when: ptrace, if: 'executable.path endswith "/{1}"', then: deny}}
+- {{name: no-mount, when: mount, if: 'path == "{0}/mounted"', then: deny}}
 - {{name: trap, when: remove, if: 'path == "{0}/trap"', then: kill}}
 - {{name: told, when: fork, if: 'executable.path == "{0}/forks"', then: log}}
 """
@@ -31,6 +32,8 @@ HELD = """
 
 def furnish(place):
     os.mkdir(place)
+    os.mkdir(os.path.join(place, "mounted"))
+    os.mkdir(os.path.join(place, "elsewhere"))
     shutil.copy("/bin/true", os.path.join(place, "program"))
     for name in ("secret", "kept", "free", "loose"):
         with open(os.path.join(place, name), "w", encoding="ascii") as file:
@@ -49,20 +52,43 @@ def attempt_denied(place):
     def path(name):
         return os.path.join(place, name)
 
+    def bind(name):
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(name)
+
     def listen(port):
         with socket.socket() as server:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             server.bind(("127.0.0.1", port))
             server.listen()
 
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def call(result):
+        if result < 0:
+            raise OSError(ctypes.get_errno(), "a call")
+
     def attach():
         child = subprocess.Popen(["sleep", "60"])
-        status = ctypes.CDLL(None, use_errno=True).ptrace(16, child.pid, None, None)
+        status = libc.ptrace(16, child.pid, None, None)
         found = ctypes.get_errno() if status else 0
         child.kill()
         child.wait()
         if found:
             raise OSError(found, "ptrace")
+
+    def mount(name):
+        call(libc.mount(b"none", path(name).encode(), b"tmpfs", 0, None))
+        call(libc.umount(path(name).encode()))
+
+    def move_mount(name):   # a copy of a mount, put elsewhere, as mount(8) binds with a newer libc
+        copy = libc.syscall(428, -100, b"/proc", 1)
+        call(copy)
+        try:
+            call(libc.syscall(429, copy, b"", -100, path(name).encode(), 4))
+        finally:
+            os.close(copy)
+        call(libc.umount(path(name).encode()))
 
     def make(name):
         os.close(os.open(path(name), os.O_WRONLY | os.O_CREAT, 0o644))
@@ -71,7 +97,9 @@ def attempt_denied(place):
     came = {
         "no-open": tried(open, path("secret")), "fresh": tried(make, "fresh"), "no-create": tried(make, "new"),
         "mkdir": tried(os.mkdir, path("new-dir")), "symlink": tried(os.symlink, "x", path("new-link")),
-        "link": tried(os.link, path("free"), path("new-name")),
+        "link": tried(os.link, path("free"), path("new-name")), "fifo": tried(os.mkfifo, path("new-fifo")),
+        "mknod": tried(os.mknod, path("new-file"), 0o600), "device": tried(os.mknod, path("new-null"), 0o20600, os.makedev(1, 3)),
+        "socket": tried(bind, path("new-socket")), "no-mount": tried(mount, "mounted"), "move_mount": tried(move_mount, "mounted"),
         "no-remove": tried(os.unlink, path("kept")), "no-rename": tried(os.rename, path("kept"), path("moved")),
         "taken": tried(os.rename, path("loose"), path("taken")), "no-setuid": tried(os.chmod, path("free"), 0o4755),
         "no-owner": tried(os.chown, path("kept"), 4711, -1), "no-cut": tried(os.truncate, path("kept"), 0),
@@ -79,7 +107,8 @@ def attempt_denied(place):
         "no-signal": tried(os.kill, os.getpid(), signal.SIGUSR2), "no-attach": tried(attach),
     }
     others = {"another file": tried(open, path("free")), "another name": tried(make, "old"), "its end": tried(os.unlink, path("old")),
-              "a mode": tried(os.chmod, path("free"), 0o755), "another owner": tried(os.chown, path("free"), 4712, -1),
+              "another mount": tried(mount, "elsewhere"), "another move": tried(move_mount, "elsewhere"),
+              "a fifo": tried(os.mkfifo, path("pipe")), "its removal": tried(os.unlink, path("pipe")), "a mode": tried(os.chmod, path("free"), 0o755), "another owner": tried(os.chown, path("free"), 4712, -1),
               "another port": tried(listen, 4748), "another signal": tried(os.kill, os.getpid(), 0)}
     wrong = [f"{name} failed: {found}" for name, found in others.items() if found]
     return came, wrong
