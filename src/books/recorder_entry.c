@@ -57,6 +57,7 @@ void recorder_forget(struct recorder *recorder, struct entry *entry)
 			above = above->older;
 		above->older = entry->older;
 	}
+	recorder_image_drop(recorder, entry);
 	free(entry->earlier);
 	free(entry->busiest);
 	entry->older = recorder->spare;
