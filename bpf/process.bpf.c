@@ -116,11 +116,10 @@ static __always_inline int on_exec(struct task_struct *task, struct linux_binprm
 	struct path_view view;
 	struct dentry *dentry;
 	struct file *file;
-	u64 cgroup, *before;
+	u64 cgroup, *before, lag = clock_lag(task);
 	u8 *bytes;
 	u64 at;
 
-	clock_lag(task);
 	if (!scope_admits(task, bpf_get_current_pid_tgid() >> 32, &cgroup, SLOT_ATOMIC))
 		return 0;
 	bytes = bpf_map_lookup_elem(&exec_scratches, &cpu);
@@ -136,6 +135,7 @@ static __always_inline int on_exec(struct task_struct *task, struct linux_binprm
 	file = BPF_CORE_READ(task, mm, exe_file);
 	dentry = BPF_CORE_READ(file, f_path.dentry);
 	record->inode = BPF_CORE_READ(dentry, d_inode, i_ino);
+	record->runtime_ns = BPF_CORE_READ(task, signal, sum_sched_runtime) + BPF_CORE_READ(task, se.sum_exec_runtime) + lag;
 	record->argument_count = BPF_CORE_READ(bprm, argc);
 	if (dentry == BPF_CORE_READ(dentry, d_parent))
 		record->flags |= EXEC_MEMFD;

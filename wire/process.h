@@ -42,6 +42,7 @@ struct exec_record {
 	u64 capabilities;	/* effective, after */
 	u64 capabilities_gained;
 	u64 inode;
+	u64 runtime_ns;		/* CPU that it used until now, for the images before */
 	u32 argument_count;
 	u32 cgroup_namespace;
 	u32 mount_namespace;
@@ -51,7 +52,7 @@ struct exec_record {
 	u32 uts_namespace;
 	u32 ipc_namespace;
 };
-RECORD_SIZE(struct exec_record, 144);
+RECORD_SIZE(struct exec_record, 152);
 
 #define EXIT_CORE_DUMPED 1
 #define EXIT_OOM_KILLED 2

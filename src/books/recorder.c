@@ -46,10 +46,12 @@ struct recorder *recorder_new(struct run *run, struct store_writer *writer, stru
 	return recorder;
 }
 
-static void free_list(struct entries *list)
+static void free_list(struct recorder *recorder, struct entries *list)
 {
 	for (struct entry *entry = list->head, *next; entry; entry = next) {
 		next = entry->next;
+		recorder_image_drop(recorder, entry);
+		free(entry->busiest);
 		free(entry->earlier);
 		free(entry);
 	}
@@ -66,9 +68,9 @@ void recorder_free(struct recorder *recorder)
 {
 	if (!recorder)
 		return;
-	free_list(&recorder->living);
-	free_list(&recorder->lingering);
-	free_list(&recorder->resting);
+	free_list(recorder, &recorder->living);
+	free_list(recorder, &recorder->lingering);
+	free_list(recorder, &recorder->resting);
 	for (struct entry *entry = recorder->spare, *next; entry; entry = next) {
 		next = entry->older;
 		free(entry);
@@ -141,6 +143,7 @@ static void on_exec(struct recorder *recorder, const struct event *event)
 		return;
 	}
 	entry->failed_path = RUN_NONE;
+	recorder_image_ends(recorder, entry, exec->runtime_ns);
 	entry->row.exec = exec->record.time;
 	entry->row.group = exec->group;
 	entry->row.user = exec->record.uid;

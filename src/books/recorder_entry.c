@@ -57,7 +57,9 @@ void recorder_forget(struct recorder *recorder, struct entry *entry)
 			above = above->older;
 		above->older = entry->older;
 	}
+	recorder_image_drop(recorder, entry);
 	free(entry->earlier);
+	free(entry->busiest);
 	entry->older = recorder->spare;
 	recorder->spare = entry;
 }
@@ -66,6 +68,7 @@ void recorder_bury(struct recorder *recorder, struct entry *entry)
 {
 	recorder_end_facts(recorder, entry);
 	recorder_tell(recorder, entry);
+	recorder_image_drop(recorder, entry);
 	list_remove(&recorder->living, entry);
 	entry->dead = true;
 	entry->resting = !entry->connections;
@@ -124,7 +127,7 @@ struct entry *recorder_add(struct recorder *recorder, u32 pid, u64 start, u32 pa
 	entry->parent_pid = parent_pid;
 	entry->parent_start = parent_start;
 	entry->index = recorder->count++;
-	entry->failed_path = entry->signal_sender = RUN_NONE;
+	entry->failed_path = entry->signal_sender = entry->born_tool = RUN_NONE;
 	entry->changed = true;
 	entry->row = (struct run_process){
 		.start = root ? recorder->run->start : start,
@@ -145,19 +148,26 @@ struct entry *recorder_add(struct recorder *recorder, u32 pid, u64 start, u32 pa
 
 void recorder_tell(struct recorder *recorder, struct entry *entry)
 {
-	struct process *process = NULL;
-	const void *arguments = NULL;
-	size_t length = 0;
+	const struct recorder_image *before = recorder_image_before(entry);
+	const struct shared_bytes *arguments = before ? before->arguments : entry->arguments;
+	struct run_process row;
 
 	if (entry->row.tool == RUN_NONE)
 		recorder_fill_unknown(recorder, entry, "");
-	if (entry->image_changed)
-		process = process_find(recorder->identity->processes, entry->row.pid, entry->start);
-	if (process && process->arguments) {
-		arguments = process->arguments->data;
-		length = process->arguments->length;
+	row = entry->row;
+	if (before) {
+		row.tool = before->tool;
+		row.executable = before->executable;
+		row.directory = before->directory;
 	}
-	store_process(recorder->writer, entry->index, &entry->row, arguments, length);
+	/* once for each image; none are told where they would be another image's */
+	if (!entry->image_changed && entry->told_busiest == !!before)
+		store_process(recorder->writer, entry->index, &row, NULL, 0);
+	else if (arguments)
+		store_process(recorder->writer, entry->index, &row, arguments->data, arguments->length);
+	else
+		store_process(recorder->writer, entry->index, &row, before ? "" : NULL, 0);
+	entry->told_busiest = before;
 	entry->told = true;
 	entry->changed = entry->image_changed = false;
 }

@@ -9,6 +9,8 @@
 /* Tools whose names are kept for rules that look at a parent's. */
 #define TOOL_NAMES_MOST 16384
 #define NAMED_LATER_MOST 256
+/* CPU that an image must have used for its process to be called by it: no shell, wrapper or interpreter needs that much to begin. */
+#define IMAGE_WORK_NS 100000000ULL
 
 static u32 shared_text(struct recorder *recorder, const struct shared_bytes *bytes)
 {
@@ -280,6 +282,13 @@ static void find_task(struct recorder *recorder, struct entry *entry, const stru
 		.parent_arguments_length = parent && parent->arguments ? parent->arguments->length : 0,
 	};
 
+	/* a parent that became another program since did not start this one as that */
+	if (parent_entry && parent_entry->row.exec > entry->start) {
+		facts.parent_tool = tool_name_of(recorder, entry->born_tool);
+		facts.parent_arguments = "";
+		facts.parent_arguments_length = 0;
+	}
+
 	if (cgroup && cgroup->identity.state == CONTAINER_INSIDE) {
 		facts.container_id = cgroup->identity.id;
 		names = cgroup_names(event->identity->cgroups, cgroup, event->identity->now);
@@ -304,12 +313,55 @@ void recorder_image(struct recorder *recorder, struct entry *entry, const struct
 	set_container(recorder, entry, cgroup);
 	facts = tool_facts_of(process);
 	set_tool(recorder, entry, &facts);
+	process_table_drop(event->identity->processes, entry->arguments);
+	entry->arguments = process->arguments ? shared_hold(process->arguments) : NULL;
 	find_task(recorder, entry, event, cgroup);
+}
+
+/*
+ * bash -c 'WORK; sleep 1' becomes sleep in the end. What a process cost is one row, so it goes to the image that used most of the CPU: an
+ * earlier one if it did any work, else the last.
+ */
+void recorder_image_ends(struct recorder *recorder, struct entry *entry, u64 runtime)
+{
+	u64 cpu = runtime > entry->image_cpu ? runtime - entry->image_cpu : 0;
+
+	entry->image_cpu = runtime;
+	if (entry->row.tool == RUN_NONE || cpu < IMAGE_WORK_NS || (entry->busiest && entry->busiest->cpu >= cpu))
+		return;
+	if (!entry->busiest)
+		entry->busiest = calloc(1, sizeof(*entry->busiest));
+	if (!entry->busiest)
+		return;
+	process_table_drop(recorder->identity->processes, entry->busiest->arguments);
+	*entry->busiest = (struct recorder_image){
+		.tool = entry->row.tool, .executable = entry->row.executable, .directory = entry->row.directory, .cpu = cpu,
+		.arguments = entry->arguments,
+	};
+	entry->arguments = NULL;
+	entry->told_busiest = false;
+}
+
+const struct recorder_image *recorder_image_before(const struct entry *entry)
+{
+	u64 cpu = entry->row.costs.cpu + (entry->earlier ? entry->earlier->cpu : 0);
+
+	return entry->busiest && entry->busiest->cpu + entry->image_cpu > cpu ? entry->busiest : NULL;
+}
+
+void recorder_image_drop(struct recorder *recorder, struct entry *entry)
+{
+	process_table_drop(recorder->identity->processes, entry->arguments);
+	entry->arguments = NULL;
+	if (entry->busiest)
+		process_table_drop(recorder->identity->processes, entry->busiest->arguments);
+	if (entry->busiest)
+		entry->busiest->arguments = NULL;
 }
 
 void recorder_inherit(struct entry *entry, const struct entry *parent)
 {
-	entry->row.tool = parent->row.tool;
+	entry->born_tool = entry->row.tool = parent->row.tool;
 	entry->row.task = parent->row.task;
 	entry->row.container = parent->row.container;
 	entry->row.executable = parent->row.executable;

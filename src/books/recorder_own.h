@@ -12,6 +12,13 @@
 /* Those whose fork or exit may still be on its way get this long. */
 #define EVENT_PATIENCE 2000000000ULL
 
+/* A program that a process was. */
+struct recorder_image {
+	u32 tool, executable, directory;
+	u64 cpu;
+	struct shared_bytes *arguments;	/* held; NULL: not known, or told */
+};
+
 /*
  * A process that lives, or died and has connections that are still closing, or died so lately that the kernel's sums may have something
  * of it.
@@ -33,6 +40,7 @@ struct entry {
 	bool resting : 1;		/* dead, and without connections */
 	bool oom : 1;
 	bool signal_told : 1;
+	bool told_busiest : 1;		/* its arguments in the store are those of its busiest image */
 	u32 signal_sender;
 	u32 failed_path;		/* text: of an exec that failed and was followed by none that worked; RUN_NONE */
 	s32 failed_error;
@@ -40,7 +48,11 @@ struct entry {
 	u64 sampled;			/* when last, 0: never */
 	u64 resident;
 	struct costs *earlier;		/* what it had cost before the run; NULL: nothing */
-	struct run_process row;
+	u32 born_tool;			/* what its parent was at the fork */
+	u64 image_cpu;			/* CPU it had used when its image began */
+	struct shared_bytes *arguments;	/* of its image, held while it lives */
+	struct recorder_image *busiest;	/* of the images before, if one did any work */
+	struct run_process row;		/* of its image now */
 };
 
 struct entries {
@@ -156,6 +168,12 @@ void recorder_tell(struct recorder *recorder, struct entry *entry);
 /* Tool, task, container, user and so on, from what identity knows of it now. */
 void recorder_image(struct recorder *recorder, struct entry *entry, const struct event *event);
 void recorder_inherit(struct entry *entry, const struct entry *parent);
+/* It is about to have another image; `runtime`: what it has used so far. */
+void recorder_image_ends(struct recorder *recorder, struct entry *entry, u64 runtime);
+/* The image before that it is called by, because that did its work; NULL: the one it has. */
+const struct recorder_image *recorder_image_before(const struct entry *entry);
+/* It is told for the last time. */
+void recorder_image_drop(struct recorder *recorder, struct entry *entry);
 /* Of whom no image was seen: a name is all there is. */
 void recorder_fill_unknown(struct recorder *recorder, struct entry *entry, const char *name);
 /* Names of containers that have come to be known. */

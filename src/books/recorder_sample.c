@@ -54,6 +54,8 @@ static void begin_with(struct entry *entry, const struct sample_record *sample)
 	entry->earlier = calloc(1, sizeof(*entry->earlier));
 	if (entry->earlier)
 		ledger_of_sample(entry->earlier, sample, NULL);
+	if (entry->earlier && entry->image_cpu < entry->earlier->cpu)
+		entry->image_cpu = entry->earlier->cpu;
 }
 
 void recorder_held(struct recorder *recorder, const struct sample_record *sample)

@@ -127,13 +127,14 @@ static void fork_of(u32 pid, u64 start, u32 parent, u64 parent_start)
 	tell();
 }
 
-static void exec_of(u32 pid, u64 start, const char *program, s32 error)
+static void exec_after(u32 pid, u64 start, u64 runtime, const char *program, s32 error)
 {
 	struct exec_record *exec = make(KIND_exec, pid, start);
 	char arguments[256];
 	size_t length = snprintf(arguments, sizeof(arguments), "%s", program) + 1;
 
 	exec->error = error;
+	exec->runtime_ns = runtime;
 	record_string(&buffer, program, error ? 0 : strlen(program), error ? 0 : strlen(program));
 	record_string(&buffer, program, strlen(program), strlen(program));
 	record_string(&buffer, "/tmp", 4, 4);
@@ -142,6 +143,8 @@ static void exec_of(u32 pid, u64 start, const char *program, s32 error)
 	record_string(&buffer, arguments, error ? 0 : length, error ? 0 : length);
 	tell();
 }
+
+#define exec_of(pid, start, program, error) exec_after(pid, start, 0, program, error)
 
 static struct exit_record *exit_make(u32 pid, u64 start, u32 parent, u64 parent_start, u64 cpu)
 {
@@ -197,6 +200,29 @@ static void tree(void **state)
 	assert_string_equal(tool_of(run, 2), "sort");
 	assert_int_equal(run->processes[2].flags, RUN_PROCESS_LEFT);
 	assert_string_equal(run_arguments(run, 2).data, "/usr/bin/sort");
+	run_free(run);
+}
+
+/* Called by the image that did the work: CPU of bash, make and sleep in ms, and which of them. A wrapper that begins is no work. */
+static void many_images(void **state)
+{
+	static const u64 cases[][4] = { { 700, 1, 1, 0 }, { 5, 700, 1, 1 }, { 200, 1, 201, 2 }, { 90, 1, 1, 2 } };
+	static const char *const tools[] = { "/bin/bash", "/bin/make", "/bin/sleep" };
+	struct run *run;
+	u64 used;
+
+	(void)state;
+	begin(0);
+	for (u32 i = 0; i < 4; i++) {
+		used = 0;
+		fork_of(PID + i, BEGIN + 10, PID - 1, 7);
+		for (u32 j = 0; j < 3; used += cases[i][j++] * 1000000)
+			exec_after(PID + i, BEGIN + 10, used, tools[j], 0);
+		exit_of(PID + i, BEGIN + 10, PID - 1, 7, used);
+	}
+	run = end();
+	for (u32 i = 0; i < 4; i++)
+		assert_string_equal(run_arguments(run, i).data, tools[cases[i][3]]);
 	run_free(run);
 }
 
@@ -653,6 +679,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tree),
+		cmocka_unit_test(many_images),
 		cmocka_unit_test(what_outlives_the_command),
 		cmocka_unit_test(losses),
 		cmocka_unit_test(failed_execs),

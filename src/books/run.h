@@ -40,7 +40,7 @@ struct run_process {
 	u64 exec;		/* of its last image, 0: none since the fork */
 	u32 pid;
 	u32 parent;		/* process, RUN_NONE: not in the run */
-	u32 tool, task;		/* never RUN_NONE for the tool */
+	u32 tool, task;		/* never RUN_NONE for the tool: its last image, or one before that did the work */
 	u32 container;		/* RUN_NONE: in none */
 	u32 user;		/* uid */
 	u32 executable;		/* texts; RUN_NONE: not known */

@@ -169,6 +169,11 @@ static void retire(struct process_table *table, struct process *process)
 	release(table, process);
 }
 
+void process_table_drop(struct process_table *table, struct shared_bytes *arguments)
+{
+	shared_drop(&table->pool, arguments);
+}
+
 void process_table_keep(struct process_table *table, uint64_t longer)
 {
 	table->grace = PROCESS_GRACE + longer;

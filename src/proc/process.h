@@ -124,6 +124,8 @@ struct process *process_find_pid(struct process_table *table, uint32_t pid);
 /* Who made it, dead or alive; NULL when that is not known. */
 struct process *process_parent(struct process_table *table, struct process *process);
 
+/* Of arguments that were held with shared_hold(), beyond the next exec; before the table is freed. NULL is allowed. */
+void process_table_drop(struct process_table *table, struct shared_bytes *arguments);
 size_t process_table_count(const struct process_table *table);
 size_t process_table_memory(const struct process_table *table);
 struct process_forgotten process_table_forgotten(const struct process_table *table);

@@ -90,6 +90,25 @@ def test_make_and_xargs_and_hostile_names(case):
     equal(groups(run), [("xargs", "/bin/echo x", "echo"), ("xargs", "/bin/echo y", "echo")], "tasks of xargs alone")
 
 
+def test_started_before_an_exec(case):
+    """What bash started before it became xargs is no job of xargs."""
+    run = record(case, "bash", "-c", "exec xargs -n1 echo < <(seq 3)")
+    equal([name for _, name, _ in groups(run)], ["echo 1", "echo 2", "echo 3"], "tasks")
+
+
+def test_ninja(case):
+    """Each edge has the name of its output where the command shows it, else the command."""
+    if not shutil.which("ninja"):
+        raise Skip("ninja is not installed")
+    write(case, "in", "x\n")
+    write(case, "build.ninja", "rule cc\n command = cp $in $out\nrule sum\n command = cksum $in && touch $out\n"
+          "rule copy\n command = cat $in > $out\n"
+          "build o1: cc in\nbuild o2: cc in\nbuild s1: sum o1\nbuild s2: sum o2\nbuild c1: copy in\n")
+    run = record(case, "ninja", cwd=case.tmp)
+    equal(groups(run), [("ninja", "c1", "cat"), ("ninja", "cksum o1 && touch s1", "cksum"), ("ninja", "cksum o2 && touch s2", "cksum"),
+                        ("ninja", "o1", "cp"), ("ninja", "o2", "cp")], "tasks")
+
+
 def test_gnu_parallel(case):
     if not shutil.which("parallel"):
         raise Skip("parallel is not installed")

@@ -157,6 +157,16 @@ def test_json(case):
     equal(summary["cpu"]["time_ns"], sum(row["cpu"] for row in run.processes), "CPU")
 
 
+def test_work_before_an_exec(case):
+    """bash becomes sleep to save a fork: what it did before stays bash's; where it did nothing, it was sleep."""
+    work = "for ((i = 0; i < 400000; i++)); do :; done; sleep 0.1"
+    for script, tool, words in ((work, b"bash", work), ("x=1; sleep 0.1", b"sleep", "sleep 0.1")):
+        done, run = recorded.run(case, "bash", "-c", script)
+        equal([row["tool"] for row in run.processes], [tool], "tool of bash -c %s" % script)
+        said = subprocess.check_output([SONDE, "report", "--by", "process", "--store", case.path("store.db")], text=True)
+        expect(words in said, "its words in the report: " + said)
+
+
 def test_exit_status(case):
     for script, want in (("exit 0", 0), ("exit 42", 42), ("kill -TERM $$", 143), ("kill -KILL $$", 137)):
         done, run = recorded.run(case, SHELL, "-c", script)
