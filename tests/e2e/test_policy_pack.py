@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import ROOT, SONDE, equal, expect, field, seconds, until
+from harness import ROOT, SONDE, Skip, equal, expect, field, seconds, until
 
 PACK = os.path.join(ROOT, "policies")
 PYTHON = os.path.realpath("/proc/self/exe")
@@ -121,6 +121,31 @@ def test_pack(case):
     wrong = [record for record in sonde.records[count:] if "sonde-test" in str(record) or case.tmp in str(record) or
              field(record, "process.pid") == os.getpid()]
     expect(not wrong, "matched: %s" % [(record["policy"]["name"], field(record, "file.path")) for record in wrong])
+
+
+def test_other_ways_to_the_same(case):
+    """What is moved or linked into place, and a log that is moved away."""
+    for name in ("persistence", "log-deletion"):
+        sonde = case.sonde("watch", os.path.join(PACK, name + ".yaml"), command="policy")
+        ways = {"persistence": ("/etc/cron.d/sonde-test-moved", "/etc/cron.d/sonde-test-linked", "/etc/cron.d/sonde-test-pointed"),
+                "log-deletion": ("/var/log/sonde-test-log",)}[name]
+        source = "/etc/sonde-test" if name == "persistence" else ways[0]
+        for path in (source, *ways):
+            case.defer(lambda path=path: os.path.lexists(path) and os.unlink(path))
+        if not all(os.path.isdir(os.path.dirname(path)) for path in ways):
+            raise Skip("no %s" % os.path.dirname(ways[0]))
+        with open(source, "w"):
+            pass
+        if name == "persistence":
+            os.link(source, ways[1])
+            os.symlink("/nowhere", ways[2])
+            os.rename(source, ways[0])
+        else:
+            case.defer(lambda: os.path.exists("/var/sonde-test-log") and os.unlink("/var/sonde-test-log"))
+            os.rename(source, "/var/sonde-test-log")
+        sonde.stop()
+        said = str([record for record in sonde.records if field(record, "process.pid") == os.getpid()])
+        equal([path for path in ways if path not in said], [], "not told of by " + name)
 
 
 def until_told(sonde):
