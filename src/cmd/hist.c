@@ -504,6 +504,7 @@ const struct command hist_command = {
 		       "share of 32 MiB they are); what comes beyond them is shown as other.",
 	.examples = examples,
 	.options = options,
+	.takes_command = true,
 	.positionals = positionals,
 	.run = run_hist,
 };
