@@ -54,7 +54,8 @@ SOURCES := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*.c src/*/*.c))
 OBJECTS := $(patsubst %.c,$(O)/%.o,$(SOURCES))
 LIBRARY := $(filter-out $(O)/src/main.o,$(OBJECTS))
 # What runs once, when a person asks: small rather than fast, because the program is copied to machines.
-COLD := $(wildcard $(patsubst %,src/%/*.c,cmd report findings top hist policy lang)) src/books/critical.c
+COLD := $(wildcard $(patsubst %,src/%/*.c,cmd report findings top hist policy lang)) \
+	$(wildcard src/net/graph*.c src/net/show*.c src/base/manual*.c) src/books/critical.c
 SANITIZED := $(patsubst %.c,$(B)/san/%.o,$(filter-out src/main.c,$(SOURCES)))
 UNIT_TESTS := $(patsubst src/%_test.c,$(B)/test/%_test,$(wildcard src/*/*_test.c))
 FUZZERS := $(patsubst src/%_fuzz.c,$(B)/fuzz/%_fuzz,$(wildcard src/*/*_fuzz.c))
