@@ -535,11 +535,12 @@ int recording_run(struct recording *recording, const char *scope, u32 tree, u64 
 		close_kernel(recording);
 		return 1;
 	}
+	watch_go_first();
+	start_clock(recording);
+	/* whoever reads this may act at once, and that is in it */
 	if (!child->pid)
 		message_note("recording %s", scope);
 	progress_begin(&recording->progress, recording->settings->live);
-	watch_go_first();
-	start_clock(recording);
 	child_release(child);
 	watch_run(&(struct watch){
 		.kernel = recording->kernel,

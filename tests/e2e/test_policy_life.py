@@ -662,7 +662,7 @@ def test_record(case):
     report = json.loads(told.stdout)
     found = {fact["text"] for fact in report["facts"] if fact["kind"] == "policy"}
     equal(found, {"reading (deny): %s" % wanted, "tools (log): %s" % os.path.realpath("/bin/true")}, "facts")
-    expect(all("pid" in fact for fact in report["facts"] if fact["kind"] == "policy"), "whose it was")
+    expect(all("pid" in fact for fact in report["facts"] if fact["kind"] == "policy"), lambda: "whose it was: %s" % report["facts"])
     equal(report.get("files"), [], "files")
     wrong = write(case, "wrong.yaml", "{name: m, when: mount, then: log}")
     done = subprocess.run([SONDE, "record", "--for", "1s", "--policy", wrong], stderr=subprocess.PIPE, text=True,
