@@ -496,10 +496,14 @@ def test_lossy_way(case):
                                          "tcp flags & (syn|fin|rst) == 0 numgen inc mod 20 == 0 drop; }; }")
     sonde = case.sonde("connect", "accept", "close")
     ends = talk(case, hosts, *sizes(600_000, 400_000))
+
+    def closes():
+        return [record for record in sonde.parse() if record.get("kind") == "close" and
+                field(record, "network.namespace") in (hosts[0].number, hosts[1].number)]
+    until(lambda: len(closes()) == 2, "both closes: what ends a connection may be lost and sent again, too")
     sonde.stop()
     check(sonde, ends)
-    again = [field(record, "network.retransmits", 0) for record in sonde.events("close")
-             if field(record, "network.namespace") in (hosts[0].number, hosts[1].number)]
+    again = [field(record, "network.retransmits", 0) for record in closes()]
     expect(len(again) == 2 and min(again) > 0, "retransmissions at both ends: %s" % again)
 
 
