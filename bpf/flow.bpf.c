@@ -59,6 +59,7 @@ struct {
 struct flow_reading {
 	u64 sock;		/* 0: none */
 	u64 peer[2];
+	u64 local[2];		/* zeros if not known */
 	u16 peer_port;
 	u16 header;		/* bytes that are read before the payload */
 	u32 padding;
@@ -417,13 +418,25 @@ static __always_inline bool read_icmp(struct flow_reading *reading, struct sk_bu
 	reading->sock = (u64)sock;
 	if (head[0] >> 4 == 4) {
 		mapped(reading->peer, *(u32 *)(head + 12));
+		mapped(reading->local, *(u32 *)(head + 16));
 		if (sock->sk_type == SOCK_RAW)
 			reading->header = (head[0] & 15) * 4;
 	} else {
 		reading->peer[0] = word(head + 8);
 		reading->peer[1] = word(head + 16);
+		reading->local[0] = word(head + 24);
+		reading->local[1] = word(head + 32);
 	}
 	return true;
+}
+
+static __always_inline void take_addresses(struct datagram *datagram, const struct flow_reading *reading)
+{
+	datagram->key.peer[0] = reading->peer[0];
+	datagram->key.peer[1] = reading->peer[1];
+	datagram->key.peer_port = reading->peer_port;
+	datagram->local[0] = reading->local[0];
+	datagram->local[1] = reading->local[1];
 }
 
 /* As above, for what these sockets read. */
@@ -449,9 +462,7 @@ static __always_inline int on_received(struct sock *sock, u8 transport, s32 resu
 	} else {
 		reading = reading_of_current();
 		if (reading && reading->sock == (u64)sock) {
-			datagram.key.peer[0] = reading->peer[0];
-			datagram.key.peer[1] = reading->peer[1];
-			datagram.key.peer_port = reading->peer_port;
+			take_addresses(&datagram, reading);
 			if (result >= reading->header)
 				result -= reading->header;
 			reading->sock = 0;
@@ -561,8 +572,7 @@ int flow_received_icmp(u64 *ctx)
 	if (!read_icmp(&reading, (void *)ctx[0]))
 		return 0;
 	datagram.key.sock = reading.sock;
-	datagram.key.peer[0] = reading.peer[0];
-	datagram.key.peer[1] = reading.peer[1];
+	take_addresses(&datagram, &reading);
 	datagram.key.pid = bpf_get_current_pid_tgid() >> 32;
 	slot = find_quick(&find, &datagram, (void *)reading.sock);
 	bytes = bytes >= reading.header ? bytes - reading.header : bytes;

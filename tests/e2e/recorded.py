@@ -77,5 +77,5 @@ def run(case, *command, options=(), **popen):
     popen.setdefault("stdout", subprocess.PIPE)
     popen.setdefault("stderr", subprocess.PIPE)
     popen.setdefault("stdin", subprocess.DEVNULL)
-    done = subprocess.run([harness.SONDE, "run", "--store", path, *options, "--", *command], timeout=60, **popen)
+    done = subprocess.run([harness.SONDE, "run", "--store", path, *options, "--", *command], timeout=120, **popen)
     return done, Run(path)

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 
-from harness import Skip, equal, expect, seconds, until
+from harness import Skip, equal, expect, until
 from hosts import Host
 
 
@@ -146,7 +146,6 @@ def test_curl_over_http_1_and_2(case):
     expect(0 < edge["bytes"]["to_server"] < 20_000, "bytes to nginx: %s" % edge["bytes"])
 
 
-@seconds(120)
 def test_postgresql_with_pgbench(case):
     initdb, postgres, pgbench = need("initdb", "postgres", "pgbench")
     try:

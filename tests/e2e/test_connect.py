@@ -6,9 +6,8 @@ import select
 import socket
 import struct
 import subprocess
-import time
 
-from harness import SONDE, Skip, blind, check_fields, equal, expect, field, in_child, until
+from harness import SONDE, Skip, blind, check_fields, equal, expect, field, in_child
 from test_network import closes, listener, rung
 
 SO_COOKIE = 57

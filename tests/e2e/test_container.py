@@ -240,6 +240,6 @@ def test_scope_of_a_container(case):
 def test_scope_of_an_unknown_container(case):
     import harness
     result = subprocess.run([harness.SONDE, "trace", "exec", "--container", "nosuchcontainer", "--for", "1s"],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     expect(result.returncode in (0, 1), "exit status %d" % result.returncode)
     expect(result.returncode == 0 or b"nosuchcontainer" in result.stderr, "the message: %r" % result.stderr)

@@ -59,7 +59,7 @@ def test_denied_by_a_policy(case):
     for sonde in (trace, flows, lines):
         sonde.stop()
     record.terminate()
-    record.communicate(timeout=60)
+    record.communicate(timeout=120)
 
     told = [e for e in trace.events("connect") if field(e, "process.pid") == pid and field(e, "network.transport") != "unix"]
     denied = [e for e in told if field(e, "error.type") == "EPERM"]

@@ -14,7 +14,7 @@ import subprocess
 import termios
 import unicodedata
 
-from harness import SONDE, Skip, equal, expect, field, program, seconds, spawn, until
+from harness import SONDE, Skip, equal, expect, field, program, spawn, until
 
 
 def execute(count=1):
@@ -42,7 +42,7 @@ def test_head_closes_the_pipe(case):
     err = case.path("err")
     noise = case.start(["/bin/sh", "-c", "while :; do /bin/true; done"])
     result = subprocess.run(["bash", "-c", "'%s' trace exec --json 2>'%s' | head -1; echo ${PIPESTATUS[0]}" % (SONDE, err)],
-                            stdout=subprocess.PIPE, text=True, timeout=30)
+                            stdout=subprocess.PIPE, text=True, timeout=120)
     noise.kill()
     line, status = result.stdout.strip().split("\n")
     equal(json.loads(line)["kind"], "exec", "the one line")
@@ -52,13 +52,12 @@ def test_head_closes_the_pipe(case):
     expect(len(complaint) < 12, "stderr: %s" % complaint)
 
 
-@seconds(90)
 def test_slow_reader(case):
     """A reader that stalls holds sonde up, not the machine: later all is read, and what was lost is counted."""
     reader, writer = os.pipe()
     sonde = case.sonde("exec", "exit", "--ring-size", "64K", stdout=writer)
     os.close(writer)
-    subprocess.run([program("storm"), "exec", "3000"], check=True, timeout=30)
+    subprocess.run([program("storm"), "exec", "3000"], check=True, timeout=120)
     sonde.send(signal.SIGINT)
     with os.fdopen(reader, "rb") as file:
         data = file.read()
@@ -101,12 +100,12 @@ def test_file_size_limit(case):
     expect(re.search(r"\d+ in [\d.]+ m?s; ", sonde.stderr()), "no balance: " + sonde.stderr())
     store = case.path("store.db")
     done = subprocess.run(["/bin/sh", "-c", "ulimit -f 1; exec \"$0\" run -q --store \"$1\" -- true", SONDE, store],
-                          stderr=subprocess.PIPE, timeout=30, text=True)
+                          stderr=subprocess.PIPE, timeout=120, text=True)
     equal(done.returncode, 1, "exit status with no room for a store; " + done.stderr)
     expect("may grow no further" in done.stderr and "ulimit -f unlimited" in done.stderr, "what is said: " + done.stderr)
     done = subprocess.run([SONDE, "run", "-q", "--store", store, "--", "/bin/sh", "-c",
                            "ulimit -f 1; exec dd if=/dev/zero of=\"$0\" bs=4096 count=2 2>&1", case.path("large")],
-                          capture_output=True, timeout=30)
+                          capture_output=True, timeout=120)
     equal(done.returncode, 128 + signal.SIGXFSZ, "exit status of a command that writes too much; %s" % done.stderr)
 
 
@@ -128,14 +127,14 @@ def test_not_root(case):
     shutil.copy(SONDE, binary)
     os.chmod(binary, 0o755)
     result = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", binary, "trace", "exec"],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, text=True)
     equal(result.returncode, 1, "exit status")
     equal(result.stdout, "", "stdout")
     expect(re.search(r"root|CAP_", result.stderr), "the remedy is missing: " + result.stderr)
     expect(len(result.stderr.splitlines()) <= 4, "not plain: " + result.stderr)
     for command in ("--help", "--version"):
         status = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", binary, command],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20).returncode
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120).returncode
         equal(status, 0, "exit status of %s without root" % command)
 
 
@@ -143,12 +142,11 @@ def test_own_pids(case):
     """In a container that has pids of its own nothing could be found again; that is said instead of recording nothing."""
     for arguments in (["run", "--store", case.path("store.db"), "--", "true"], ["trace", "exec"], ["top", "--count", "1"]):
         result = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", SONDE, *arguments], stdin=subprocess.DEVNULL,
-                                capture_output=True, timeout=20, text=True)
+                                capture_output=True, timeout=120, text=True)
         equal((result.returncode, result.stdout), (1, ""), "exit status and output of %s" % arguments)
         expect("--pid=host" in result.stderr, "the remedy is missing: " + result.stderr)
 
 
-@seconds(90)
 def test_tiny_ring_under_a_storm(case):
     """Any loss, but every event of the tree is in the books: as many were produced as there were."""
     sonde = case.sonde("fork", "exec", "exit", "open", "--ring-size", "64K", "--", program("storm"), "exec", "8000",
@@ -160,7 +158,6 @@ def test_tiny_ring_under_a_storm(case):
         equal(row["produced"] - row["filtered"], count, "produced and not filtered of %s: %s" % (kind, row))
 
 
-@seconds(90)
 def test_stopped_and_continued(case):
     """A sonde that slept through a storm counts what it missed, says so in the stream, and goes on."""
     sonde = case.sonde("exec", "exit", "open", "--ring-size", "64K")
@@ -184,7 +181,6 @@ def test_stopped_and_continued(case):
         expect(field(record, "lost.cause") and field(record, "lost.count") > 0, "a lost record without cause or count")
 
 
-@seconds(90)
 def test_strict(case):
     """--strict: exit 1 when something was lost, 0 when not."""
     for count, status in ((0, 0), (3000, 1)):
@@ -249,7 +245,7 @@ def test_bad_usage(case):
  ("trace", "open", "--tree"): "for exec",
              ("trace", "exec", "--tree", "--json"): "--json", ("trace", "exec", "--tree", "-o", "process.pid"): "-o", (): ""}
     for arguments, named in plans.items():
-        result = subprocess.run([SONDE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, text=True)
+        result = subprocess.run([SONDE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, text=True)
         equal(result.returncode, 2, "exit status of %s (%s)" % (arguments, result.stderr))
         expect(named in result.stderr, "%s: %r does not name %s" % (arguments, result.stderr, named))
         equal(result.stdout, "", "stdout of %s" % (arguments,))
@@ -338,7 +334,7 @@ def json_objects(data):
 
 def test_doctor(case):
     """The text says what the JSON says: each rung stands below the point that it belongs to."""
-    result = subprocess.run([SONDE, "doctor", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+    result = subprocess.run([SONDE, "doctor", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     equal(result.returncode, 0, "exit status (%r)" % result.stderr)
     rungs = [one for one in json_objects(result.stdout) if "point" in one]
     want = {}
@@ -346,7 +342,7 @@ def test_doctor(case):
         want.setdefault(one["point"], {})[one["rung"]] = one["state"]
     for point in ("process exec", "process fork", "process exit"):
         expect("taken" in want[point].values(), "%s has no rung" % point)
-    text = subprocess.run([SONDE, "doctor"], stdout=subprocess.PIPE, timeout=30).stdout.decode()
+    text = subprocess.run([SONDE, "doctor"], stdout=subprocess.PIPE, timeout=120).stdout.decode()
     got = {}
     for line in text.split("why better ones were not\n")[1].splitlines()[:-1]:
         point, words = line[2:24].strip(), line[24:].split()
@@ -366,7 +362,7 @@ def test_closed_streams(case):
                                           (traced, "2>&-", 5, b""), (traced, "<&- 2>&-", 5, b""),
                                           (traced, "<&-", 5, b"nothing lost")):
         result = subprocess.run(["sh", "-c", "%s %s %s" % (SONDE, command, closed)], stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, timeout=20)
+                                stderr=subprocess.PIPE, timeout=120)
         equal(result.returncode, status, "exit status with %s" % closed)
         expect(said in result.stderr, "with %s: %r" % (closed, result.stderr))
 
@@ -387,6 +383,6 @@ def test_completion_knows_every_kind(case):
 
 def test_words_too_many(case):
     for words in (["doctor", "exec"], ["fields", "memory", "cpu"], ["hist", "runq", "block"]):
-        result = subprocess.run([SONDE] + words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
+        result = subprocess.run([SONDE] + words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
         equal((result.returncode, result.stdout), (2, b""), "status and output of %s" % words)
         expect(b"one word too many" in result.stderr, result.stderr)

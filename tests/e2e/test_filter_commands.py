@@ -11,13 +11,13 @@ from harness import SONDE, equal, expect, field, in_child, until
 
 def refused(*args):
     """The message of a call that must be refused."""
-    ended = subprocess.run([SONDE, *args], capture_output=True, text=True, timeout=20)
+    ended = subprocess.run([SONDE, *args], capture_output=True, text=True, timeout=120)
     equal((ended.returncode, ended.stdout), (2, ""), "exit status and output of %s (%s)" % (args, ended.stderr))
     return ended.stderr
 
 
 def explained(*args):
-    return subprocess.run([SONDE, *args, "--explain"], capture_output=True, text=True, timeout=20, check=True).stdout
+    return subprocess.run([SONDE, *args, "--explain"], capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 def leaves(record, before=""):
@@ -108,7 +108,7 @@ def test_top(case):
 
     def rows(text, *more):
         ended = subprocess.run([SONDE, "top", "--json", "--count", "1", "--interval", "200ms", "-f", text, *more],
-                               capture_output=True, text=True, timeout=30, check=True)
+                               capture_output=True, text=True, timeout=120, check=True)
         return [row for row in map(json.loads, ended.stdout.splitlines()) if row["kind"] == "row"]
 
     found = rows("ancestor.pid == %d" % parent.pid, "--by", "process")
@@ -169,12 +169,12 @@ def test_recording(case):
     text = '(path startswith "%s" or path == "%s") and process.name != "head"' % (case.path("given"), made)
     command = "cat %s /etc/passwd >/dev/null; head -c1 %s >/dev/null; : >%s" % (given, given, made)
     subprocess.run([SONDE, "run", "--quiet", "--store", store, "--files", "-f", text, "--", "sh", "-c", command],
-                   timeout=50, check=True, stderr=subprocess.DEVNULL)
+                   timeout=120, check=True, stderr=subprocess.DEVNULL)
     told = json.loads(subprocess.run([SONDE, "report", "--store", store, "--json", "--files"], capture_output=True,
-                                     text=True, timeout=20, check=True).stdout)
+                                     text=True, timeout=120, check=True).stdout)
     equal(sorted((row["tool"], row["path"]) for row in told["files"]), [("cat", given), ("sh", made)], "files")
     equal((told["run"]["filter"], told["totals"]["processes"]), (text, 3), "filter and processes")
-    shown = subprocess.run([SONDE, "report", "--store", store], capture_output=True, text=True, timeout=20, check=True).stdout
+    shown = subprocess.run([SONDE, "report", "--store", store], capture_output=True, text=True, timeout=120, check=True).stdout
     expect("of files only those for which (path startswith" in shown, shown)
     for start in (["record"], ["run"]):
         end = ["--", "true"] if start == ["run"] else []

@@ -145,7 +145,7 @@ def test_flows_have_the_right_owner(case):
 
 def test_mapped_addresses_and_namespaces(case):
     """IPv4 in an IPv6 socket is IPv4; the same address in another namespace is another thing."""
-    sonde = case.sonde("flow")
+    sonde = case.sonde("flow", "--interval", "1m")
     one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     other = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     for end in (one, other):
@@ -196,8 +196,8 @@ for address in ("239.1.2.3", "10.213.9.255", "255.255.255.255"):
         s.sendto(bytes(10), (address, 5454))
         r.recvfrom(100)
 """
-    sonde = case.sonde("flow")
-    subprocess.run(["ip", "netns", "exec", name, "python3", "-c", code], check=True, timeout=20)
+    sonde = case.sonde("flow", "--interval", "1m")
+    subprocess.run(["ip", "netns", "exec", name, "python3", "-c", code], check=True, timeout=120)
     sonde.stop()
     sent = {field(e, "network.peer.address"): field(e, "network.packets.sent") for e in sonde.events("flow")
             if field(e, "network.local.port") == 5455}
@@ -207,7 +207,7 @@ for address in ("239.1.2.3", "10.213.9.255", "255.255.255.255"):
 
 def test_echo_through_raw_and_ping_sockets(case):
     """ICMP messages without the IP header that a raw socket is given too."""
-    sonde = case.sonde("flow")
+    sonde = case.sonde("flow", "--interval", "1m")
     request = struct.pack("!BBHHH", 8, 0, 0xf7ff, 0, 0)
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
         raw.sendto(request, ("127.0.0.1", 0))
@@ -229,7 +229,23 @@ def test_echo_through_raw_and_ping_sockets(case):
     equal(sorted(tuple(field(e, "network." + name) for name in SEEN) for e in told), [(8, 16, 1, 2), (32, 32, 1, 1)], "flows")
     for event in told:
         check_fields(event, {"network.transport": "icmp", "network.type": "ipv4", "network.peer.address": "127.0.0.1",
-                             "network.peer.port": None, "network.local.port": None})
+                             "network.local.address": "127.0.0.1", "network.peer.port": None,
+                             "network.local.port": None})
+
+
+def test_where_a_message_was_sent_to_is_the_local_end(case):
+    """Also of what is told without anything that was sent: a socket bound to no address has no other."""
+    sonde = case.sonde("flow", "--interval", "200ms")
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw, \
+            socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as raw6:
+        raw.sendto(struct.pack("!BBHHH", 8, 0, 0xf7ff, 0, 0), ("127.0.0.1", 0))
+        raw6.sendto(struct.pack("!BBHHH", 128, 0, 0, 0, 0), ("::1", 0))
+        until(lambda: len([e for e in sonde.events("flow") if field(e, "network.packets.sent")]) >= 2, "both are told of")
+        raw.recv(100)
+        raw6.recv(100)
+    sonde.stop()
+    told = [e for e in sonde.events("flow") if field(e, "process.pid") == os.getpid()]
+    equal(sorted(field(e, "network.local.address", "") for e in told), ["127.0.0.1"] * 2 + ["::1"] * 2, "local ends")
 
 
 def test_more_flows_than_fit_are_counted(case):

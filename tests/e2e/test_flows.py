@@ -11,7 +11,7 @@ import sys
 import threading
 import xml.etree.ElementTree as xml
 
-from harness import SONDE, check_fields, equal, expect, field, seconds, until
+from harness import SONDE, check_fields, equal, expect, field, until
 from test_container import Container
 from test_drop import Hosts, run, send
 from test_top import Screen
@@ -87,7 +87,6 @@ def test_a_connection_is_told_once_with_both_ends(case):
     })
 
 
-@seconds(90)
 def test_a_thousand_short_ones(case):
     """Each once, with both owners and its bytes."""
     sonde = flows(case)
@@ -100,7 +99,6 @@ def test_a_thousand_short_ones(case):
                               "bytes.to_server": 11, "bytes.to_client": 22, "state": "closed"})
 
 
-@seconds(90)
 def test_across_namespaces_and_addresses_that_exist_twice(case):
     """Two networks with the same addresses, of three namespaces each."""
     with Hosts() as one:
@@ -140,7 +138,6 @@ def test_across_namespaces_and_addresses_that_exist_twice(case):
         equal([field(record, "client.process.pid") for record in named.records], [clients[1].pid], "by the name of its network")
 
 
-@seconds(90)
 def test_through_address_translation(case):
     """The client knows the router's address, the server too: they never see each other's."""
     with Hosts() as hosts:
@@ -338,7 +335,6 @@ def test_filters(case):
 HOSTILE = "a\"<&>\n\x1b[31m\\.py"
 
 
-@seconds(90)
 def test_graph_and_hostile_names(case):
     """A client and a server with names that no format may stumble over, in three formats."""
     names = [case.path(HOSTILE), case.path("server.py")]
@@ -429,7 +425,6 @@ def test_unix_sockets(case):
     equal([r for r in watches[2].records if r.get("transport") == "unix"], [], "connects without --unix")
 
 
-@seconds(90)
 def test_screen(case):
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
@@ -481,7 +476,6 @@ def test_plain_lines_and_usage(case):
         equal(done.returncode, 2, "status of %s: %s" % (wrong, done.stderr))
 
 
-@seconds(90)
 def test_from_a_container(case):
     """Out of a real container with a network of its own to a process of the machine; its address is called by its name from then on."""
     name = ("f10e" * 16)

@@ -4,7 +4,6 @@ import os
 import socket
 import struct
 import subprocess
-import time
 
 from harness import Skip, check_fields, check_if_told, equal, expect, field, until
 
@@ -119,7 +118,7 @@ def test_retransmits_of_data_and_of_the_first_segment(case):
         server = subprocess.Popen(["ip", "netns", "exec", hole.name, "python3", "-c", serve], stdout=subprocess.PIPE)
         equal(server.stdout.readline(), b"ready\n", "the server says")
         sonde = case.sonde("retransmit")
-        client = socket.create_connection(("10.213.77.2", 7777), timeout=10)
+        client = socket.create_connection(("10.213.77.2", 7777), timeout=120)
         own = client.getsockname()[1]
         hole.deafen()
         client.send(b"x" * 700)

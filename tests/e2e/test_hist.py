@@ -44,7 +44,7 @@ def row_of(sonde, key):
 
 def usage(*args):
     """The message of a call that must be refused."""
-    ended = subprocess.run([SONDE, "hist", *args], capture_output=True, text=True, timeout=20)
+    ended = subprocess.run([SONDE, "hist", *args], capture_output=True, text=True, timeout=120)
     equal(ended.returncode, 2, "exit status of hist %s (%s)" % (" ".join(args), ended.stderr))
     equal(ended.stdout, "", "standard output")
     return ended.stderr

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from harness import SONDE, Skip, blind, check_fields, equal, expect, field, in_child, seconds, until
+from harness import SONDE, Skip, blind, check_fields, equal, expect, field, in_child, until
 
 TCP_INFO = 11
 
@@ -121,7 +121,6 @@ def exchange(family, address, client_bytes, server_bytes, client_first):
     return known
 
 
-@seconds(120)
 def test_bytes_as_both_peers_know_them(case):
     """From one byte to 10 MB, either side closing first, over both families: sent and received are exact."""
     plans = [(socket.AF_INET, None, sent, answered, first)
@@ -442,7 +441,6 @@ def test_connection_that_a_child_inherited(case):
     check_fields(closes(sonde, own)[0], {"process.pid": os.getpid()})
 
 
-@seconds(90)
 def test_many_connections_each_once_with_its_owner(case):
     """2,000 short connections of four clients to two servers, payload of many sizes: each told once at either side."""
     clients, each = 4, 500

@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 
-from harness import Skip, equal, expect, field, seconds, until
+from harness import Skip, equal, expect, field, until
 from ends import End, check, mirrored, plain, told
 from hosts import Actor, bridged, libc
 
@@ -98,7 +98,6 @@ def sizes(sent, received):
     return ask, lambda sock: answer(sock)[::-1]
 
 
-@seconds(120)
 def test_addresses_and_sizes(case):
     """IPv4, IPv6, an IPv6 socket that speaks IPv4 at either end, a link's own addresses; from nothing to 64 MB."""
     hosts = bridged(case, "s", [(address + "/64" if ":" in address else address + "/24" for address in pair)
@@ -328,7 +327,6 @@ def call_and_exit(_, port):
     return [end]
 
 
-@seconds(90)
 def test_ways_to_share(case):
     """However many threads and processes have a hand in it, a connection has the one owner that made or accepted it."""
     hosts = bridged(case, "s", [(address + "/24",) for address in V4])
@@ -543,7 +541,6 @@ def test_one_address_in_two_networks(case):
     check(sonde, ends)
 
 
-@seconds(120)
 def test_thousands_of_short_ones(case):
     """Three thousand connections of two clients to two servers that share a port, each told once at both ends."""
     hosts = bridged(case, "s", [(address + "/24",) for address in V4])

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import tempfile
 
-from harness import check_fields, equal, expect, field, in_child, seconds, spawn, program
+from harness import check_fields, equal, expect, field, in_child, program
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 FLAG_NAMES = ("O_CREAT", "O_EXCL", "O_TRUNC", "O_APPEND", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK",
@@ -323,7 +323,6 @@ def test_paths_too_long_to_be_whole(case):
             expect(path.startswith("\u2026/n") and len(path) > 3800, "the path of a file is cut: " + path[:100])
 
 
-@seconds(90)
 def test_distinct_names_are_all_there(case):
     """8,000 files made by four processes at once: each name once, each at its maker."""
     def run():
@@ -346,7 +345,6 @@ def test_distinct_names_are_all_there(case):
     equal(sorted(told), sorted((case.path(name), children[int(name[0])]) for name in names), "files and their makers")
 
 
-@seconds(90)
 def test_counts_are_exact(case):
     """20,000 opens by one program: all there."""
     sonde = case.sonde("open", "--ring-size", "16M", "--", program("storm"), "open", "20000", wait=False).finish(60)

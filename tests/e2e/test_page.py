@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from browser import Browser
-from harness import SONDE, equal, expect, seconds, until
+from harness import SONDE, equal, expect, until
 from test_export import HOSTILE, make_store, sonde
 
 
@@ -307,7 +307,6 @@ def test_narrow_and_printed(case):
     page.quiet()
 
 
-@seconds(120)
 def test_many_processes_stay_small_and_fluid(case):
     """The figures are the bench's; here only what must hold on any machine."""
     page = Page(case, processes=50000)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 
-from harness import ROOT, Skip, check_fields, equal, expect, field, seconds, until
+from harness import ROOT, Skip, check_fields, equal, expect, field, until
 
 RUNNER = os.path.join(ROOT, "build", "policies")
 FOREIGN = os.path.join(ROOT, "..", "shared", "compat", "tetragon")
@@ -534,7 +534,6 @@ def library():
     return found.group(1)
 
 
-@seconds(240)
 def test_own_files(case):
     """A file for each sort of hook, argument, operator and filter, each with something beside what it means."""
     for name, (text, code, wanted) in OWN.items():

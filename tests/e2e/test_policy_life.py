@@ -60,7 +60,7 @@ def connected(expression, runner):
 
 def policy(case, *words, status=0):
     done = subprocess.run([SONDE, "policy", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env=environment(case), timeout=60)
+                          env=environment(case), timeout=120)
     equal(done.returncode, status, "exit status of policy %s (%s)" % (" ".join(words), done.stderr.strip()))
     return done
 
@@ -150,7 +150,7 @@ def test_watch_filter(case):
         "process.pid == %d and not (policy.severity in ['low', 'high'])" % os.getpid())]
     for target in targets:
         touch(target)
-    child.communicate(b"\n", timeout=20)
+    child.communicate(b"\n", timeout=120)
     for sonde in (one, *sondes):
         sonde.stop()
     equal([[field(record, "policy.name") for record in sonde.records] for sonde in (one, *sondes)],
@@ -592,7 +592,7 @@ def test_backtest(case):
     code = "import socket; socket.socket().connect_ex(('127.0.0.1', %d))" % port
     script = "/bin/true; /bin/true; /bin/true; cat %s; %s -c \"%s\"; exit 0" % (wanted, PYTHON, code)
     subprocess.run([SONDE, "run", "--quiet", "--files", "--name", "tested", "--", "/bin/sh", "-c", script], check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(case), timeout=60)
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(case), timeout=120)
     shell = os.path.basename(os.path.realpath("/bin/sh"))
     file = write(case, "p.yaml", BACKTEST % {"shell": shell, "file": wanted, "port": port})
     rows = lines(policy(case, "test", file, "--run", "tested", "--json"))
@@ -655,7 +655,7 @@ def test_record(case):
         child.communicate(b"1\n")
         time.sleep(0.3)
         recording.send_signal(signal.SIGINT)
-        recording.communicate(timeout=30)
+        recording.communicate(timeout=120)
     equal(recording.returncode, 0, "exit status")
     told = subprocess.run([SONDE, "report", "watched", "--json", "--failures", "--files"], stdout=subprocess.PIPE,
                           env=environment(case), check=True)
@@ -666,6 +666,6 @@ def test_record(case):
     equal(report.get("files"), [], "files")
     wrong = write(case, "wrong.yaml", "{name: m, when: mount, then: log}")
     done = subprocess.run([SONDE, "record", "--for", "1s", "--policy", wrong], stderr=subprocess.PIPE, text=True,
-                          env=environment(case), timeout=30)
+                          env=environment(case), timeout=120)
     equal(done.returncode, 1, "a policy that sensors do not see")
     expect("policy watch" in done.stderr, "it is not said what to do: " + done.stderr)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import ROOT, SONDE, Skip, equal, expect, field, seconds, until
+from harness import ROOT, SONDE, Skip, equal, expect, field, until
 
 PACK = os.path.join(ROOT, "policies")
 PYTHON = os.path.realpath("/proc/self/exe")
@@ -80,7 +80,6 @@ def setuid(case, mode):
     os.chmod(path, mode)
 
 
-@seconds(120)
 def test_pack(case):
     """One watch over all of them; what else this machine does meanwhile does not matter."""
     sonde = case.sonde("watch", *glob.glob(os.path.join(PACK, "*.yaml")), command="policy")

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import boot_to_wall, brief, check_fields, equal, expect, field, program, seconds, until, wall_ns
+from harness import boot_to_wall, brief, check_fields, equal, expect, field, program, until, wall_ns
 
 SPLIT = 20_000_000  # two ticks of the slowest clock, in nanoseconds
 TICK = 10_000_000  # /proc tells start times in hundredths of a second
@@ -89,7 +89,6 @@ def test_bytes_are_its_own_and_not_its_childrens(case):
     expect(3500 <= own < 3600, "the parent's own bytes: %d" % own)
 
 
-@seconds(120)
 def test_family_is_reported_once_with_all_fields(case):
     sonde, members, family = run_family(case, 2000, 20, "--ring-size", "16M")
     offset = boot_to_wall()
@@ -210,7 +209,6 @@ def test_threads_are_no_processes(case):
     equal([field(record, "process.pid") for record in children], [], "forks that only were threads")
 
 
-@seconds(120)
 def test_burst_of_10000_keeps_its_parents(case):
     sonde = case.sonde("fork", "exec", "--ring-size", "16M")
     output = subprocess.run([program("burst"), "100", "100", "1"], stdout=subprocess.PIPE, check=True).stdout

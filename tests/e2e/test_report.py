@@ -22,7 +22,7 @@ def sonde(case, *args, status=0, env=None, command="report", **popen):
     """What `sonde report` writes, and what it says."""
     popen.setdefault("stdout", subprocess.PIPE)
     done = subprocess.run([SONDE, command, "--store", case.path("store.db"), *args], stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, timeout=60, env=dict(os.environ, **(env or {})), **popen)
+                          stdin=subprocess.DEVNULL, timeout=120, env=dict(os.environ, **(env or {})), **popen)
     equal(done.returncode, status, "exit status of %s %s (%r)" % (command, args, done.stderr))
     return done
 
@@ -324,7 +324,7 @@ def test_odd_names(case):
 def test_nothing_happened(case):
     """A run without a process says so in each table."""
     subprocess.run([SONDE, "record", "--quiet", "--uid", "4242", "--for", "100ms", "--store", case.path("store.db")], check=True,
-                   stderr=subprocess.PIPE, timeout=30)
+                   stderr=subprocess.PIPE, timeout=120)
     for options, head in (((), "Tools"), (("--tree",), "Tree.*"), (("--by", "task"), "Tasks"), (("--by", "process"), "Processes")):
         said = text(case, *options)
         expect(re.search(r"^%s\n  none\n" % head, said, re.M), "what is said of nothing: " + said)

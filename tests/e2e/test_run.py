@@ -13,7 +13,7 @@ import termios
 import time
 
 import recorded
-from harness import Failure, SONDE, equal, expect, program, seconds, until
+from harness import Failure, SONDE, equal, expect, program, until
 from recorded import CORE, LEFT, LIVING, THREADED, Run
 
 SHELL = "/bin/sh"
@@ -211,7 +211,7 @@ def test_streams_and_descriptors(case):
 def test_few_open_files(case):
     """A shell that allows few open files: sonde takes what may be had, the command keeps the limit."""
     done = subprocess.run([SHELL, "-c", "ulimit -S -n 64; exec %s run -q --store %s -- %s -c 'ulimit -S -n'" % (
-        SONDE, case.path("store.db"), SHELL)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        SONDE, case.path("store.db"), SHELL)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     equal((done.returncode, done.stdout, done.stderr), (0, "64\n", ""), "status, output, messages")
 
 
@@ -233,7 +233,7 @@ def test_signals_are_passed_on(case):
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         until(lambda: os.path.exists(ready), "the command's start")
         sonde.send_signal(number)
-        out, err = sonde.communicate(timeout=20)
+        out, err = sonde.communicate(timeout=120)
         equal((sonde.returncode, out), (9, b"got\n"), "after signal %d; stderr %r" % (number, err))
 
 
@@ -246,7 +246,7 @@ def test_asked_to_stop_twice(case):
     sonde.send_signal(signal.SIGTERM)
     time.sleep(0.6)
     sonde.send_signal(signal.SIGTERM)
-    out, err = sonde.communicate(timeout=20)
+    out, err = sonde.communicate(timeout=120)
     equal(sonde.returncode, 128 + 15, "exit status; %r" % err)
     equal(Run(case.path("store.db")).row["state"], 1, "state of the run")
 
@@ -409,7 +409,7 @@ def test_two_at_once(case):
                  "for i in 1 2 3 4 5 6 7 8 9 10; do %s leaf %d; done" % (program("burst"), number)] for number in (1, 2)]
     both = [case.start(command, stderr=subprocess.PIPE) for command in commands]
     for process in both:
-        _, err = process.communicate(timeout=40)
+        _, err = process.communicate(timeout=120)
         equal(process.returncode, 0, "exit status; %r" % err)
     for number in (1, 2):
         equal(len(Run(path, number).all(tool=b"burst")), 10, "leaves of run %d" % number)
@@ -434,7 +434,7 @@ def test_store_that_cannot_be_opened(case):
         file.write(b"this is no database" * 100)
     for path in (broken, case.tmp, "/proc/no/store.db"):
         done = subprocess.run([SONDE, "run", "--store", path, "--", "touch", case.path("ran")], stderr=subprocess.PIPE,
-                              timeout=20)
+                              timeout=120)
         equal(done.returncode, 1, "exit status with store %s; %r" % (path, done.stderr))
         expect(path.split("/store")[0].encode() in done.stderr, "the message does not name the store: %r" % done.stderr)
         expect(not os.path.exists(case.path("ran")), "the command ran all the same")
@@ -448,7 +448,7 @@ def test_disk_full(case):
     fill = "cat /dev/zero > %s 2> /dev/null; i=0; while [ $i -lt 500 ]; do %s leaf $i; i=$((i+1)); done; exit 7" % (
         case.path("small/fill"), program("burst"))
     done = subprocess.run([SONDE, "run", "--store", path, "--quiet", "--", SHELL, "-c", fill], stderr=subprocess.PIPE,
-                          timeout=50)
+                          timeout=120)
     equal(done.returncode, 7, "exit status")
     expect(b"full" in done.stderr, "not said: %r" % done.stderr)
     base = sqlite3.connect(path)
@@ -461,7 +461,7 @@ def test_not_root(case):
         os.setgroups([])
         os.setresuid(65534, 65534, 65534)
     done = subprocess.run([SONDE, "run", "--", "touch", case.path("ran")], stderr=subprocess.PIPE, preexec_fn=become,
-                          cwd="/", timeout=20)
+                          cwd="/", timeout=120)
     equal(done.returncode, 1, "exit status; %r" % done.stderr)
     expect(b"root" in done.stderr, "no remedy: %r" % done.stderr)
     expect(not os.path.exists(case.path("ran")), "the command ran all the same")
@@ -482,7 +482,7 @@ def test_under_sudo(case):
 
 def test_bad_usage(case):
     for args in ((), ("--",), ("true",), ("--interval", "1ms", "--", "true"), ("--ring-size", "100000", "--", "true")):
-        done = subprocess.run([SONDE, "run", *args], stderr=subprocess.PIPE, timeout=20)
+        done = subprocess.run([SONDE, "run", *args], stderr=subprocess.PIPE, timeout=120)
         equal(done.returncode, 2, "exit status of %s" % (args,))
 
 
@@ -490,7 +490,7 @@ def test_closed_streams(case):
     """They are as closed in the command as before, and nothing of sonde's gets in their place."""
     script = "exec %s <&- >&- 2>&-"
     inside = "%s -c 'import os; os._exit(sum(os.path.exists(\"/proc/self/fd/%%d\" %% fd) << fd for fd in range(3)))'" % sys.executable
-    done = subprocess.run([SHELL, "-c", script % ("%s run --store %s -- %s" % (SONDE, case.path("store.db"), inside))], timeout=30)
+    done = subprocess.run([SHELL, "-c", script % ("%s run --store %s -- %s" % (SONDE, case.path("store.db"), inside))], timeout=120)
     equal(done.returncode, 0, "streams that are open, a bit each")
     equal(Run(case.path("store.db")).row["state"], 1, "state of the run")
 
@@ -508,7 +508,7 @@ def test_lost_events(case):
         file.write("\n")
     until(lambda: zombie(sonde.pid), "the command's end")
     sonde.send_signal(signal.SIGCONT)
-    _, err = sonde.communicate(timeout=20)
+    _, err = sonde.communicate(timeout=120)
     equal(sonde.returncode, 1, "exit status with --strict; %r" % err)
     run = Run(path)
     expect(run.row["lost"] > 0, "nothing was lost")

@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 import cgroups
-from harness import equal, expect, field, program, report, seconds, spawn, until
+from harness import equal, expect, field, program, report, spawn, until
 
 
 def leaf(number):
@@ -64,7 +64,7 @@ def test_pid_with_descendants_from_before(case):
 
 def test_pid_that_does_not_exist(case):
     result = subprocess.run([case_binary(), "trace", "exec", "--pid", "4194303"], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, timeout=20)
+                            stderr=subprocess.PIPE, timeout=120)
     expect(result.returncode in (1, 2), "exit status %d" % result.returncode)
     expect(b"4194303" in result.stderr, "the message does not name the pid: %r" % result.stderr)
 
@@ -77,7 +77,7 @@ def test_pid_of_a_thread(case):
     ready.wait(20)
     try:
         result = subprocess.run([case_binary(), "trace", "exec", "--for", "10ms", "--pid", str(thread.native_id)],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     finally:
         go.set()
         thread.join()
@@ -114,7 +114,7 @@ def test_cgroup_of_the_first_version(case):
 
 def test_cgroup_that_does_not_exist(case):
     result = subprocess.run([case_binary(), "trace", "exec", "--cgroup", "/no/such/group"], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, timeout=20)
+                            stderr=subprocess.PIPE, timeout=120)
     expect(result.returncode in (1, 2), "exit status %d" % result.returncode)
     expect(b"/no/such/group" in result.stderr, "the message does not name it: %r" % result.stderr)
 
@@ -138,7 +138,7 @@ def test_user(case):
 
 def test_unknown_user_is_bad_usage(case):
     result = subprocess.run([case_binary(), "trace", "exec", "--uid", "no-such-user"], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, timeout=20)
+                            stderr=subprocess.PIPE, timeout=120)
     expect(result.returncode in (1, 2), "exit status %d" % result.returncode)
     expect(b"no-such-user" in result.stderr, "the message does not name it: %r" % result.stderr)
 
@@ -167,7 +167,7 @@ def test_command_that_dies_by_a_signal(case):
 
 def test_command_that_does_not_exist(case):
     result = subprocess.run([case_binary(), "trace", "exec", "--", "/no/such/command"], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, timeout=20)
+                            stderr=subprocess.PIPE, timeout=120)
     expect(result.returncode not in (0, 2), "exit status %d" % result.returncode)
     expect(b"/no/such/command" in result.stderr, "the message does not name it: %r" % result.stderr)
 
@@ -176,7 +176,7 @@ def test_command_keeps_its_own_output_and_input(case):
     """Its stdin is ours, its stderr passes through; its stdout is not what JSON lines are mixed with unknowingly."""
     result = subprocess.run([case_binary(), "trace", "exec", "-o", "process.pid", "--", "/bin/sh", "-c",
                              "read word; echo got-$word >&2"], input=b"hello\n", stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, timeout=20)
+                            stderr=subprocess.PIPE, timeout=120)
     equal(result.returncode, 0, "exit status (%r)" % result.stderr)
     expect(b"got-hello" in result.stderr, "the command's stderr or stdin is lost: %r" % result.stderr)
 
@@ -202,7 +202,6 @@ def test_duration(case):
     expect(longer.summary["seconds"] < 3, "the wait for the command counts as watched: %s" % longer.summary["seconds"])
 
 
-@seconds(90)
 def test_the_counts_of_a_scope_are_exact(case):
     """500 executions by one tree: exactly so many produced, though the machine does other things beside it."""
     noise = case.start(["/bin/sh", "-c", "while :; do /bin/true; done"])

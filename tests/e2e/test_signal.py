@@ -9,7 +9,7 @@ import threading
 import time
 
 import cgroups
-from harness import check_fields, equal, expect, field, in_child, program, seconds
+from harness import check_fields, equal, expect, field, in_child, program
 
 
 def sleeper(case, prepare=None):
@@ -106,7 +106,6 @@ def test_own_fault(case):
                                                        "signal.delivered": True})
 
 
-@seconds(90)
 def test_out_of_memory_in_a_cgroup(case):
     limit = 24 << 20
     [group] = cgroups.make(case, [cgroups.first("memory")], "sonde-e2e-oom")

@@ -23,7 +23,7 @@ class Store:
     def sonde(self, command, *args, status=0, **popen):
         """(standard output, standard error)"""
         done = subprocess.run([SONDE, command, "--store", self.path, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=60, **popen)
+                              timeout=120, **popen)
         equal(done.returncode, status, "exit status of %s %s; %r" % (command, args, done.stderr))
         return done.stdout, done.stderr
 
@@ -173,7 +173,7 @@ def test_disk_stays_full(case):
     store = Store(case, case.path("disk", "store.db"))
     done = subprocess.run([SONDE, "run", "--quiet", "--store", store.path, "--", SHELL, "-c",
                            "sleep 0.3; cat /dev/zero > %s 2>/dev/null; i=0; while [ $i -lt 900 ]; do /bin/true; i=$((i+1)); done; "
-                           "exit 4" % case.path("disk", "filler")], stderr=subprocess.PIPE, timeout=50)
+                           "exit 4" % case.path("disk", "filler")], stderr=subprocess.PIPE, timeout=120)
     equal(done.returncode, 4, "the command's exit status; %r" % done.stderr)
     expect(b"the disk is full; the report says what is missing" in done.stderr, "what is said: %r" % done.stderr)
     equal((store.runs()[0]["state"], store.runs()[0]["exit_status"]), ("finished", 4), "state and exit status")
@@ -185,7 +185,7 @@ def test_disk_stays_full(case):
     equal(told["coverage"]["rows_not_written"], sum(missing.values()), "rows that the report says are missing")
     os.unlink(case.path("disk", "filler"))
     store.sonde("rm", "last")
-    done = subprocess.run([SONDE, "run", "--store", store.path, "--", "true"], stderr=subprocess.PIPE, timeout=50)
+    done = subprocess.run([SONDE, "run", "--store", store.path, "--", "true"], stderr=subprocess.PIPE, timeout=120)
     equal(done.returncode, 0, "with room again; %r" % done.stderr)
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 
 import cgroups
-from harness import SONDE, Skip, equal, expect, field, seconds, until
+from harness import SONDE, Skip, equal, expect, field, until
 
 # Does what it is told on stdin, says "done", and then stands still, so that what it used stays as it is.
 WORKER = """
@@ -100,7 +100,6 @@ def check_as_proc(sonde, process):
           lambda: "; ".join(differences(last(sonde, process.pid), process.pid)))
 
 
-@seconds(120)
 def test_a_process_stands_as_proc_says(case):
     """One that was there before, and one that began later."""
     early = worker(case)
@@ -287,11 +286,11 @@ def test_the_machine(case):
 
 def test_plain_text_and_usage(case):
     plain = subprocess.run([SONDE, "top", "--count", "1", "--interval", "100ms", "--by", "process", "--rows", "3"],
-                           capture_output=True, text=True, check=True, timeout=60)
+                           capture_output=True, text=True, check=True, timeout=120)
     expect(re.search(r"(?m)^ *PID USER +S", plain.stdout), lambda: "no table in " + plain.stdout)
     expect("\033" not in plain.stdout, "sequences for a terminal in plain text")
     for arguments in (["--by", "colour"], ["--sort", "colour"], ["--interval", "1ms"], ["what"], ["--", "true"]):
-        wrong = subprocess.run([SONDE, "top", *arguments], capture_output=True, text=True, check=False, timeout=60)
+        wrong = subprocess.run([SONDE, "top", *arguments], capture_output=True, text=True, check=False, timeout=120)
         equal(wrong.returncode, 2, "exit status of top " + " ".join(arguments))
 
 
@@ -322,8 +321,8 @@ class Screen:
     def text(self):
         return "\n".join(self.lines())
 
-    def wait(self, pattern, patience=20):
-        until(lambda: re.search(pattern, self.text(), re.M), lambda: "%r on:\n%s" % (pattern, self.text()), patience)
+    def wait(self, pattern):
+        until(lambda: re.search(pattern, self.text(), re.M), lambda: "%r on:\n%s" % (pattern, self.text()))
         return self.lines()
 
     def run(self, command, pattern):
@@ -347,7 +346,6 @@ def rows_of(lines):
     return [line for line in lines[at + 1:-1] if line.strip()]
 
 
-@seconds(120)
 def test_screen(case):
     """One session of a person who tries the keys."""
     parent = case.start([sys.executable, script(case, "parent.py", "import os, sys, time\n"
@@ -431,7 +429,6 @@ def test_hostile_names(case):
     screen.wait(r"^\$$")
 
 
-@seconds(120)
 def test_the_terminal_is_put_back(case):
     screen = Screen(case)
     command = "%s top --interval 300ms" % SONDE

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 
-from harness import ROOT, SONDE, Skip, equal, expect, until, seconds
+from harness import ROOT, SONDE, Skip, equal, expect, until
 
 SOURCE = "mawk"  # C, configured by a shell script, needs nothing but the C library
 
@@ -131,7 +131,6 @@ def make_pipeline(directory):
         file.write("with open(snakemake.output[0], 'w') as out:\n    print(len(snakemake.input), file=out)\n")
 
 
-@seconds(120)
 def test_snakemake_with_bwa_and_samtools(case):
     need("snakemake", "bwa", "samtools", "strace")
     # The solver of the usual scheduler runs as often as there happens to be something to decide.
@@ -186,7 +185,6 @@ def fetch_source(case):
     return os.path.join(kept, found[0])
 
 
-@seconds(180)
 def test_parallel_build_of_a_debian_source(case):
     need("strace", "make", "gcc", "apt-get")
     source = fetch_source(case)
@@ -295,14 +293,13 @@ def start_slurm(case):
                                 text=True).stdout
         return answer.strip() == "idle"
     try:
-        until(is_idle, "an idle node", patience=30)
+        until(is_idle, "an idle node")
     except AssertionError:
         with open(log.name, errors="replace") as file:
             raise Skip("Slurm does not start here: %s" % file.read().strip()[-300:].replace("\n", "; ")) from None
     return directory, env
 
 
-@seconds(120)
 def test_slurm_job_with_two_steps(case):
     need("slurmctld", "slurmd", "sbatch", "srun", "munged")
     directory, env = start_slurm(case)
@@ -315,8 +312,8 @@ def test_slurm_job_with_two_steps(case):
     def is_over():
         return not subprocess.run(["squeue", "-h", "-j", submitted], env=env, stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL).stdout.strip()
-    until(lambda: os.path.exists(os.path.join(directory, "done")), "the end of the job", patience=60)
-    until(is_over, "an empty queue", patience=30)
+    until(lambda: os.path.exists(os.path.join(directory, "done")), "the end of the job")
+    until(is_over, "an empty queue")
     watching.stop(signal.SIGINT)
     run = Recorded(store)
     batch, first, second = "align (%s.batch)" % submitted, "sleep (%s.0)" % submitted, "step.sh (%s.1)" % submitted
@@ -331,7 +328,6 @@ def test_slurm_job_with_two_steps(case):
 
 # --- what a person sees first ---
 
-@seconds(180)
 def test_demo_finds_its_planted_mistake(case):
     need("bwa", "samtools", "make")
     done = subprocess.run([os.path.join(ROOT, "tests", "demo")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
