@@ -213,6 +213,12 @@ static __always_inline s32 judge(void *ctx, u32 slot, bool may_deny)
 	number = decide(scratch->bytes, scratch->at, KIND_policy);
 	if (!number)
 		return NOTHING_HOLDS;
+	if (policy.several) {
+		/* the verifier is not to follow each number by itself */
+		*(volatile u32 *)&scratch->number = number;
+		number = *(volatile u32 *)&scratch->number;
+		decide_others(scratch->bytes, scratch->at, number);
+	}
 	index = number - 1;
 	verdict = bpf_map_lookup_elem(&policy_verdicts, &index);
 	if (!verdict)

@@ -6,6 +6,7 @@
  *	generated [CONDITIONS [SEED]]		exit 0: all agree; 1: they do not, or nothing ever held; 77: this machine does not let us
  */
 #define _GNU_SOURCE
+#include <bpf/bpf.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #define ROOM 20480
 #define STRINGS 3
 #define RECORDS 40
+#define CASES 64
 
 struct sample {
 	struct record record;
@@ -558,13 +560,74 @@ static int compare(struct trial *trial, struct lang_node **conditions, u32 count
 	return 0;
 }
 
+static const struct gen_layout layout = { .room = ROOM, .fixed = sizeof(struct sample), .strings = STRINGS };
+
+/* Each record once, by all conditions: what they were counted for, and when, but for the one that is left out. */
+static int compare_others(struct trial *trial, const struct gen *gen, struct lang_node **conditions, u32 count, u32 found)
+{
+	static u8 record[ROOM], before[ROOM];
+	struct gen_tally wanted[CASES] = { 0 }, got[CASES];
+	u32 zero = 0;
+
+	for (int i = 0; i < RECORDS; i++) {
+		struct record *head = (void *)record;
+
+		draw_record(record);
+		head->time = 1000 + i;
+		memcpy(before, record, ROOM);
+		for (u32 j = 0; j < count; j++) {
+			if (j + 1 == found || !decide(conditions[j], record))
+				continue;
+			wanted[j].first = wanted[j].matched++ ? wanted[j].first : head->time;
+			wanted[j].last = head->time;
+		}
+		if (trial_run(trial, record) < 0 || memcmp(record, before, ROOM))
+			return -1;
+	}
+	if (bpf_map_lookup_elem(gen_tallies(gen), &zero, got) || memcmp(got, wanted, count * sizeof(*got))) {
+		printf("what is counted of %u cases but %u is wrong\n", count, found);
+		return -1;
+	}
+	return 0;
+}
+
+static int try_others(struct lang_node **conditions, u32 count)
+{
+	struct gen *gen = gen_new();
+	u32 found = below(count + 1);
+	const struct bpf_insn *body;
+	struct trial trial;
+	const char *why;
+	size_t length;
+	int error = 0;
+
+	for (u32 i = 0; i < count && !error; i++)
+		error = gen_add_case(gen, 0, &layout, conditions[i], &why);
+	body = error ? NULL : gen_finish_others(gen, &length, &why);
+	if (!body) {
+		refused++;
+	} else {
+		error = trial_open(&trial, body, length, ROOM, found);
+		if (error == -E2BIG) {
+			too_large++;
+			error = 0;
+		} else if (error) {
+			printf("the kernel refuses what counts others: %s: %s\n", strerror(-error), trial.log);
+		} else {
+			error = compare_others(&trial, gen, conditions, count, found);
+			trial_close(&trial);
+		}
+	}
+	gen_free(gen);
+	return error;
+}
+
 static int try_one(void)
 {
-	const struct gen_layout layout = { .room = ROOM, .fixed = sizeof(struct sample), .strings = STRINGS };
 	u32 many = below(4) ? 1 : 1 + below(12), count = 0, which = below(16);
 	bool alike = !below(4);
 	struct lang_tree *tree = lang_tree_new();
-	struct lang_node *conditions[64];
+	struct lang_node *conditions[CASES];
 	struct gen *gen = gen_new();
 	const struct bpf_insn *body;
 	struct trial trial;
@@ -599,6 +662,8 @@ static int try_one(void)
 		}
 	}
 	gen_free(gen);
+	if (!error && count)
+		error = try_others(conditions, count);
 	lang_tree_free(tree);
 	return error;
 }

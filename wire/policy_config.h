@@ -80,10 +80,12 @@ struct policy_config {
 	u8 any_call;		/* `calls` does not matter */
 	u8 direct;		/* POLICY_DIRECT_* */
 	u16 function;		/* of a hook on many: which one, from 1; 0: told by its address or its number */
+	u8 several;		/* policies share this program, and what matches beside the first is counted */
+	u8 padding[7];
 	u64 calls[POLICY_CALLS / 64];
 	struct policy_source source[POLICY_VALUES];
 };
-RECORD_SIZE(struct policy_config, 24 + 64 + 64 * POLICY_VALUES);
+RECORD_SIZE(struct policy_config, 32 + 64 + 64 * POLICY_VALUES);
 
 #define POLICY_SCOPE_THREAD 0
 #define POLICY_SCOPE_PROCESS 1

@@ -24,6 +24,7 @@ struct policy_scratch {
 		s64 directory;
 	} given[2];		/* names as the caller gave them, where there is nothing better; see GIVEN */
 	u64 function;		/* where it was called */
+	u64 number;		/* of the case that holds */
 	u64 at;			/* where the next string goes */
 	u64 capture;		/* bit per value: read it */
 	u64 registers[21];

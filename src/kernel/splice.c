@@ -13,27 +13,37 @@
 
 #include "kernel/again.h"
 
-static struct {
+#define SPLICES 2
+
+struct splice {
 	const struct btf *types;
 	const char *function;
 	const struct bpf_insn *body;
 	size_t count;
-	bool too_large;
-} spliced;
+};
+
+static struct splice splices[SPLICES];
+static size_t splice_count;
+static bool too_large;
 
 void splice_begin(const struct btf *types, const char *function, const struct bpf_insn *body, size_t count)
 {
-	spliced.types = types;
-	spliced.function = function;
-	spliced.body = body;
-	spliced.count = count;
-	spliced.too_large = false;
+	if (!splice_count)
+		too_large = false;
+	splices[splice_count++] = (struct splice){ .types = types, .function = function, .body = body, .count = count };
 }
 
 void splice_end(void)
 {
-	spliced.body = NULL;
+	splice_count = 0;
 }
+
+/* A program as it is handed to the kernel. */
+struct made {
+	const struct bpf_insn *insns;
+	size_t count;
+	struct bpf_prog_load_opts options;
+};
 
 /* Where the function lies in a program; `from` == `to`: it is not there. */
 struct place {
@@ -41,23 +51,23 @@ struct place {
 	long shift;		/* of what lies behind it */
 };
 
-static struct place find_place(const struct bpf_prog_load_opts *options, size_t count)
+static struct place find_place(const struct splice *splice, const struct bpf_prog_load_opts *options, size_t count)
 {
 	struct place place = { 0 };
 
 	for (__u32 i = 0; i < options->func_info_cnt; i++) {
 		const struct bpf_func_info *info = (const void *)((const char *)options->func_info +
 								  i * options->func_info_rec_size);
-		const struct btf_type *type = btf__type_by_id(spliced.types, info->type_id);
+		const struct btf_type *type = btf__type_by_id(splice->types, info->type_id);
 
 		if (place.to == count && place.from != count && info->insn_off > place.from) {
 			place.to = info->insn_off;
 			break;
 		}
-		if (type && !strcmp(btf__name_by_offset(spliced.types, type->name_off), spliced.function))
+		if (type && !strcmp(btf__name_by_offset(splice->types, type->name_off), splice->function))
 			place = (struct place){ .from = info->insn_off, .to = count };
 	}
-	place.shift = (long)spliced.count - (long)(place.to - place.from);
+	place.shift = (long)splice->count - (long)(place.to - place.from);
 	return place;
 }
 
@@ -91,15 +101,16 @@ static void mend_calls(const struct place *place, const struct bpf_insn *old, si
 	}
 }
 
-static struct bpf_insn *cut_and_join(const struct place *place, const struct bpf_insn *old, size_t count)
+static struct bpf_insn *cut_and_join(const struct splice *splice, const struct place *place, const struct bpf_insn *old,
+				     size_t count)
 {
 	struct bpf_insn *made = malloc((count + place->shift) * sizeof(*made));
 
 	if (!made)
 		return NULL;
 	memcpy(made, old, place->from * sizeof(*old));
-	memcpy(made + place->from, spliced.body, spliced.count * sizeof(*old));
-	memcpy(made + place->from + spliced.count, old + place->to, (count - place->to) * sizeof(*old));
+	memcpy(made + place->from, splice->body, splice->count * sizeof(*old));
+	memcpy(made + place->from + splice->count, old + place->to, (count - place->to) * sizeof(*old));
 	mend_calls(place, old, count, made);
 	return made;
 }
@@ -137,36 +148,56 @@ static int hand_over(enum bpf_prog_type type, const char *name, const char *lice
 	return __real_bpf_prog_load(type, name, license, insns, count, options);
 }
 
+/* What it was before is the caller's. */
+static bool put_in(const struct splice *splice, struct made *made)
+{
+	struct place place = find_place(splice, &made->options, made->count);
+
+	if (place.from == place.to)
+		return true;
+	made->insns = cut_and_join(splice, &place, made->insns, made->count);
+	made->count += place.shift;
+	made->options.func_info = mend_table(&place, made->options.func_info, &made->options.func_info_cnt,
+					     made->options.func_info_rec_size);
+	made->options.line_info = mend_table(&place, made->options.line_info, &made->options.line_info_cnt,
+					     made->options.line_info_rec_size);
+	return made->insns && made->options.func_info && made->options.line_info;
+}
+
+static void forget(const struct made *made, const struct made *before)
+{
+	if (made->insns != before->insns)
+		free((void *)made->insns);
+	if (made->options.func_info != before->options.func_info)
+		free((void *)made->options.func_info);
+	if (made->options.line_info != before->options.line_info)
+		free((void *)made->options.line_info);
+}
+
 int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license, const struct bpf_insn *insns,
 			 size_t count, const struct bpf_prog_load_opts *options)
 {
-	struct bpf_prog_load_opts changed;
-	struct bpf_insn *made;
-	struct place place;
-	void *functions, *lines;
+	struct made made[SPLICES + 1];
+	size_t done = 0;
+	bool good = true;
 	int fd = -ENOMEM;
 
 	/* libbpf asks again for a log, with ever more room; what took the verifier seconds would take it minutes */
-	if (spliced.body && spliced.too_large) {
+	if (splice_count && too_large) {
 		errno = E2BIG;
 		return -E2BIG;
 	}
-	if (!spliced.body || !options || !options->func_info_cnt)
+	if (!splice_count || !options || !options->func_info_cnt)
 		return hand_over(type, name, license, insns, count, options);
-	place = find_place(options, count);
-	if (place.from == place.to)
-		return hand_over(type, name, license, insns, count, options);
-	changed = *options;
-	made = cut_and_join(&place, insns, count);
-	functions = mend_table(&place, options->func_info, &changed.func_info_cnt, options->func_info_rec_size);
-	lines = mend_table(&place, options->line_info, &changed.line_info_cnt, options->line_info_rec_size);
-	changed.func_info = functions;
-	changed.line_info = lines;
-	if (made && functions && lines)
-		fd = hand_over(type, name, license, made, count + place.shift, &changed);
-	spliced.too_large = fd == -E2BIG || fd == -EFAULT;	/* the second: too many branches wait to be followed */
-	free(made);
-	free(functions);
-	free(lines);
+	made[0] = (struct made){ .insns = insns, .count = count, .options = *options };
+	for (; done < splice_count && good; done++) {
+		made[done + 1] = made[done];
+		good = put_in(&splices[done], &made[done + 1]);
+	}
+	if (good)
+		fd = hand_over(type, name, license, made[done].insns, made[done].count, &made[done].options);
+	too_large = fd == -E2BIG || fd == -EFAULT;	/* the second: too many branches wait to be followed */
+	for (; done; done--)
+		forget(&made[done], &made[done - 1]);
 	return fd;
 }

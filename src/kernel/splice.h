@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 /*
- * From now until splice_end, a program that is loaded and has a function of that name gets `body` for it. `types` are
- * those of the object it is in. The body is a whole function: arguments in registers 1 to 5, and it exits.
+ * From now until splice_end, a program that is loaded and has a function of that name gets `body` for it; two functions at
+ * most. `types` are those of the object it is in. The body is a whole function: arguments in registers 1 to 5, and it exits.
  */
 void splice_begin(const struct btf *types, const char *function, const struct bpf_insn *body, size_t count);
 void splice_end(void);

@@ -166,6 +166,39 @@ static void compile_kind(struct gen *gen, const struct gen_case **cases, u32 cou
 	code_exit(code);
 }
 
+static void count_case(struct gen *gen, u32 number)
+{
+	struct code *code = gen->code;
+	int counted = code_label(code);
+
+	code_map_value(code, BPF_REG_1, MAP_TALLIES, (number - 1) * sizeof(struct gen_tally));
+	code_move_number(code, BPF_REG_2, 1);
+	code_add_atomic(code, BPF_DW, BPF_REG_1, offsetof(struct gen_tally, matched), BPF_REG_2);
+	code_load(code, BPF_DW, BPF_REG_2, RECORD, offsetof(struct record, time));
+	code_store(code, BPF_DW, BPF_REG_1, offsetof(struct gen_tally, last), BPF_REG_2);
+	code_load(code, BPF_DW, BPF_REG_0, BPF_REG_1, offsetof(struct gen_tally, first));
+	code_jump_if_number(code, BPF_JNE, BPF_REG_0, 0, counted);
+	code_store(code, BPF_DW, BPF_REG_1, offsetof(struct gen_tally, first), BPF_REG_2);
+	code_place(code, counted);
+}
+
+static void compile_others(struct gen *gen)
+{
+	struct code *code = gen->code;
+
+	code_move(code, FOUND, BPF_REG_3);
+	for (u32 i = 0; i < gen->count; i++) {
+		int next = code_label(code);
+
+		gen->layout = &gen->cases[i].layout;
+		code_jump_if_number(code, BPF_JEQ, FOUND, gen->cases[i].number, next);
+		if (gen->cases[i].condition)
+			gen_branch(gen, gen->cases[i].condition, false, next);
+		count_case(gen, gen->cases[i].number);
+		code_place(code, next);
+	}
+}
+
 static void compile(struct gen *gen)
 {
 	const struct gen_case **cases = xcalloc(gen->count + 1, sizeof(*cases));
@@ -175,7 +208,9 @@ static void compile(struct gen *gen)
 	for (u32 i = 0; i < gen->count; i++)
 		kinds |= gen->cases[i].kinds;
 	code_move(code, RECORD, BPF_REG_1);
-	for (u32 kind = 1; kind < KIND_MAX && !gen->why; kind++) {
+	if (gen->tallies)
+		compile_others(gen);
+	for (u32 kind = 1; kind < KIND_MAX && !gen->why && !gen->tallies; kind++) {
 		int other = code_label(code);
 
 		if (!(kinds >> kind & 1))
@@ -184,7 +219,7 @@ static void compile(struct gen *gen)
 		compile_kind(gen, cases, list_cases(gen, kind, cases));
 		code_place(code, other);
 	}
-	if (!kinds)
+	if (!kinds && !gen->tallies)
 		compile_kind(gen, cases, list_cases(gen, 0, cases));
 	code_move_number(code, BPF_REG_0, 0);
 	code_exit(code);
@@ -260,6 +295,17 @@ const struct bpf_insn *gen_finish(struct gen *gen, size_t *count, const char **w
 		return NULL;
 	}
 	return instructions;
+}
+
+const struct bpf_insn *gen_finish_others(struct gen *gen, size_t *count, const char **why)
+{
+	gen->tallies = true;
+	return gen_finish(gen, count, why);
+}
+
+int gen_tallies(const struct gen *gen)
+{
+	return gen && gen->tallies && gen->fd_count ? gen->fds[MAP_TALLIES] : -1;
 }
 
 const struct bpf_insn *gen_preview(struct gen *gen, size_t *count, const char **why)

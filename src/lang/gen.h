@@ -42,6 +42,21 @@ int gen_add_case(struct gen *gen, u32 kinds, const struct gen_layout *layout, co
 /* The finished code; it belongs to the gen. NULL with errno: the maps could not be made, or it is too much for one program. */
 const struct bpf_insn *gen_finish(struct gen *gen, size_t *count, const char **why);
 
+/*
+ * Code that asks all cases and adds up those that hold, but for one that was found already: the body of a function
+ *
+ *	u32 decide_others(const u8 *record, u64 size, u32 found)
+ *
+ * Else as gen_finish. The kinds of records that cases ask for are not heeded.
+ */
+const struct bpf_insn *gen_finish_others(struct gen *gen, size_t *count, const char **why);
+
+/* By case, from the first: of an array map with one value for all of them. */
+struct gen_tally {
+	u64 matched, first, last;	/* times are those of records */
+};
+int gen_tallies(const struct gen *gen);		/* -1: there are none */
+
 /* The same without maps, for --explain: their numbers are made up. */
 const struct bpf_insn *gen_preview(struct gen *gen, size_t *count, const char **why);
 

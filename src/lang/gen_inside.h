@@ -1,6 +1,6 @@
 /*
  * Shared by the parts of the generator. Registers: r6 is the record, r7 and r8 are a string's bytes and their number, r9 the
- * number of the best case that a lookup found. All else is for the moment. Stack: keys of lookups at its beginning, then
+ * number of the best case that a lookup found, or of the one that is left out. All else is for the moment. Stack: keys of lookups at its beginning, then
  * numbers that wait.
  */
 #ifndef LANG_GEN_INSIDE_H
@@ -14,6 +14,7 @@
 #define BYTES BPF_REG_7
 #define LENGTH BPF_REG_8
 #define BEST BPF_REG_9
+#define FOUND BPF_REG_9
 #define FRAME BPF_REG_10
 
 #define KEY_AT -24		/* the largest key has 24 bytes */
@@ -54,6 +55,7 @@ enum gen_map {
 	MAP_SETS,
 	MAP_BLOCKS,
 	MAP_TABLES,
+	MAP_TALLIES,
 	MAP_TRIES,		/* and more: one for each */
 };
 
@@ -85,6 +87,7 @@ struct gen {
 	struct code *code;
 	const struct gen_layout *layout;
 	const char *why;
+	bool tallies;		/* all cases are asked, and counted */
 	u32 searches, hashes;	/* walks over a text so far in this kind's code */
 	u64 seed;
 	u32 sets;		/* given out */

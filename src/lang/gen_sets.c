@@ -296,6 +296,9 @@ int gen_make_maps(struct gen *gen)
 		error = fill_tables(gen);
 	for (u32 i = 0; i < gen->trie_count && !error; i++)
 		error = fill_trie(gen, i);
+	if (gen->tallies && !error)
+		error = make(gen, MAP_TALLIES, BPF_MAP_TYPE_ARRAY, "sonde_others", sizeof(u32),
+			     gen->count * sizeof(struct gen_tally), 1);
 	return error;
 }
 

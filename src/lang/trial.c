@@ -13,7 +13,7 @@
 #define LOG_SIZE (1 << 16)
 
 /* A program that is whole: finds the record, calls the code with it. */
-static struct code *wrap(int map, const struct bpf_insn *body, size_t count, u32 room, u32 kind)
+static struct code *wrap(int map, const struct bpf_insn *body, size_t count, u32 room, u32 third)
 {
 	struct code *code = code_new();
 	int function = code_label(code), none = code_label(code);
@@ -26,7 +26,7 @@ static struct code *wrap(int map, const struct bpf_insn *body, size_t count, u32
 	code_jump_if_number(code, BPF_JEQ, BPF_REG_0, 0, none);
 	code_move(code, BPF_REG_1, BPF_REG_0);
 	code_move_number(code, BPF_REG_2, room);
-	code_move_number(code, BPF_REG_3, kind);
+	code_move_number(code, BPF_REG_3, third);
 	code_call_label(code, function);
 	code_exit(code);
 	code_place(code, none);
@@ -49,7 +49,7 @@ static void keep_reason(struct trial *trial, char *log)
 	snprintf(trial->log, sizeof(trial->log), "%s", line ? line + 1 : log);
 }
 
-int trial_open(struct trial *trial, const struct bpf_insn *body, size_t count, u32 room, u32 kind)
+int trial_open(struct trial *trial, const struct bpf_insn *body, size_t count, u32 room, u32 third)
 {
 	char *log = xcalloc(1, LOG_SIZE);
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .log_buf = log, .log_size = LOG_SIZE, .log_level = 1);
@@ -64,7 +64,7 @@ int trial_open(struct trial *trial, const struct bpf_insn *body, size_t count, u
 		free(log);
 		return -errno;
 	}
-	code = wrap(trial->record, body, count, room, kind);
+	code = wrap(trial->record, body, count, room, third);
 	instructions = code_finish(code, &count, &why);
 	if (instructions) {
 		trial->program = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "sonde_trial", "GPL", instructions, count, NULL);

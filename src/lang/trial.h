@@ -17,8 +17,8 @@ struct trial {
 	char log[256];		/* the verifier's last words, if it refuses */
 };
 
-/* `body` is gen_finish's. 0, or -errno. */
-int trial_open(struct trial *trial, const struct bpf_insn *body, size_t count, u32 room, u32 kind);
+/* `body` is gen_finish's, or gen_finish_others's, of which the third argument is the case that was found. 0, or -errno. */
+int trial_open(struct trial *trial, const struct bpf_insn *body, size_t count, u32 room, u32 third);
 void trial_close(struct trial *trial);
 
 /* What the code says of `record`, which has `room` bytes; or -errno. The record as the code left it comes back. */

@@ -1,6 +1,6 @@
 /*
- * Where policies share a program the kernel tells of the first case that holds, which is the strictest. What else of them
- * matches is asked here, of the same record, and told in the same words.
+ * Where policies share a program the kernel tells of the first case that holds, which is the strictest, and counts the others. What
+ * else of them matches is asked here, of the same record, and told in the same words.
  */
 #include <string.h>
 
@@ -74,9 +74,7 @@ static int deliver_others(struct engine *engine, struct spot *spot, u32 first, c
 		record->selector = each->selector;
 		record->action = action_of(policy->policy, each);
 		record->taken = 0;
-		if (!each->others++)
-			each->first = record->record.time;
-		each->last = record->record.time;
+		each->others++;
 		ended = deliver(context, copy, size);
 		if (ended)
 			return ended;

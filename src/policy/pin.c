@@ -1,6 +1,6 @@
 /*
  * Policies that outlive their agent. A directory of a bpf file system holds, for each spot, its links, its counts and what
- * its cases stand for: SPOT.link.N, SPOT.tallies, SPOT.verdicts. To replace them, the new programs are attached first and
+ * its cases stand for: SPOT_linkN, SPOT_tallies, SPOT_others, SPOT_verdicts. To replace them, the new programs are attached first and
  * pinned under names of their own, and then the old ones go: for a moment both are at work, but never neither.
  */
 #include <bpf/bpf.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "lang/gen.h"
 #include "policy/spot.h"
 
 #define BPF_FILES 0xcafe4a11
@@ -116,21 +117,38 @@ static int remove_files(const char *directory, char generation)
 	return error;
 }
 
-static int pin_map(const struct spot *spot, const char *directory, char generation, const char *map, const char *name)
+/* Maps in which is counted, and what for; `others`: what matched beside the first case, -1: it is not counted. */
+struct spot_books {
+	int verdicts, tallies, others;
+};
+
+static struct spot_books books_of(const struct spot *spot)
+{
+	return (struct spot_books){
+		.verdicts = bpf_object__find_map_fd_by_name(spot->object, "policy_verdicts"),
+		.tallies = bpf_object__find_map_fd_by_name(spot->object, "policy_tallies"),
+		.others = gen_tallies(spot->others),
+	};
+}
+
+static int pin_map(const struct spot *spot, const char *directory, char generation, int map, const char *name)
 {
 	char path[640];
 
 	snprintf(path, sizeof(path), "%s/%c%u_%s", directory, generation, spot->number, name);
-	return bpf_obj_pin(bpf_object__find_map_fd_by_name(spot->object, map), path) ? -errno : 0;
+	return bpf_obj_pin(map, path) ? -errno : 0;
 }
 
 static int pin_spot(struct spot *spot, const char *directory, char generation)
 {
 	char path[640];
-	int error = pin_map(spot, directory, generation, "policy_tallies", "tallies");
+	const struct spot_books books = books_of(spot);
+	int error = pin_map(spot, directory, generation, books.tallies, "tallies");
 
 	if (!error)
-		error = pin_map(spot, directory, generation, "policy_verdicts", "verdicts");
+		error = pin_map(spot, directory, generation, books.verdicts, "verdicts");
+	if (!error && books.others >= 0)
+		error = pin_map(spot, directory, generation, books.others, "others");
 	for (size_t i = 0; i < spot->link_count && !error; i++) {
 		snprintf(path, sizeof(path), "%s/%c%u_link%zu", directory, generation, spot->number, i);
 		error = bpf_link__pin(spot->links[i], path);
@@ -180,29 +198,43 @@ int engine_unpin(const char *directory)
 	return rmdir(directory) ? -errno : 0;
 }
 
-static void add_others(const struct spot_case *beside, struct engine_count *count)
+static void add_times(struct engine_count *count, u64 first, u64 last)
 {
-	if (!beside->others)
-		return;
-	count->matched += beside->others;
-	count->told += beside->others;
-	if (!count->first || beside->first < count->first)
-		count->first = beside->first;
-	if (beside->last > count->last)
-		count->last = beside->last;
+	if (!count->first || first < count->first)
+		count->first = first;
+	if (last > count->last)
+		count->last = last;
+}
+
+/* By case; NULL: there are none. */
+static struct gen_tally *read_others(int map, u32 *number)
+{
+	struct bpf_map_info info = { 0 };
+	u32 size = sizeof(info), zero = 0;
+	struct gen_tally *tallies;
+
+	*number = 0;
+	if (map < 0 || bpf_obj_get_info_by_fd(map, &info, &size))
+		return NULL;
+	tallies = xcalloc(1, info.value_size);
+	if (!bpf_map_lookup_elem(map, &zero, tallies))
+		*number = info.value_size / sizeof(*tallies);
+	return tallies;
 }
 
 /* `cases`: of a spot of ours; NULL: it is what is pinned that is counted. */
-static int count_maps(int verdicts, int tallies, const struct spot_case *cases, engine_counted *counted, void *context)
+static void count_books(const struct spot_books *books, const struct spot_case *cases, engine_counted *counted, void *context)
 {
 	int cpus = libbpf_num_possible_cpus();
 	struct policy_tally *each = xcalloc(cpus, sizeof(*each));
 	struct policy_verdict verdict;
+	u32 other_count;
+	struct gen_tally *others = read_others(books->others, &other_count);
 
-	for (u32 i = 0; !bpf_map_lookup_elem(verdicts, &i, &verdict); i++) {
+	for (u32 i = 0; !bpf_map_lookup_elem(books->verdicts, &i, &verdict); i++) {
 		struct engine_count count = { .policy = verdict.policy, .hook = verdict.hook, .selector = verdict.selector };
 
-		if (bpf_map_lookup_elem(tallies, &i, each))
+		if (bpf_map_lookup_elem(books->tallies, &i, each))
 			break;
 		for (int cpu = 0; cpu < cpus; cpu++) {
 			if (!each[cpu].matched)
@@ -210,29 +242,46 @@ static int count_maps(int verdicts, int tallies, const struct spot_case *cases, 
 			count.matched += each[cpu].matched;
 			count.told += each[cpu].told;
 			count.taken += each[cpu].taken;
-			if (!count.first || each[cpu].first < count.first)
-				count.first = each[cpu].first;
-			if (each[cpu].last > count.last)
-				count.last = each[cpu].last;
+			add_times(&count, each[cpu].first, each[cpu].last);
+		}
+		if (i < other_count && others[i].matched) {
+			count.matched += others[i].matched;
+			add_times(&count, others[i].first, others[i].last);
+		} else if (!other_count && cases) {
+			count.matched += cases[i].others;
 		}
 		if (cases)
-			add_others(&cases[i], &count);
+			count.told += cases[i].others;
 		counted(context, &count);
 	}
+	free(others);
 	free(each);
-	return 0;
 }
 
 int engine_counts(struct engine *engine, engine_counted *counted, void *context)
 {
 	for (size_t i = 0; i < engine->spot_count; i++) {
-		const struct bpf_object *object = engine->spots[i].object;
+		const struct spot *spot = &engine->spots[i];
+		const struct spot_books books = books_of(spot);
 
-		if (!engine->spots[i].enforcer)
-			count_maps(bpf_object__find_map_fd_by_name(object, "policy_verdicts"),
-				   bpf_object__find_map_fd_by_name(object, "policy_tallies"), engine->spots[i].cases, counted, context);
+		if (!spot->enforcer)
+			count_books(&books, spot->cases, counted, context);
 	}
 	return 0;
+}
+
+static int open_pinned(const char *directory, const char *spot, int length, const char *name)
+{
+	char path[800];
+
+	snprintf(path, sizeof(path), "%s/%.*s_%s", directory, length, spot, name);
+	return bpf_obj_get(path);
+}
+
+static void close_pinned(int map)
+{
+	if (map >= 0)
+		close(map);
 }
 
 int engine_pinned_counts(const char *directory, engine_counted *counted, void *context)
@@ -244,21 +293,20 @@ int engine_pinned_counts(const char *directory, engine_counted *counted, void *c
 		return -errno;
 	while ((file = readdir(files))) {
 		const char *kind = strchr(file->d_name, '_');
-		char path[800];
-		int tallies, verdicts;
+		struct spot_books books;
+		int length;
 
 		if (file->d_name[0] == '.' || !kind || strcmp(kind, "_tallies"))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", directory, file->d_name);
-		tallies = bpf_obj_get(path);
-		snprintf(path, sizeof(path), "%s/%.*s_verdicts", directory, (int)(kind - file->d_name), file->d_name);
-		verdicts = bpf_obj_get(path);
-		if (tallies >= 0 && verdicts >= 0)
-			count_maps(verdicts, tallies, NULL, counted, context);
-		if (tallies >= 0)
-			close(tallies);
-		if (verdicts >= 0)
-			close(verdicts);
+		length = kind - file->d_name;
+		books.tallies = open_pinned(directory, file->d_name, length, "tallies");
+		books.verdicts = open_pinned(directory, file->d_name, length, "verdicts");
+		books.others = open_pinned(directory, file->d_name, length, "others");
+		if (books.tallies >= 0 && books.verdicts >= 0)
+			count_books(&books, NULL, counted, context);
+		close_pinned(books.tallies);
+		close_pinned(books.verdicts);
+		close_pinned(books.others);
 	}
 	closedir(files);
 	return 0;

@@ -18,7 +18,7 @@ struct spot_case {
 	u8 strength;			/* the strictest is asked first */
 	u32 size;			/* in instructions; only known while it is found out what finds room */
 	struct lang_node *condition;
-	u64 others, first, last;	/* matches that user space found beside the one the kernel told of */
+	u64 others;			/* matches that user space found, and told of, beside the one the kernel told of */
 };
 
 struct spot {
@@ -31,7 +31,8 @@ struct spot {
 	bool shared;			/* by hooks of several policies */
 	bool denies;			/* its program's answer is heeded */
 	bool enforcer;			/* carries out what others noted */
-	struct gen *gen;
+	bool only_first;		/* no room in the program to count what matches beside the first case */
+	struct gen *gen, *others;	/* what says which case matches, and what counts the others */
 	u16 function;			/* which of the hook's targets, from 1; 0: not one alone */
 	u32 number;			/* within the engine; names what is pinned */
 	struct spot_case *cases;
@@ -66,6 +67,12 @@ static inline u8 policy_action_told(const struct policy_step *step)
 const struct policy_argument *spot_value(const struct policy_hook *hook, u32 i);
 /* What the spot's program is told. */
 void spot_configure(const struct spot *spot, struct policy_config *config);
+/* Does its program say what matches beside the first case? */
+static inline bool spot_counts_others(const struct spot *spot)
+{
+	return spot->shared && spot->case_count > 1 && !spot->only_first;
+}
+
 /* 0, or -errno with engine->errors of those at fault. */
 int spot_load(struct engine *engine, struct spot *spot);
 /* 0, or -errno with *error; spot_forget either way. */

@@ -187,6 +187,7 @@ void spot_configure(const struct spot *spot, struct policy_config *config)
 	config->is_call = spot->hook->attach == ATTACH_SYSCALL && (rung == RUNG_KPROBE || rung == RUNG_FENTRY);
 	config->changes = config->needs & POLICY_NEEDS_CHANGES ? 1 : 0;
 	config->function = spot->function;
+	config->several = spot_counts_others(spot);
 	config->any_call = rung != RUNG_CALL;
 	if (spot->calls)
 		for (const char *const *name = spot->calls; *name; name++)

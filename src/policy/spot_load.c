@@ -195,25 +195,41 @@ void spot_say_uncompiled(struct policy_error *error, const char *why)
 	snprintf(error->text, sizeof(error->text), "the condition cannot be compiled: %s", why);
 }
 
-/* Compiles the cases and puts them in the place of `decide`. */
-static int put_condition(struct spot *spot, struct policy_error *error)
+typedef const struct bpf_insn *finish(struct gen *gen, size_t *count, const char **why);
+
+/* Compiles the cases and puts them in the place of the function. */
+static struct gen *put(const struct spot *spot, const char *function, finish *finish, const char **why)
 {
+	struct gen *gen = gen_new();
 	const struct bpf_insn *instructions = NULL;
-	const char *why = NULL;
 	size_t count = 0;
 	int failed = 0;
 
-	spot->gen = gen_new();
 	for (u32 i = 0; i < spot->case_count && !failed; i++)
-		failed = gen_add_case(spot->gen, 0, &spot_layout, spot->cases[i].condition, &why);
+		failed = gen_add_case(gen, 0, &spot_layout, spot->cases[i].condition, why);
 	if (!failed)
-		instructions = gen_finish(spot->gen, &count, &why);
-	if (!failed && instructions)
-		splice_begin(bpf_object__btf(spot->object), "decide", instructions, count);
-	if (!failed && instructions)
+		instructions = finish(gen, &count, why);
+	if (instructions) {
+		splice_begin(bpf_object__btf(spot->object), function, instructions, count);
+		return gen;
+	}
+	gen_free(gen);
+	return NULL;
+}
+
+static int put_conditions(struct spot *spot, struct policy_error *error)
+{
+	const char *why = "";
+
+	spot->gen = put(spot, "decide", gen_finish, &why);
+	if (!spot->gen) {
+		spot_say_uncompiled(error, why);
+		return -EINVAL;
+	}
+	if (!spot_counts_others(spot))
 		return 0;
-	spot_say_uncompiled(error, why);
-	return failed ? failed : -EINVAL;
+	spot->others = put(spot, "decide_others", gen_finish_others, &why);
+	return spot->others ? 0 : -E2BIG;
 }
 
 /* For programs that are attached by type, libbpf must know the function before anything else. */
@@ -262,7 +278,7 @@ static int load_once(struct engine *engine, struct spot *spot, u8 direct, struct
 	failed = failed ? failed : set_target(spot);
 	failed = failed ? failed : share_maps(engine, spot);
 	if (!failed && !spot->enforcer)
-		failed = put_condition(spot, error);
+		failed = put_conditions(spot, error);
 	failed = failed ? failed : bpf_object__load(spot->object);
 	splice_end();
 	return failed;
@@ -272,8 +288,9 @@ void spot_forget(struct spot *spot)
 {
 	bpf_object__close(spot->object);
 	gen_free(spot->gen);
+	gen_free(spot->others);
 	spot->object = NULL;
-	spot->gen = NULL;
+	spot->gen = spot->others = NULL;
 }
 
 /* How far kernel memory can be read without calls is found by trying, once. */
@@ -284,6 +301,12 @@ int spot_try(struct engine *engine, struct spot *spot, struct policy_error *erro
 
 	while (failed && failed != -E2BIG && spot->direct && !error->text[0]) {
 		direct = spot->direct - 1;
+		spot_forget(spot);
+		failed = load_once(engine, spot, direct, error);
+	}
+	/* to know what else matched is worth less than to have the policies */
+	if (failed && spot_counts_others(spot) && !error->text[0]) {
+		spot->only_first = true;
 		spot_forget(spot);
 		failed = load_once(engine, spot, direct, error);
 	}

@@ -304,37 +304,6 @@ def test_observe_without_rights(case):
     expect(not os.path.exists(case.path("policies.db")), "it left a state")
 
 
-def test_counted_before_an_agent(case):
-    """What was counted while nobody watched is kept when an agent begins, also after one that was killed."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        text = "{name: it, when: connect, if: peer.port == %d, then: deny}" % port
-        policy(case, "observe", write(case, "p.yaml", text))
-
-        def matched():
-            return lines(policy(case, "list", "--json"))[0]["matched"]
-        for _ in range(2):
-            equal(connect(port), errno.ECONNREFUSED, "connect, observed")
-        watch(case, "--for", "1ms").finish()
-        equal(matched(), 2, "matched, when an agent has begun")
-        sonde = watch(case)
-        sonde.send(signal.SIGSTOP)
-        connect(port)
-        sonde.process.kill()
-        sonde.process.wait()
-        connect(port)
-        watch(case, "--for", "1ms").finish()
-        equal(matched(), 4, "matched, when an agent has begun after one that was killed")
-        refused = policy(case, "enforce", "it", "--observed-for", "1us", status=1).stderr
-        expect("4 matches" in refused, "what nobody acknowledged: %s" % refused)
-        policy(case, "enforce", "it", "--force")
-        equal(connect(port), errno.EPERM, "connect, enforced")
-        watch(case, "--for", "1ms").finish()
-        row, = lines(policy(case, "list", "--json"))
-        equal((row["matched"], row["stopped"]), (5, 1), "matched and stopped, enforced")
-
-
 DENY = """
 name: no-port
 when: connect
