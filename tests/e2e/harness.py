@@ -83,6 +83,20 @@ def until(condition, what, patience=PATIENCE):
         time.sleep(0.01)
 
 
+def let_connections_end(patience=3):
+    """A socket that was closed ends with its last packet, which may be late, or be sent again; some never end, and are not waited for."""
+    limit = time.monotonic() + patience
+    while time.monotonic() < limit:
+        states = set()
+        for name in ("tcp", "tcp6"):
+            if os.path.exists("/proc/net/" + name):
+                with open("/proc/net/" + name, encoding="ascii") as file:
+                    states |= {line.split()[3] for line in file.readlines()[1:]}
+        if not states & {"04", "09", "0B"}:  # FIN_WAIT1, LAST_ACK, CLOSING
+            return
+        time.sleep(0.01)
+
+
 def field(event, name, default=None):
     """The value of a dotted field name in a nested record."""
     for part in name.split("."):
@@ -229,6 +243,8 @@ class Sonde:
 
     def stop(self, number=signal.SIGINT, status=0):
         """Ends sonde as a person would and checks its books."""
+        if "close" in self.args:
+            let_connections_end()
         if self.process.poll() is None:
             self.send(number)
         self.finish()

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from harness import SONDE, Skip, blind, check_fields, equal, expect, field, in_child, until
+from harness import SONDE, Skip, blind, brief, check_fields, equal, expect, field, in_child, until
 
 TCP_INFO = 11
 
@@ -138,18 +138,22 @@ def test_bytes_as_both_peers_know_them(case):
                                  "process.pid": one["client_pid"]})
         server = dict(common, **{"network.peer.port": one["client_port"], "network.local.port": one["server_port"],
                                  "process.pid": os.getpid()})
-        connects = [r for r in sonde.events("connect") if field(r, "network.peer.port") == one["server_port"]]
-        equal(len(connects), 1, "connect records to port %d" % one["server_port"])
+        ports = (one["client_port"], one["server_port"])  # of many connections two may have the same server's port
+        connects = [r for r in sonde.events("connect")
+                    if (field(r, "network.local.port"), field(r, "network.peer.port")) == ports]
+        equal(len(connects), 1, "connect records from port %d to %d" % ports)
         check_fields(connects[0], dict(client, **{"error.type": None, "network.latency_ns": lambda ns: 0 < ns < 10**9}))
-        accepts = [r for r in sonde.events("accept") if field(r, "network.local.port") == one["server_port"]]
+        accepts = [r for r in sonde.events("accept")
+                   if (field(r, "network.peer.port"), field(r, "network.local.port")) == ports]
         equal(len(accepts), 1, "accept records")
         check_fields(accepts[0], server)
         for want, own_sent, own_got, port in ((client, sent, answered, one["client_port"]),
                                               (server, answered, sent, one["server_port"])):
             ends = closes(sonde, port)
             ends = [r for r in ends if field(r, "network.peer.port") == want["network.peer.port"]]
-            equal(len(ends), 1, "close records of port %d (%d/%d bytes, client first %s)" % (
-                port, sent, answered, first))
+            equal(len(ends), 1, "close records of port %d (%d/%d bytes, client first %s): of it there are %s, and in all %s" % (
+                port, sent, answered, first, brief([r for r in sonde.events() if field(r, "network.local.port") == port]),
+                sonde.summary))
             check_fields(ends[0], dict(want, **{
                 "network.io.sent": own_sent, "network.io.received": own_got,
                 "network.duration_ns": lambda ns: 0 < ns < 60 * 10**9, "network.rtt_us": lambda us: 0 <= us < 10**6,
