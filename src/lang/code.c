@@ -27,6 +27,7 @@ struct code {
 	struct reference *references;
 	size_t reference_count, reference_room;
 	bool unreachable;		/* nothing leads to what would come next */
+	bool jumps_first;
 };
 
 struct code *code_new(void)
@@ -158,16 +159,44 @@ void code_jump(struct code *code, int label)
 	code->unreachable = true;
 }
 
+void code_jump_first(struct code *code)
+{
+	code->jumps_first = true;
+}
+
+/* The comparison that is true when this one is not. 0: there is none. */
+static int opposite(int comparison)
+{
+	static const u8 pairs[][2] = { { BPF_JEQ, BPF_JNE }, { BPF_JGT, BPF_JLE }, { BPF_JGE, BPF_JLT }, { BPF_JSGT, BPF_JSLE },
+				       { BPF_JSGE, BPF_JSLT } };
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		for (size_t side = 0; side < 2; side++)
+			if (pairs[i][side] == comparison)
+				return pairs[i][!side];
+	return 0;
+}
+
+static void jump_if(struct code *code, int comparison, int source, int left, int right, s32 number, int label)
+{
+	int other = code->jumps_first ? opposite(comparison) : 0, on = other ? code_label(code) : label;
+
+	refer(code, on);
+	add(code, BPF_JMP | source | (other ? other : comparison), left, right, 0, number);
+	if (other) {
+		code_jump(code, label);
+		code_place(code, on);
+	}
+}
+
 void code_jump_if(struct code *code, int comparison, int left, int right, int label)
 {
-	refer(code, label);
-	add(code, BPF_JMP | comparison | BPF_X, left, right, 0, 0);
+	jump_if(code, comparison, BPF_X, left, right, 0, label);
 }
 
 void code_jump_if_number(struct code *code, int comparison, int left, s32 number, int label)
 {
-	refer(code, label);
-	add(code, BPF_JMP | comparison | BPF_K, left, 0, 0, number);
+	jump_if(code, comparison, BPF_K, left, 0, number, label);
 }
 
 void code_call(struct code *code, int helper)

@@ -37,6 +37,11 @@ void code_store_number(struct code *code, int size, int to, int offset, s32 numb
 void code_add_atomic(struct code *code, int size, int to, int offset, int from);	/* BPF_W, BPF_DW */
 void code_swap(struct code *code, int to, int bits);	/* to big endian: 16, 32, 64 */
 void code_jump(struct code *code, int label);
+/*
+ * From now on what follows a conditional jump is where it leads. The verifier follows that way first, and keeps the other for later, of
+ * which there may be 8,192: of a long row of conditions that all must be looked at, each then keeps it one, not one for each of its jumps.
+ */
+void code_jump_first(struct code *code);
 void code_jump_if(struct code *code, int comparison, int left, int right, int label);
 void code_jump_if_number(struct code *code, int comparison, int left, s32 number, int label);
 void code_call(struct code *code, int helper);	/* BPF_FUNC_* */

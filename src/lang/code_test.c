@@ -138,6 +138,43 @@ static void leaves_out(void **state)
 	code_free(code);
 }
 
+static void jumps_first(void **state)
+{
+	static const char expected[] = "   0: if r1 != 5 goto 2\n"
+				       "   1: goto 7\n"
+				       "   2: if r1 s<= r2 goto 4\n"
+				       "   3: goto 7\n"
+				       "   4: if r1 & 8 goto 7\n"
+				       "   5: r0 = 1\n"
+				       "   6: exit\n"
+				       "   7: r0 = 0\n"
+				       "   8: exit\n";
+	struct code *code = code_new();
+	const struct bpf_insn *instructions;
+	struct text text = { 0 };
+	int no = code_label(code);
+	const char *why;
+	size_t count;
+
+	(void)state;
+	code_jump_first(code);
+	code_jump_if_number(code, BPF_JEQ, BPF_REG_1, 5, no);
+	code_jump_if(code, BPF_JSGT, BPF_REG_1, BPF_REG_2, no);
+	code_jump_if_number(code, BPF_JSET, BPF_REG_1, 8, no);
+	code_move_number(code, BPF_REG_0, 1);
+	code_exit(code);
+	code_jump_if_number(code, BPF_JEQ, BPF_REG_1, 5, no); /* nothing leads here */
+	code_place(code, no);
+	code_move_number(code, BPF_REG_0, 0);
+	code_exit(code);
+	instructions = code_finish(code, &count, &why);
+	assert_non_null(instructions);
+	code_print(instructions, count, &text);
+	assert_string_equal(text_string(&text), expected);
+	text_free(&text);
+	code_free(code);
+}
+
 static void refuses(void **state)
 {
 	struct code *code = code_new();
@@ -172,6 +209,7 @@ int main(void)
 		cmocka_unit_test(prints),
 		cmocka_unit_test(encodes),
 		cmocka_unit_test(leaves_out),
+		cmocka_unit_test(jumps_first),
 		cmocka_unit_test(refuses),
 	};
 

@@ -187,13 +187,15 @@ static void compile_others(struct gen *gen)
 	struct code *code = gen->code;
 
 	code_move(code, FOUND, BPF_REG_3);
+	code_jump_first(code);
 	for (u32 i = 0; i < gen->count; i++) {
 		int next = code_label(code);
 
 		gen->layout = &gen->cases[i].layout;
-		code_jump_if_number(code, BPF_JEQ, FOUND, gen->cases[i].number, next);
 		if (gen->cases[i].condition)
 			gen_branch(gen, gen->cases[i].condition, false, next);
+		/* last, or the verifier would go through what follows once for each number */
+		code_jump_if_number(code, BPF_JEQ, FOUND, gen->cases[i].number, next);
 		count_case(gen, gen->cases[i].number);
 		code_place(code, next);
 	}
