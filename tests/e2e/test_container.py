@@ -187,7 +187,7 @@ class Container:
     def go(self):
         with open(self.gate, "w") as file:
             file.write("\n")
-        self.process.wait(20)
+        self.process.wait(120)
 
 
 def test_real_container(case):

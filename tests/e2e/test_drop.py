@@ -202,7 +202,7 @@ for family, address in ((socket.AF_INET, "10.213.2.2"), (socket.AF_INET6, "::1")
         caller.setblocking(False)
         caller.connect_ex(listener.getsockname()[:2])
         time.sleep(0.01)
-    time.sleep(1.2)
+    time.sleep(3)
     for caller in callers:
         caller.close()
     listener.close()

@@ -80,7 +80,7 @@ def test_full_disk(case):
         with open(target, "wb") as out:
             sonde = case.sonde("exec", "exit", stdout=out)
         noise = case.start(["/bin/sh", "-c", "while :; do /bin/true; done"])
-        status = sonde.process.wait(20)
+        status = sonde.process.wait(120)
         noise.kill()
         equal(status, 1, "exit status with %s (stderr: %s)" % (target, sonde.stderr()))
         said = [line for line in sonde.stderr().splitlines() if "space" in line.lower()]
@@ -93,7 +93,7 @@ def test_file_size_limit(case):
         sonde = case.sonde("exec", "exit", stdout=out)
         resource.prlimit(sonde.process.pid, resource.RLIMIT_FSIZE, (20480, 20480))
     noise = case.start(["/bin/sh", "-c", "while :; do /bin/true; done"])
-    status = sonde.process.wait(20)
+    status = sonde.process.wait(120)
     noise.kill()
     equal(status, 1, "exit status; %s" % sonde.stderr())
     expect("standard output: File too large" in sonde.stderr(), "what is said: " + sonde.stderr())
@@ -228,7 +228,7 @@ def test_nothing_stays_in_the_kernel(case):
         expect(programs and maps, "the test found nothing of sonde in the kernel")
         expect(programs <= listed("prog") and maps <= listed("map"), "bpftool does not list them")
         sonde.send(number)
-        sonde.process.wait(20)
+        sonde.process.wait(120)
         until(lambda: not programs & listed("prog"), lambda: "programs stay: %s" % (programs & listed("prog")))
         until(lambda: not maps & listed("map"), lambda: "maps stay: %s" % (maps & listed("map")))
         expect(not os.path.exists("/sys/fs/bpf/sonde"), "something is pinned")
@@ -289,7 +289,7 @@ def test_lines_fit_the_terminal(case):
     with contextlib.suppress(OSError):  # so a terminal tells its end
         while True:
             output += os.read(master, 65536)
-    equal(sonde.wait(20), 0, "exit status")
+    equal(sonde.wait(120), 0, "exit status")
     lines = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in output.decode().splitlines()]
 
     def columns(line):

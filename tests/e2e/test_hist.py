@@ -194,7 +194,7 @@ def test_exec(case):
     code = "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done; exec /bin/echo"
     sonde = hist(case, "exec", "--by", "comm", "--", "/bin/sh", "-c", code, stdout=None)
     # the command's own output goes to the same place: one empty line of echo
-    sonde.process.wait(20)
+    sonde.process.wait(120)
     lines = [line for line in sonde.stdout().split(b"\n") if line.startswith(b"{")]
     counts = {row.get("key"): row["count"] for row in map(parse, lines) if row["kind"] == "histogram"}
     equal(counts, {"sh": 1, "true": 10, "echo": 1}, "execs by name")

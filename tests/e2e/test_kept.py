@@ -40,7 +40,7 @@ def serve(count, answer):
     client = subprocess.Popen([sys.executable, "-c", CLIENT % (port, count, 100)])
     for _ in range(count):
         server.sendto(b"a" * answer, server.recvfrom(1000)[1])
-    equal(client.wait(20), 0, "the client's status")
+    equal(client.wait(120), 0, "the client's status")
     return server, port, client.pid
 
 

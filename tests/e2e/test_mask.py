@@ -95,6 +95,6 @@ def test_own_patterns(case):
 
 def test_missing_pattern_file_is_fatal(case):
     sonde = case.sonde("exec", "--mask-file", case.path("missing"), wait=False)
-    status = sonde.process.wait(20)
+    status = sonde.process.wait(120)
     expect(status in (1, 2), "exit status %d" % status)
     expect(case.path("missing") in sonde.stderr(), "the message does not name the file: " + sonde.stderr())

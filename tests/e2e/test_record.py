@@ -37,7 +37,7 @@ class Recording:
     def stop(self, status=0):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        equal(self.process.wait(20), status, "exit status; " + self.stderr())
+        equal(self.process.wait(120), status, "exit status; " + self.stderr())
         return Run(self.path)
 
 
@@ -59,7 +59,7 @@ def test_whole_machine(case):
     before = cpu()[1]
     recording = Recording(case)
     spawn(None, leaf(0)[0], leaf(1))
-    time.sleep(0.2)  # until after the first look at the living
+    time.sleep(1)  # until after the first look at the living
     earlier.communicate(b"\n")
     run = recording.stop()
     equal(run.row["state"], 1, "state")
@@ -85,7 +85,7 @@ def test_tree(case):
     spawn(None, leaf(0)[0], leaf(9))
     with open(go, "w") as file:
         file.write("\n")
-    tree.wait(20)
+    tree.wait(120)
     run = recording.stop()
     equal(len(run.all(tool=b"burst")), 1, "leaves")
     equal(run.one(pid=tree.pid)["code"], 3, "exit status of the root")
@@ -199,6 +199,6 @@ def test_terminated(case):
     """SIGTERM ends it as Ctrl-C does."""
     recording = Recording(case, "--quiet")
     recording.process.send_signal(signal.SIGTERM)
-    recording.process.wait(20)
+    recording.process.wait(120)
     run = recording.stop()
     equal(run.row["state"], 1, "state")

@@ -237,7 +237,7 @@ def on_terminal(case, columns, *args):
     except OSError:  # all of its other side is closed
         pass
     os.close(master)
-    equal(process.wait(20), 0, "exit status on a terminal")
+    equal(process.wait(120), 0, "exit status on a terminal")
     return out
 
 

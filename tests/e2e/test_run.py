@@ -238,13 +238,13 @@ def test_signals_are_passed_on(case):
 
 
 def test_asked_to_stop_twice(case):
-    ready = case.path("ready")
-    script = "trap '' TERM; touch %s; sleep 0.3; trap - TERM; while :; do sleep 0.05; done" % ready
+    ready, again = case.path("ready"), case.path("again")
+    script = "trap '' TERM; touch %s; sleep 0.3; trap - TERM; touch %s; while :; do sleep 0.05; done" % (ready, again)
     sonde = case.start([SONDE, "run", "--store", case.path("store.db"), "--", SHELL, "-c", script],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     until(lambda: os.path.exists(ready), "the command's start")
     sonde.send_signal(signal.SIGTERM)
-    time.sleep(0.6)
+    until(lambda: os.path.exists(again), "it lets itself be stopped")
     sonde.send_signal(signal.SIGTERM)
     out, err = sonde.communicate(timeout=120)
     equal(sonde.returncode, 128 + 15, "exit status; %r" % err)
@@ -366,16 +366,19 @@ def test_interactive_shell_inside(case):
 
 def test_stopped_by_somebody_else(case):
     """kill -STOP of the command holds neither it nor sonde for ever."""
-    ready = case.path("ready")
+    ready, go = case.path("ready"), case.path("go")
+    os.mkfifo(go)
     sonde = case.start([SONDE, "run", "--store", case.path("store.db"), "--", SHELL, "-c",
-                        "echo $$ > %s; sleep 0.1; exit 2" % ready], stderr=subprocess.DEVNULL)
+                        "echo $$ > %s; read line < %s; exit 2" % (ready, go)], stderr=subprocess.DEVNULL)
     until(lambda: os.path.exists(ready) and os.path.getsize(ready), "the command's start")
     with open(ready) as file:
         pid = int(file.read())
     os.kill(pid, signal.SIGSTOP)
     time.sleep(0.3)
     os.kill(pid, signal.SIGCONT)
-    equal(sonde.wait(20), 2, "exit status")
+    with open(go, "w", encoding="ascii") as file:
+        file.write("go\n")
+    equal(sonde.wait(120), 2, "exit status")
 
 
 def test_killed(case):

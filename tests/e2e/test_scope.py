@@ -48,7 +48,7 @@ def test_pid_with_descendants_from_before(case):
         sonde = case.sonde("fork", "exec", "exit", "--pid", str(target.pid))
         spawn(None, leaf(9)[0], leaf(9))
         open_gate(gate)
-        target.wait(20)
+        target.wait(120)
         spawn(None, leaf(9)[0], leaf(9))
         if sonde.process.poll() is None:
             sonde.stop()
@@ -72,9 +72,9 @@ def test_pid_that_does_not_exist(case):
 def test_pid_of_a_thread(case):
     """No process has that number, so watching it would show nothing, and not say why."""
     ready, go = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: (ready.set(), go.wait(20)))
+    thread = threading.Thread(target=lambda: (ready.set(), go.wait(120)))
     thread.start()
-    ready.wait(20)
+    ready.wait(120)
     try:
         result = subprocess.run([case_binary(), "trace", "exec", "--for", "10ms", "--pid", str(thread.native_id)],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)

@@ -135,7 +135,7 @@ def test_killed_loses_a_second(case):
         run = Run(one.path)
         last = max(row["end"] for row in run.all(tool=b"true")) + boot_to_wall()
         # A second between two transactions, and what writing one takes on a busy machine.
-        expect(killed - last < 2.5e9, "the last process that is there ended %.3f s before the kill" % ((killed - last) / 1e9))
+        expect(killed - last < 5e9, "the last process that is there ended %.3f s before the kill" % ((killed - last) / 1e9))
         indices = sorted(row["process"] for row in run.processes)
         expect(indices[-1] - len(indices) < 5, "%d processes are there, the last is number %d" % (len(indices), indices[-1]))
     said = store.sonde("report")[0]

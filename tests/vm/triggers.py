@@ -556,7 +556,7 @@ def overflowed_a_backlog(_):
             time.sleep(0.1)
         port = listener.getsockname()[1]
         own = callers[-1].getsockname()[1]
-        time.sleep(1.2)
+        time.sleep(3)
         for caller in callers:
             caller.close()
     return {"process.pid": os.getpid(), "destination.port": port, "source.port": own, "drop.reason": "TCP_LISTEN_OVERFLOW",
