@@ -2,7 +2,6 @@
  * sonde policy watch: policies over the events of sensors, in the foreground. It only tells; what is enforced acts in the
  * kernel, whether or not this runs. Of the policies that stand it also writes what they matched into life.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,8 +161,10 @@ static int deliver_one(void *context, const void *bytes, size_t size)
 	kind = event.record->kind;
 	identity_complete(watching->identity, &event);
 	if (kind == KIND_lost) {
-		if (watching->settings->json && kind_is_public(((const struct lost_record *)event.record)->kind))
+		if (watching->settings->json && kind_is_public(((const struct lost_record *)event.record)->kind)) {
 			json_event(&watching->plan, &watching->output.text, &event);
+			output_mark(&watching->output, KIND_lost);
+		}
 		return 0;
 	}
 	if (kind == KIND_policy)
@@ -171,12 +172,15 @@ static int deliver_one(void *context, const void *bytes, size_t size)
 	else
 		matcher_event(watching->matcher, &event, tell, watching);
 	/* the kernel may have told once of several that matched */
+	for (u64 line = before; line < watching->shown; line++)
+		output_mark(&watching->output, !watching->counted && line + 1 == watching->shown ? kind : KIND_NONE);
 	if (!watching->counted && watching->shown > before)
 		watching->balance.delivered[kind]++;
 	else if (!watching->counted)
 		watching->balance.filtered[kind]++;
 	watching->counted = true;
-	return output_some(&watching->output) ? 0 : -EPIPE;
+	output_some(&watching->output);
+	return 0;	/* if that failed, take_turn ends the watch */
 }
 
 static int deliver(void *context, const void *bytes, size_t size)
@@ -243,6 +247,7 @@ static int finish(struct watching *watching)
 {
 	int status;
 
+	output_flush(&watching->output);
 	if (watching->settings->json)
 		balance_json(&watching->total, &watching->output.text);
 	status = output_end(&watching->output);
@@ -466,6 +471,7 @@ int policy_watch(const struct command *command, const struct policy_settings *se
 	if (status)
 		goto out;
 	watching.balance.exit_status = -1;
+	watching.output.unwritten = watching.total.unwritten;
 	options.kinds = BASE_KINDS;
 	status = run(&watching, &options, &features);
 out:
