@@ -47,7 +47,7 @@ BPF_CFLAGS = -O2 -g -std=gnu11 $(WARN) -target bpf -mcpu=v2 -D__TARGET_ARCH_$(AR
 # What defines shared maps and functions comes first: the linker of libbpf 1.1 misplaces a map whose first mention is extern.
 BPF_SHARED := lanes path cgroup histogram tcp listener
 # A hook of policies is an object of its own, opened once for each place that policies hang on.
-BPF_POLICY := lanes path cgroup policy_values policy_collect policy
+BPF_POLICY := lanes path cgroup policy_values policy_collect policy_enforcer policy
 BPF_SENSORS := $(filter-out $(BPF_SHARED) $(BPF_POLICY),$(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c)))
 BPF_OBJECTS := $(patsubst %,$(B)/bpf/%.bpf.o,$(BPF_SHARED) $(BPF_SENSORS))
 SOURCES := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*.c src/*/*.c))

@@ -17,7 +17,6 @@ const volatile struct policy_config policy = {};
 struct policy_verdict_map policy_verdicts SEC(".maps");
 struct policy_tally_map policy_tallies SEC(".maps");
 struct policy_rate_map policy_rates SEC(".maps");
-struct policy_note_map policy_notes SEC(".maps");
 struct policy_entries_map policy_entries SEC(".maps");
 struct policy_known_map policy_knowns SEC(".maps");
 
@@ -351,19 +350,6 @@ static __always_inline s32 on_function(u64 *ctx, bool may_deny)
 	return error;
 }
 
-#define ERROR_MOST 4095LL
-
-/* What the verifier lets such a program answer, in 64 bits, with which nothing is done after they were compared. */
-static __always_inline s64 answer(s64 error)
-{
-	barrier_var(error);
-	if (error >= 0)
-		return 0;
-	if (error < -ERROR_MOST)
-		return -1;
-	return error;
-}
-
 SEC("lsm")
 s64 policy_lsm(u64 *ctx)
 {
@@ -467,16 +453,6 @@ int policy_kretprobe(struct user_registers *ctx)
 	}
 	bpf_map_delete_elem(&policy_entries, &key);
 	return 0;
-}
-
-static __always_inline bool call_wanted(u64 number)
-{
-	u64 word = number >> 6;
-
-	if (policy.any_call)
-		return true;
-	barrier_var(word);
-	return word < POLICY_CALLS / 64 && policy.calls[word] >> (number & 63) & 1;
 }
 
 static __always_inline int on_call(void *ctx, struct pt_regs *registers, u64 number, s64 result)
@@ -659,41 +635,6 @@ int policy_snapshot(void *ctx)
 	if (slot && policy_collect(slot, needs))
 		policy_keep(slot);
 	scratch_release(slot);
-	return 0;
-}
-
-/* Takes the note that was left for this thread. */
-static __always_inline bool take_note(struct policy_errand *to)
-{
-	u32 thread = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), pid);
-	struct policy_errand *note = bpf_map_lookup_elem(&policy_notes, &thread);
-
-	if (!note)
-		return false;
-	*to = *note;
-	bpf_map_delete_elem(&policy_notes, &thread);
-	if (to->signal)
-		bpf_send_signal(to->signal);
-	return true;
-}
-
-SEC("tp_btf/sys_enter")
-int policy_enforcer(u64 *ctx)
-{
-	struct policy_errand note;
-
-	if (call_wanted(ctx[1]))
-		take_note(&note);
-	return 0;
-}
-
-SEC("kprobe")
-int policy_enforcer_deny(struct user_registers *ctx)
-{
-	struct policy_errand note;
-
-	if (take_note(&note) && note.error < 0)
-		bpf_override_return((void *)ctx, (s64)note.error);
 	return 0;
 }
 

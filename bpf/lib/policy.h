@@ -122,6 +122,7 @@ struct policy_snapshots_map {
 extern struct policy_snapshots_map policy_snapshots SEC(".maps");
 extern struct policy_scratch_map policy_scratches SEC(".maps");
 extern struct policy_sockets_map policy_sockets SEC(".maps");
+extern struct policy_note_map policy_notes SEC(".maps");
 extern const volatile struct policy_config policy;
 
 static __always_inline struct policy_scratch *policy_scratch(u32 slot)

@@ -42,6 +42,29 @@ static __always_inline s64 result_of(u64 *ctx)
 	return 0;
 }
 
+static __always_inline bool call_wanted(u64 number)
+{
+	u64 word = number >> 6;
+
+	if (policy.any_call)
+		return true;
+	barrier_var(word);
+	return word < POLICY_CALLS / 64 && policy.calls[word] >> (number & 63) & 1;
+}
+
+#define ERROR_MOST 4095LL
+
+/* What the verifier lets such a program answer, in 64 bits, with which nothing is done after they were compared. */
+static __always_inline s64 answer(s64 error)
+{
+	barrier_var(error);
+	if (error >= 0)
+		return 0;
+	if (error < -ERROR_MOST)
+		return -1;
+	return error;
+}
+
 static __always_inline void of_call(u64 *to, const struct user_registers *regs)
 {
 	to[0] = regs->di;

@@ -150,13 +150,13 @@ static int fail(struct policy_error *error, const struct policy_hook *hook, int 
 
 /* Enforcing what is seen too late, or where nothing can be denied, would be a promise that is not kept. */
 static int check_enforced(const struct engine *engine, const struct policy_hook *hook, const struct policy_place *place,
-			  bool enforce, struct policy_error *error)
+			  bool enforce, bool denies, struct policy_error *error)
 {
 	char text[sizeof(error->text)];
 
 	if (!enforce || engine->options->allow_late)
 		return 0;
-	if (hook_has(hook, ACTION_DENY) && !place->prevents) {
+	if (denies && !place->prevents) {
 		snprintf(text, sizeof(text), "nothing can be denied at %s here: %s only sees it", hook->target,
 			 policy_rung_name(place->rung));
 		return fail(error, hook, -EOPNOTSUPP, text, "observe it, or enforce with --allow-late what else there is to do");
@@ -173,7 +173,8 @@ static int place_target(struct engine *engine, u32 index, const struct policy_ho
 {
 	const struct engine_policy *each = &engine->policies[index];
 	bool enforce = each->enforce && !each->policy->monitor;
-	bool denies = enforce && hook_has(hook, ACTION_DENY), at_return;
+	bool is_enforcer = hook == each->policy->enforcer, at_return;
+	bool wants = is_enforcer || hook_has(hook, ACTION_DENY), denies = enforce && wants;
 	struct policy_place place = { 0 };
 	struct spot *spot;
 	int failed = policy_place(hook, target, denies, engine->kernel, &place);
@@ -185,9 +186,12 @@ static int place_target(struct engine *engine, u32 index, const struct policy_ho
 	denies = denies && place.prevents;
 	if (hook->only_denying && !denies)
 		return 0;
-	failed = check_enforced(engine, hook, &place, enforce, error);
+	failed = check_enforced(engine, hook, &place, enforce, wants, error);
 	if (failed)
 		return failed;
+	if (is_enforcer && (place.rung == RUNG_CGROUP || place.rung == RUNG_STAND_IN))
+		return fail(error, hook, -EOPNOTSUPP, "what is noted cannot be carried out in this function here",
+			    "an enforcer of system calls (sys_NAME) works here");
 	at_return = hook->returns && !denies && returns_at(place.rung);
 	spot = find_spot(engine, each->policy, hook, &place, at_return, denies);
 	if (!spot)

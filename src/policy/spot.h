@@ -90,5 +90,7 @@ void names_add(struct engine *engine);
 void names_remove(struct engine *engine);
 /* The name of its program. NULL: this rung has none. */
 const char *spot_program(const struct spot *spot);
+/* Of the one at the function's other end. NULL: there is none. */
+const char *spot_other_program(const struct spot *spot);
 
 #endif

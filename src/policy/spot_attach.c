@@ -35,8 +35,20 @@ static int attach_probe(struct spot *spot)
 							      spot->place.target));
 
 	if (!error && spot->at_return)
-		error = add_link(spot, bpf_program__attach_kprobe(find(spot, "policy_kprobe_enter"), false,
+		error = add_link(spot, bpf_program__attach_kprobe(find(spot, spot_other_program(spot)), false,
 								  spot->place.target));
+	/* at both ends, as policy_enforcer_end */
+	if (!error && spot->enforcer && !spot->place.prevents)
+		error = add_link(spot, bpf_program__attach_kprobe(find(spot, spot_program(spot)), true, spot->place.target));
+	return error;
+}
+
+static int attach_function(struct spot *spot)
+{
+	int error = add_link(spot, bpf_program__attach_trace(find(spot, spot_program(spot))));
+
+	if (!error && spot_other_program(spot))
+		error = add_link(spot, bpf_program__attach_trace(find(spot, spot_other_program(spot))));
 	return error;
 }
 
@@ -78,7 +90,7 @@ static int attach_symbol(struct spot *spot, const char *symbol, u64 counter)
 	if (error || !spot->at_return)
 		return error;
 	options.retprobe = false;
-	return add_link(spot, bpf_program__attach_uprobe_opts(find(spot, "policy_kprobe_enter"), -1, path, offset, &options));
+	return add_link(spot, bpf_program__attach_uprobe_opts(find(spot, spot_other_program(spot)), -1, path, offset, &options));
 }
 
 static int attach_uprobes(struct spot *spot)
@@ -98,7 +110,7 @@ static int attach(struct engine *engine, struct spot *spot)
 	case RUNG_LSM:
 		return add_link(spot, bpf_program__attach_lsm(program));
 	case RUNG_FENTRY:
-		return add_link(spot, bpf_program__attach_trace(program));
+		return attach_function(spot);
 	case RUNG_KPROBE:
 		return attach_probe(spot);
 	case RUNG_UPROBE:

@@ -18,10 +18,24 @@
 static const char *const shared_maps[] = { "life", "bulk", "counts", "paths", "cgroups", "scratches", "taken", "watched",
 					   "cgroup_works", NULL };
 
+static const char *enforcer_program(const struct policy_place *place)
+{
+	switch (place->rung) {
+	case RUNG_LSM:
+		return "policy_enforcer_lsm";
+	case RUNG_FENTRY:
+		return place->prevents ? "policy_enforcer_modify" : "policy_enforcer_begin";
+	case RUNG_KPROBE:
+		return place->prevents ? "policy_enforcer_deny" : "policy_enforcer_probe";
+	default:
+		return "policy_enforcer";
+	}
+}
+
 const char *spot_program(const struct spot *spot)
 {
 	if (spot->enforcer)
-		return spot->place.rung == RUNG_KPROBE ? "policy_enforcer_deny" : "policy_enforcer";
+		return enforcer_program(&spot->place);
 	switch (spot->place.rung) {
 	case RUNG_LSM:
 		return "policy_lsm";
@@ -51,9 +65,13 @@ const char *spot_program(const struct spot *spot)
 	return NULL;
 }
 
-static bool is_probe(const struct spot *spot)
+const char *spot_other_program(const struct spot *spot)
 {
-	return spot->place.rung == RUNG_KPROBE || spot->place.rung == RUNG_UPROBE;
+	if (spot->enforcer && spot->place.rung == RUNG_FENTRY && !spot->place.prevents)
+		return "policy_enforcer_end";
+	if (spot->at_return && (spot->place.rung == RUNG_KPROBE || spot->place.rung == RUNG_UPROBE))
+		return "policy_kprobe_enter";
+	return NULL;
 }
 
 static void choose_programs(struct spot *spot)
@@ -66,8 +84,8 @@ static void choose_programs(struct spot *spot)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, count > 1 ? connects[i] : name), true);
 	if (spot->changes)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, "policy_snapshot"), true);
-	if (is_probe(spot) && spot->at_return)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, "policy_kprobe_enter"), true);
+	if (spot_other_program(spot))
+		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, spot_other_program(spot)), true);
 }
 
 static int share_maps(const struct engine *engine, struct spot *spot)
@@ -235,11 +253,14 @@ static int put_conditions(struct spot *spot, struct policy_error *error)
 /* For programs that are attached by type, libbpf must know the function before anything else. */
 static int set_target(struct spot *spot)
 {
-	struct bpf_program *program = bpf_object__find_program_by_name(spot->object, spot_program(spot));
+	const char *const names[] = { spot_program(spot), spot_other_program(spot) };
+	int error = 0;
 
 	if (spot->place.rung != RUNG_LSM && spot->place.rung != RUNG_FENTRY)
 		return 0;
-	return bpf_program__set_attach_target(program, 0, spot->place.target);
+	for (size_t i = 0; i < 2 && names[i] && !error; i++)
+		error = bpf_program__set_attach_target(bpf_object__find_program_by_name(spot->object, names[i]), 0, spot->place.target);
+	return error;
 }
 
 static struct bpf_object *open_object(const struct engine *engine, struct spot *spot, u8 direct)
