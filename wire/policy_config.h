@@ -81,7 +81,8 @@ struct policy_config {
 	u8 direct;		/* POLICY_DIRECT_* */
 	u16 function;		/* of a hook on many: which one, from 1; 0: told by its address or its number */
 	u8 several;		/* policies share this program, and what matches beside the first is counted */
-	u8 padding[7];
+	u8 readable;		/* bit per parameter that may be loaded; the verifier refuses pointers to pointers, for example */
+	u8 padding[6];
 	u64 calls[POLICY_CALLS / 64];
 	struct policy_source source[POLICY_VALUES];
 };

@@ -5,20 +5,20 @@
 #include "policy.h"
 #include "regs.h"
 
-/* Plain loads at places that do not vary: nothing else may be done with a program's context. */
+/* Plain loads at places that do not vary: nothing else may be done with a program's context. What is not readable is dropped. */
 #define PARAMETERS(to, ctx)                                                                     \
 	do {                                                                                    \
-		if (policy.parameters > 0)                                                      \
+		if (policy.readable & 1 << 0)                                                   \
 			(to)[0] = *(volatile u64 *)&(ctx)[0];                                   \
-		if (policy.parameters > 1)                                                      \
+		if (policy.readable & 1 << 1)                                                   \
 			(to)[1] = *(volatile u64 *)&(ctx)[1];                                   \
-		if (policy.parameters > 2)                                                      \
+		if (policy.readable & 1 << 2)                                                   \
 			(to)[2] = *(volatile u64 *)&(ctx)[2];                                   \
-		if (policy.parameters > 3)                                                      \
+		if (policy.readable & 1 << 3)                                                   \
 			(to)[3] = *(volatile u64 *)&(ctx)[3];                                   \
-		if (policy.parameters > 4)                                                      \
+		if (policy.readable & 1 << 4)                                                   \
 			(to)[4] = *(volatile u64 *)&(ctx)[4];                                   \
-		if (policy.parameters > 5)                                                      \
+		if (policy.readable & 1 << 5)                                                   \
 			(to)[5] = *(volatile u64 *)&(ctx)[5];                                   \
 	} while (0)
 

@@ -13,6 +13,7 @@
 
 #include "kernel/tracefs.h"
 #include "policy/place_kernel.h"
+#include "wire/policy_config.h"
 
 static const struct stand_in {
 	enum policy_stand_in id;
@@ -142,13 +143,37 @@ static int place_stand_in(const char *function, bool deny, struct policy_kernel 
 	return 0;
 }
 
-/* fentry and kprobe on one function. */
-static int place_probe(const char *function, u32 id, bool deny, struct policy_kernel *kernel, struct policy_place *place)
+/* Bit per parameter that the hook reads. */
+static u8 asked_of(const struct policy_hook *hook)
 {
-	bool modifies = deny && id && kernel_has_fentry(kernel, id, true);
+	u32 asked = 0;
+
+	for (u32 i = 0; i < hook->argument_count; i++) {
+		const struct policy_argument *argument = &hook->arguments[i];
+
+		if (argument->source == FROM_PARAMETER && argument->index < 8)
+			asked |= 1U << argument->index;
+		if (argument->size_index > 0 && argument->size_index <= 8)
+			asked |= 1U << (argument->size_index - 1);
+	}
+	return asked;
+}
+
+/* Can all that is asked be read at this rung? What cannot be is not loaded. */
+static bool may_read(u32 id, bool lsm, u8 asked, struct policy_kernel *kernel, struct policy_place *place)
+{
+	place->readable = kernel_readable(kernel, id, lsm);
+	return !(asked & ((1U << POLICY_PARAMETERS) - 1) & ~place->readable);
+}
+
+/* fentry and kprobe on one function. */
+static int place_probe(const char *function, u32 id, u8 asked, bool deny, struct policy_kernel *kernel, struct policy_place *place)
+{
+	bool enters = id && kernel_has_fentry(kernel, id, false) && may_read(id, false, asked, kernel, place);
+	bool modifies = deny && enters && kernel_has_fentry(kernel, id, true);
 
 	place->parameters = parameters_of(kernel, id);
-	if (modifies || (id && kernel_has_fentry(kernel, id, false))) {
+	if (enters) {
 		take(place, RUNG_FENTRY, function, modifies);
 		if (!deny || modifies || !kernel_has_override(kernel) || !strncmp(function, "security_", 9))
 			return 0;
@@ -192,12 +217,13 @@ static int place_function(const struct policy_hook *hook, const char *function, 
 		hook_of(function, hook_name, sizeof(hook_name));
 		snprintf(lsm_name, sizeof(lsm_name), "bpf_lsm_%s", hook_name);
 		lsm = kernel_function(kernel, lsm_name);
-		if (same_parameters(kernel, id, lsm) && kernel_has_lsm_hook(kernel, lsm)) {
+		if (same_parameters(kernel, id, lsm) && kernel_has_lsm_hook(kernel, lsm) &&
+		    may_read(lsm, true, asked_of(hook), kernel, place)) {
 			place->parameters = parameters_of(kernel, lsm);
 			return take(place, RUNG_LSM, hook_name, true);
 		}
 	}
-	if (!place_probe(function, id, deny, kernel, place) && (!deny || place->prevents))
+	if (!place_probe(function, id, asked_of(hook), deny, kernel, place) && (!deny || place->prevents))
 		return 0;
 	/* Denied elsewhere is better than only seen here. */
 	if (place->rung != RUNG_NONE) {
@@ -231,7 +257,7 @@ static int place_lsm(const struct policy_hook *hook, const char *name, bool deny
 
 	snprintf(lsm_name, sizeof(lsm_name), "bpf_lsm_%s", name);
 	lsm = kernel_function(kernel, lsm_name);
-	if (kernel_has_lsm_hook(kernel, lsm)) {
+	if (kernel_has_lsm_hook(kernel, lsm) && may_read(lsm, true, asked_of(hook), kernel, place)) {
 		place->parameters = parameters_of(kernel, lsm);
 		return take(place, RUNG_LSM, name, true);
 	}
@@ -239,7 +265,7 @@ static int place_lsm(const struct policy_hook *hook, const char *name, bool deny
 	id = kernel_function(kernel, function);
 	/* Without BPF among the modules, the function that asks them all sees the same, before they answer. */
 	if (id && (!lsm || same_parameters(kernel, lsm, id) || !uses_late_parameters(hook)) &&
-	    !place_probe(function, id, deny, kernel, place)) {
+	    !place_probe(function, id, asked_of(hook), deny, kernel, place)) {
 		place->lost = "seen before the other security modules answer, so also what they deny";
 		return 0;
 	}
@@ -281,13 +307,16 @@ static bool are_many(const struct policy_hook *hook)
 	return count > 8;
 }
 
+#define CALL_REGISTERS 1	/* the one parameter of a call's function: where all that it was given lies */
+
 static int place_call(const struct policy_hook *hook, const char *call, bool deny, struct policy_kernel *kernel,
 		      struct policy_place *place)
 {
 	char function[112];
 	u32 id = call_function(kernel, call, function, sizeof(function));
 
-	if (id && (deny || !are_many(hook)) && !place_probe(function, id, deny, kernel, place) && (place->prevents || !deny)) {
+	if (id && (deny || !are_many(hook)) && !place_probe(function, id, CALL_REGISTERS, deny, kernel, place) &&
+	    (place->prevents || !deny)) {
 		place->late = hook->returns;
 		return 0;
 	}
@@ -316,6 +345,7 @@ static int place_tracepoint(const struct policy_hook *hook, struct policy_kernel
 
 	if (hook->attach == ATTACH_RAW_TRACEPOINT && prototype) {
 		place->parameters = btf_vlen(prototype) - 1;
+		place->readable = 0xff;
 		return take(place, RUNG_RAW, hook->target, false);
 	}
 	if (hook->attach == ATTACH_TRACEPOINT) {

@@ -35,6 +35,7 @@ struct policy_place {
 	/* As the kernel calls it: __x64_sys_openat, file_open (LSM), a tracepoint; of RUNG_CALL the system call: openat. */
 	char target[96];
 	u32 parameters;			/* how many a function or a raw tracepoint has; the result lies behind them */
+	u8 readable;			/* bit per parameter, from the first: a program at this rung may load it */
 	bool prevents;			/* deny works here */
 	bool late;			/* what it sees has been done already */
 	const char *lost;		/* what is not seen by it, for a person; NULL: nothing known */

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/nearest.h"
+#include "wire/policy_config.h"
 
 #define TYPES_HERE "/sys/kernel/btf/vmlinux"
 #define NEAREST_SHOWN 3
@@ -124,45 +125,41 @@ bool kernel_has_symbol(const struct policy_kernel *kernel, const char *name)
 	return found;
 }
 
+/* What a trial program does. */
 enum trial {
-	TRY_PLAIN,
-	TRY_OVERRIDE,	/* of what the function returns */
-	TRY_READ,	/* its first parameter */
+	TRY_PLAIN = 0,
+	TRY_READ = (1 << POLICY_PARAMETERS) - 1,	/* bit per parameter: loads it */
+	TRY_FIRST = 1,
+	TRY_OVERRIDE = TRY_READ + 1,		/* puts another result in place */
 };
 
-static bool try_load(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id, enum trial trial)
+static bool try_load(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id, u32 trial)
 {
-	static const struct bpf_insn programs[][4] = {
-		[TRY_PLAIN] = {
-			{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-			{ .code = BPF_JMP | BPF_EXIT },
-		},
-		[TRY_OVERRIDE] = {
-			{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = -1 },
-			{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_override_return },
-			{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-			{ .code = BPF_JMP | BPF_EXIT },
-		},
-		[TRY_READ] = {
-			{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 2, .src_reg = 1 },
-			{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-			{ .code = BPF_JMP | BPF_EXIT },
-		},
-	};
-	static const u32 lengths[] = { [TRY_PLAIN] = 2, [TRY_OVERRIDE] = 4, [TRY_READ] = 3 };
+	struct bpf_insn program[POLICY_PARAMETERS + 4];
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach, .attach_btf_id = id,
 		    .kern_version = LINUX_VERSION_CODE);
-	int fd = bpf_prog_load(type, "sonde_probe", "GPL", programs[trial], lengths[trial], &options);
+	u32 length = 0;
+	int fd;
 
+	for (u32 i = 0; i < POLICY_PARAMETERS; i++)
+		if (trial >> i & 1)
+			program[length++] = (struct bpf_insn){ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 2, .src_reg = 1, .off = 8 * i };
+	if (trial == TRY_OVERRIDE) {
+		program[length++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = -1 };
+		program[length++] = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_override_return };
+	}
+	program[length++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 };
+	program[length++] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+	fd = bpf_prog_load(type, "sonde_probe", "GPL", program, length, &options);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;
 }
 
 /* Once for each function: policies come by the hundred, and each asks. */
-static bool may_load(struct policy_kernel *kernel, enum bpf_prog_type type, enum bpf_attach_type attach, u32 id, enum trial trial)
+static bool may_load(struct policy_kernel *kernel, enum bpf_prog_type type, enum bpf_attach_type attach, u32 id, u32 trial)
 {
-	u64 key = (u64)id | (u64)attach << 32 | (u64)type << 48 | (u64)trial << 60;
+	u64 key = (u64)id | (u64)attach << 32 | (u64)type << 44 | (u64)trial << 56;
 	uintptr_t known = (uintptr_t)table_get(&kernel->tried, key);
 
 	if (!known) {
@@ -216,7 +213,24 @@ bool kernel_has_fentry(struct policy_kernel *kernel, u32 function, bool modify)
 		kernel->fentry = try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, kernel_function(kernel, "do_exit"), TRY_PLAIN);
 	/* What a system call was given lies behind its parameter, which the BTF of 5.10 only declares for some. */
 	return kernel->fentry && may_load(kernel, BPF_PROG_TYPE_TRACING, modify ? BPF_MODIFY_RETURN : BPF_TRACE_FENTRY, function,
-					  strstr(name, "_sys_") ? TRY_READ : TRY_PLAIN);
+					  strstr(name, "_sys_") ? TRY_FIRST : TRY_PLAIN);
+}
+
+/* Mostly all may be. */
+u8 kernel_readable(struct policy_kernel *kernel, u32 function, bool lsm)
+{
+	const struct btf_type *prototype = kernel_prototype(kernel, function);
+	enum bpf_prog_type type = lsm ? BPF_PROG_TYPE_LSM : BPF_PROG_TYPE_TRACING;
+	enum bpf_attach_type attach = lsm ? BPF_LSM_MAC : BPF_TRACE_FENTRY;
+	u32 count = prototype ? btf_vlen(prototype) : 0, readable = 0;
+	u32 all = TRY_READ >> (count < POLICY_PARAMETERS ? POLICY_PARAMETERS - count : 0);
+
+	if (!kernel->may_try || may_load(kernel, type, attach, function, all))
+		return all;
+	for (u32 i = 0; i < POLICY_PARAMETERS; i++)
+		if (all >> i & 1 && may_load(kernel, type, attach, function, 1U << i))
+			readable |= 1U << i;
+	return readable;
 }
 
 struct nearest {

@@ -35,6 +35,9 @@ bool kernel_has_override(struct policy_kernel *kernel);
 /* A program can hang at its entry; `modify`: and can put another result in place. */
 bool kernel_has_fentry(struct policy_kernel *kernel, u32 function, bool modify);
 
+/* Bit per parameter that a program there may load, of the first ones; `lsm`: the function is a hook (bpf_lsm_...). */
+u8 kernel_readable(struct policy_kernel *kernel, u32 function, bool lsm);
+
 /* The nearest names to one there is not: "did you mean A or B?"; "" if none is near. */
 void kernel_nearest_function(struct policy_kernel *kernel, const char *name, const char *prefix, char *out, size_t size);
 void kernel_nearest_tracepoint(struct policy_kernel *kernel, const char *name, char *out, size_t size);

@@ -180,6 +180,7 @@ void spot_configure(const struct spot *spot, struct policy_config *config)
 		config->needs |= needs_of(spot->cases[i].condition);
 	config->needs |= tracked(spot->hook);
 	config->parameters = spot->place.parameters < POLICY_PARAMETERS ? spot->place.parameters : POLICY_PARAMETERS;
+	config->readable = spot->place.readable & ((1U << config->parameters) - 1);
 	config->stand_in = spot->place.stand_in;
 	config->at_return = spot->at_return;
 	config->can_signal = rung != RUNG_CGROUP;
