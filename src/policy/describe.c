@@ -30,6 +30,10 @@ static const char *verdict(const struct policy_hook *hook, const struct policy_p
 	bool denies = is_enforcer || has_action(hook, ACTION_DENY), kills = has_action(hook, ACTION_SIGNAL);
 
 	*refused = (denies && !place->prevents) || (kills && place->late && !denies);
+	if (is_enforcer && !place_carries_out(place)) {
+		*refused = true;
+		return "what is noted cannot be carried out here: not enforced";
+	}
 	if (denies && place->prevents)
 		return "deny prevents it";
 	if (denies && place->late)

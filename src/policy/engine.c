@@ -189,7 +189,7 @@ static int place_target(struct engine *engine, u32 index, const struct policy_ho
 	failed = check_enforced(engine, hook, &place, enforce, wants, error);
 	if (failed)
 		return failed;
-	if (is_enforcer && (place.rung == RUNG_CGROUP || place.rung == RUNG_STAND_IN))
+	if (is_enforcer && !place_carries_out(&place))
 		return fail(error, hook, -EOPNOTSUPP, "what is noted cannot be carried out in this function here",
 			    "an enforcer of system calls (sys_NAME) works here");
 	at_return = hook->returns && !denies && returns_at(place.rung);

@@ -62,6 +62,11 @@ int policy_resolve(struct policy *policy, struct policy_kernel *kernel, struct p
  */
 int policy_place(const struct policy_hook *hook, const char *target, bool deny, struct policy_kernel *kernel,
 		 struct policy_place *place);
+/* Are there programs that carry out there what was noted for an enforcer? */
+static inline bool place_carries_out(const struct policy_place *place)
+{
+	return place->rung != RUNG_CGROUP && place->rung != RUNG_STAND_IN;
+}
 /* "lsm", "fentry", "kprobe", ... */
 const char *policy_rung_name(enum policy_rung rung);
 
