@@ -46,6 +46,9 @@ struct policy_value {
 };
 RECORD_SIZE(struct policy_value, 72);
 
+/* No number of a function: of a hook on connections that is on datagrams besides. */
+#define POLICY_AT_SENDS 0xffff
+
 struct policy_record {
 	struct record record;
 	u32 policy;		/* number it was given as it was loaded */
@@ -56,7 +59,7 @@ struct policy_record {
 	u8 at_return;
 	u8 values;		/* how many there are */
 	u16 present;		/* bit per value: it could be read */
-	u16 function;		/* of a hook on many: which one */
+	u16 function;		/* of a hook on many: which one; POLICY_AT_SENDS: as a datagram is sent */
 	u64 address;		/* where it was, of a hook on many */
 	u64 entered;		/* time of entry, to tell calls of a thread apart */
 	u64 capabilities[3];	/* effective, permitted, inheritable */

@@ -12,7 +12,7 @@ static struct spot *find_spot(struct engine *engine, const struct policy_record 
 	for (size_t i = 0; i < engine->spot_count; i++) {
 		struct spot *spot = &engine->spots[i];
 
-		for (u32 j = 0; spot->shared && j < spot->case_count; j++) {
+		for (u32 j = 0; spot->shared && spot->function == record->function && j < spot->case_count; j++) {
 			const struct spot_case *each = &spot->cases[j];
 
 			if (engine->policies[each->policy].number == record->policy && each->hook == record->hook &&

@@ -150,13 +150,13 @@ static int fail(struct policy_error *error, const struct policy_hook *hook, int 
 
 /* Enforcing what is seen too late, or where nothing can be denied, would be a promise that is not kept. */
 static int check_enforced(const struct engine *engine, const struct policy_hook *hook, const struct policy_place *place,
-			  bool enforce, bool denies, struct policy_error *error)
+			  bool enforce, bool is_to_deny, struct policy_error *error)
 {
 	char text[sizeof(error->text)];
 
 	if (!enforce || engine->options->allow_late)
 		return 0;
-	if (denies && !place->prevents) {
+	if (is_to_deny && !place->prevents) {
 		snprintf(text, sizeof(text), "nothing can be denied at %s here: %s only sees it", hook->target,
 			 policy_rung_name(place->rung));
 		return fail(error, hook, -EOPNOTSUPP, text, "observe it, or enforce with --allow-late what else there is to do");
@@ -168,15 +168,45 @@ static int check_enforced(const struct engine *engine, const struct policy_hook 
 	return 0;
 }
 
+static void hang(struct engine *engine, u32 index, const struct policy_hook *hook, const char *target,
+		 const struct policy_place *place, bool denies)
+{
+	const struct policy *policy = engine->policies[index].policy;
+	bool at_return = hook->returns && !denies && returns_at(place->rung);
+	struct spot *spot = find_spot(engine, policy, hook, place, at_return, denies);
+
+	if (!spot)
+		spot = add_spot(engine, hook, target, place);
+	spot->shared = policy->is_short;
+	spot->at_return = at_return;
+	spot->denies = denies;
+	if (spot_only_sends(spot))
+		spot->function = POLICY_AT_SENDS;
+	if (place->rung == RUNG_CALL)
+		spot->calls = hook->targets;
+	add_cases(spot, policy, index, hook);
+}
+
+/*
+ * Where control groups deny, they deny datagrams besides, of which no connection is seen. Whoever observes what would be denied
+ * is to see them first.
+ */
+static void hang_at_sends(struct engine *engine, u32 index, const struct policy_hook *hook, const char *target)
+{
+	struct policy_place place = { 0 };
+
+	if (!policy_place(hook, target, true, engine->kernel, &place) && place.rung == RUNG_CGROUP)
+		hang(engine, index, hook, target, &place, false);
+}
+
 static int place_target(struct engine *engine, u32 index, const struct policy_hook *hook, const char *target,
 			struct policy_error *error)
 {
 	const struct engine_policy *each = &engine->policies[index];
 	bool enforce = each->enforce && !each->policy->monitor;
-	bool is_enforcer = hook == each->policy->enforcer, at_return;
-	bool wants = is_enforcer || hook_has(hook, ACTION_DENY), denies = enforce && wants;
+	bool is_enforcer = hook == each->policy->enforcer;
+	bool is_to_deny = is_enforcer || hook_has(hook, ACTION_DENY), denies = enforce && is_to_deny;
 	struct policy_place place = { 0 };
-	struct spot *spot;
 	int failed = policy_place(hook, target, denies, engine->kernel, &place);
 
 	if (failed && hook->may_lack)
@@ -186,22 +216,15 @@ static int place_target(struct engine *engine, u32 index, const struct policy_ho
 	denies = denies && place.prevents;
 	if (hook->only_denying && !denies)
 		return 0;
-	failed = check_enforced(engine, hook, &place, enforce, wants, error);
+	failed = check_enforced(engine, hook, &place, enforce, is_to_deny, error);
 	if (failed)
 		return failed;
 	if (is_enforcer && !place_carries_out(&place))
 		return fail(error, hook, -EOPNOTSUPP, "what is noted cannot be carried out in this function here",
 			    "an enforcer of system calls (sys_NAME) works here");
-	at_return = hook->returns && !denies && returns_at(place.rung);
-	spot = find_spot(engine, each->policy, hook, &place, at_return, denies);
-	if (!spot)
-		spot = add_spot(engine, hook, target, &place);
-	spot->shared = each->policy->is_short;
-	spot->at_return = at_return;
-	spot->denies = denies;
-	if (place.rung == RUNG_CALL)
-		spot->calls = hook->targets;
-	add_cases(spot, each->policy, index, hook);
+	hang(engine, index, hook, target, &place, denies);
+	if (is_to_deny && !enforce && !is_enforcer)
+		hang_at_sends(engine, index, hook, target);
 	return 0;
 }
 

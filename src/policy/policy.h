@@ -94,7 +94,7 @@ struct policy_hook {
 	const char *subsystem;		/* of a tracepoint */
 	struct lang_node *asked;	/* of a point: the file's own part of its condition, over fields; NULL: none */
 	const struct policy_hook *from;	/* by policy_lower: the point's own; else NULL */
-	bool only_denying;		/* not wanted where nothing is denied: others see it all */
+	bool only_denying;		/* not wanted where nothing is denied: the policy's other hooks see it all */
 	const char *const *symbols;	/* of an uprobe: names, "name+0xOFFSET", "0xOFFSET" in the file, "@0xADDRESS"; NULL-terminated */
 	const u64 *counters;		/* where in the file the semaphore of each symbol is; NULL: there are none */
 	const char *const *targets;	/* list: of many functions or calls; NULL-terminated; NULL: `target` alone */

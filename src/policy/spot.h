@@ -33,7 +33,7 @@ struct spot {
 	bool enforcer;			/* carries out what others noted */
 	bool only_first;		/* no room in the program to count what matches beside the first case */
 	struct gen *gen, *others;	/* what says which case matches, and what counts the others */
-	u16 function;			/* which of the hook's targets, from 1; 0: not one alone */
+	u16 function;			/* which of the hook's targets, from 1, or POLICY_AT_SENDS; 0: not one alone */
 	u32 number;			/* within the engine; names what is pinned */
 	struct spot_case *cases;
 	u32 case_count;
@@ -73,6 +73,12 @@ static inline bool spot_counts_others(const struct spot *spot)
 	return spot->shared && spot->case_count > 1 && !spot->only_first;
 }
 
+/* Of the programs of control groups only those that see datagrams, of a policy that denies nothing yet. */
+static inline bool spot_only_sends(const struct spot *spot)
+{
+	return spot->place.rung == RUNG_CGROUP && !spot->denies;
+}
+
 /* 0, or -errno with engine->errors of those at fault. */
 int spot_load(struct engine *engine, struct spot *spot);
 /* 0, or -errno with *error; spot_forget either way. */
@@ -92,5 +98,7 @@ void names_remove(struct engine *engine);
 const char *spot_program(const struct spot *spot);
 /* Of the one at the function's other end. NULL: there is none. */
 const char *spot_other_program(const struct spot *spot);
+/* Of RUNG_CGROUP: all of them, NULL-terminated. */
+const char *const *spot_group_programs(const struct spot *spot);
 
 #endif

@@ -60,12 +60,11 @@ static int attach_format(struct spot *spot)
 
 static int attach_groups(const struct engine *engine, struct spot *spot)
 {
-	static const char *const names[] = { "policy_connect4", "policy_connect6", "policy_sendmsg4", "policy_sendmsg6" };
 	const char *path = engine->options->features->cgroup2_path;
 	int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, error = fd < 0 ? -ENOENT : 0;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !error; i++)
-		error = add_link(spot, bpf_program__attach_cgroup(find(spot, names[i]), fd));
+	for (const char *const *name = spot_group_programs(spot); *name && !error; name++)
+		error = add_link(spot, bpf_program__attach_cgroup(find(spot, *name), fd));
 	if (fd >= 0)
 		close(fd);
 	return error;

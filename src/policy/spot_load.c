@@ -58,7 +58,7 @@ const char *spot_program(const struct spot *spot)
 	case RUNG_STAND_IN:
 		return strcmp(spot->place.target, "sys_exit") ? "policy_stand_in_raw" : "policy_stand_in_exit";
 	case RUNG_CGROUP:
-		return "policy_connect4";
+		return spot_only_sends(spot) ? "policy_sendmsg4" : "policy_connect4";
 	case RUNG_NONE:
 		break;
 	}
@@ -74,14 +74,20 @@ const char *spot_other_program(const struct spot *spot)
 	return NULL;
 }
 
+const char *const *spot_group_programs(const struct spot *spot)
+{
+	static const char *const names[] = { "policy_connect4", "policy_connect6", "policy_sendmsg4", "policy_sendmsg6", NULL };
+
+	return spot_only_sends(spot) ? names + 2 : names;
+}
+
 static void choose_programs(struct spot *spot)
 {
-	static const char *const connects[] = { "policy_connect4", "policy_connect6", "policy_sendmsg4", "policy_sendmsg6" };
-	const char *const name = spot_program(spot);
-	size_t count = spot->place.rung == RUNG_CGROUP ? 4 : 1;
+	const char *const one[] = { spot_program(spot), NULL };
+	const char *const *name = spot->place.rung == RUNG_CGROUP ? spot_group_programs(spot) : one;
 
-	for (size_t i = 0; i < count; i++)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, count > 1 ? connects[i] : name), true);
+	for (; *name; name++)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, *name), true);
 	if (spot->changes)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(spot->object, "policy_snapshot"), true);
 	if (spot_other_program(spot))

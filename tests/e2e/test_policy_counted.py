@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 
-from harness import equal, expect, field, until
+from harness import Skip, check_fields, equal, expect, field, until
 from test_policy_life import PINS, connect, lines, policy, watch, write
 
 
@@ -40,6 +40,58 @@ def test_counted_before_an_agent(case):
         watch(case, "--for", "1ms").finish()
         row, = lines(policy(case, "list", "--json"))
         equal((row["matched"], row["stopped"]), (5, 1), "matched and stopped, enforced")
+
+
+def unheard():
+    """An address at which datagrams arrive, and connections are refused; and the sockets that keep it."""
+    while True:
+        taken, server = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        taken.bind(("127.0.0.1", 0))
+        try:
+            server.bind(taken.getsockname())
+            return taken.getsockname(), taken, server
+        except OSError:
+            taken.close()
+            server.close()
+
+
+def test_datagrams_that_would_be_denied(case):
+    """What is to be denied counts while it is observed: connections once, and datagrams without one, which control groups deny."""
+    to, *kept = unheard()
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    file = write(case, "p.yaml", "- {{name: denied, when: connect, if: peer.port == {0}, then: deny}}\n"
+                 "- {{name: logged, when: connect, if: peer.port == {0}}}\n".format(to[1]))
+    checked = {row["name"]: row["hooks"][0]["places"][0]["rung"] for row in lines(policy(case, "check", "--json", file))}
+    if checked["denied"] != "cgroup":
+        raise Skip("no control group denies connections here: " + checked["denied"])
+
+    def counted():
+        return {row["name"]: (row["matched"], row["stopped"]) for row in lines(policy(case, "list", "--json"))}
+    policy(case, "observe", file)
+    for _ in range(5):
+        equal(client.sendto(b"x", to), 1, "a datagram, while it is observed")
+    equal(connect(to[1]), errno.ECONNREFUSED, "connect, while it is observed")
+    client.connect(to)
+    client.send(b"x")
+    equal(counted(), {"denied": (7, 0), "logged": (2, 0)}, "datagrams and connections, observed")
+    sonde = watch(case)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another:
+        another.sendto(b"x", to)
+        told = sonde.wait_record(lambda record: field(record, "policy.name") == "denied", "the match of a datagram")
+    check_fields(told, {"policy.point": "connect", "policy.action": "deny", "policy.result": "due", "process.pid": os.getpid()})
+    equal(told["policy"]["arguments"], [{"type": "sockaddr", "family": "ipv4", "address": "127.0.0.1", "port": to[1]}], "where to")
+    sonde.stop()
+    policy(case, "enforce", "denied", "--observed-for", "1us", "--acknowledge")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another:
+        for _ in range(5):
+            try:
+                another.sendto(b"x", to)
+                expect(False, "a datagram is sent, enforced")
+            except PermissionError:
+                pass
+    equal(counted(), {"denied": (13, 5), "logged": (2, 0)}, "datagrams, enforced")
+    for each in (client, *kept):
+        each.close()
 
 
 def test_all_that_match_are_counted(case):
