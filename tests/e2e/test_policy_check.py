@@ -100,6 +100,10 @@ def test_points_are_decided_each(case):
     status, shown, said = check(path)
     equal((status, shown.count("function "), shown.count("function security_socket_connect")), (0, 1, 1), shown + said)
     expect("when: open, connect\n" in shown and "note 1:20: it can never match at open" in shown, shown)
+    path = write(case, "two.yaml", "{name: two, when: [connect, open], if: 'file.path not in [\"/x\"]', then: kill}\n")
+    status, shown, said = check(path)
+    equal((status, shown.count("function security_file_open"), shown.count("function security_socket_connect")), (0, 1, 0), shown + said)
+    expect("it can never match at connect" in shown, shown)
 
 
 def test_a_file_that_others_may_write_is_noted(case):
