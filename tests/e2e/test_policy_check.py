@@ -63,6 +63,8 @@ def test_mistakes_have_a_place_and_a_remedy(case):
             ("  kprobes: [{call: tcp_conect}]\n", "tcp_connect"),
             ("  kprobes: [{cal: tcp_connect}]\n", ':5:14: there is no "cal" in a kprobe, did you mean call?'),
             ("  kprobes: [{call: tcp_connect, args: [{index: 4, type: int}]}]\n", ":5:40: tcp_connect has 1 parameters"),
+            ("  kprobes: [{call: sys_write, args: [{index: 1, type: char_buf, sizeArgIndex: 9}]}]\n",
+             ":5:38: write has 6 parameters, and sizeArgIndex is 9; sizeArgIndex: 1 to 6"),
             ("  kprobes: [{call: tcp_connect, args: [{index: 0, type: soc}]}]\n", 'no type "soc", did you mean sock?'),
             ("  kprobes: [{call: sys_opem}]\n", "no system call sys_opem, did you mean sys_open?"),
             ("  lsmhooks: [{hook: file_opn}]\n", "file_open"),
