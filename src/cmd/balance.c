@@ -9,7 +9,7 @@
 
 static u64 lost_of(const struct balance *balance, u32 kind)
 {
-	u64 sum = 0;
+	u64 sum = balance->unwritten[kind];
 
 	for (int cause = 0; cause < LOSS_CAUSES; cause++)
 		sum += balance->kernel.lost[kind][cause];
@@ -26,6 +26,11 @@ u64 balance_lost(const struct balance *balance)
 	return sum;
 }
 
+static u64 delivered_of(const struct balance *balance, u32 kind)
+{
+	return balance->delivered[kind] - balance->unwritten[kind];
+}
+
 /* Those that never left the kernel, and those that did. */
 static u64 filtered_of(const struct balance *balance, u32 kind)
 {
@@ -37,7 +42,7 @@ static u64 missing(const struct balance *balance)
 	u64 sum = 0;
 
 	for (u32 kind = 0; kind < KIND_MAX; kind++)
-		sum += balance->kernel.produced[kind] - lost_of(balance, kind) - balance->delivered[kind] -
+		sum += balance->kernel.produced[kind] - lost_of(balance, kind) - delivered_of(balance, kind) -
 		       filtered_of(balance, kind);
 	return sum;
 }
@@ -88,6 +93,7 @@ void balance_add(struct balance *sum, const struct balance *part)
 	for (u32 kind = 0; kind < KIND_MAX; kind++) {
 		sum->delivered[kind] += part->delivered[kind];
 		sum->filtered[kind] += part->filtered[kind];
+		sum->unwritten[kind] += part->unwritten[kind];
 	}
 	sum->unreadable += part->unreadable;
 	sum->wanted |= part->wanted;
@@ -128,6 +134,10 @@ static void say_losses(const struct balance *balance)
 			if (kind_is_public(kind) && balance->kernel.lost[kind][cause])
 				message_warn("%llu %s lost: %s", (unsigned long long)balance->kernel.lost[kind][cause],
 					     kind_name(kind), causes[cause]);
+	for (u32 kind = 0; kind < KIND_MAX; kind++)
+		if (kind_is_public(kind) && balance->unwritten[kind])
+			message_warn("%llu %s lost: they could not be written", (unsigned long long)balance->unwritten[kind],
+				     kind_name(kind));
 	if (balance->unreadable)
 		message_warn("%llu records lost: %s", (unsigned long long)balance->unreadable, causes[LOSS_UNREADABLE]);
 }
@@ -140,7 +150,7 @@ void balance_say(const struct balance *balance)
 		if (!(balance->wanted >> kind & 1))
 			continue;
 		text_add_format(&line, "%s%s %llu", line.length ? ", " : "", kind_name(kind),
-				(unsigned long long)balance->delivered[kind]);
+				(unsigned long long)delivered_of(balance, kind));
 		add_rest(balance, kind, &line);
 	}
 	message_note("%s in %.1f s; %s", text_string(&line), (balance->ended - balance->started) / 1e9,
@@ -165,7 +175,7 @@ static void add_kind(const struct balance *balance, struct text *out, u32 kind)
 	text_add_format(out, "\"%s\":{", kind_name(kind));
 	add_number(out, "produced", balance->kernel.produced[kind]);
 	text_add_char(out, ',');
-	add_number(out, "delivered", balance->delivered[kind]);
+	add_number(out, "delivered", delivered_of(balance, kind));
 	text_add_char(out, ',');
 	add_number(out, "filtered", filtered_of(balance, kind));
 	text_add_char(out, ',');
@@ -178,6 +188,11 @@ static void add_kind(const struct balance *balance, struct text *out, u32 kind)
 			text_add_char(out, ',');
 		first = false;
 		add_number(out, word_loss(cause), balance->kernel.lost[kind][cause]);
+	}
+	if (balance->unwritten[kind]) {
+		if (!first)
+			text_add_char(out, ',');
+		add_number(out, "unwritten", balance->unwritten[kind]);
 	}
 	text_add(out, "}}");
 }

@@ -7,6 +7,7 @@
 
 struct balance {
 	u64 delivered[KIND_MAX], filtered[KIND_MAX], unreadable;
+	u64 unwritten[KIND_MAX];	/* of those delivered: it turned out later that they could not be written */
 	struct record_counts kernel;
 	u32 wanted;
 	u64 started, ended;

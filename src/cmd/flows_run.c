@@ -4,7 +4,6 @@
  */
 #include "cmd/flows_run.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,6 +45,7 @@ struct watching {
 	bool screen, ending;
 	u64 next, marked, intervals;
 	u64 told[FLOW_KINDS], filtered[FLOW_KINDS];
+	u64 unwritten[FLOW_KINDS];	/* of those told */
 };
 
 static int deliver(void *context, const void *bytes, size_t size)
@@ -79,6 +79,7 @@ static void say(struct watching *watching, const struct flow *flow, bool now)
 		show_line(&watching->output.text, &watching->show, flow);
 	else
 		show_json(&watching->output.text, &watching->show, flow, now);
+	output_mark(&watching->output, flow->kind);
 	output_some(&watching->output);
 }
 
@@ -281,11 +282,11 @@ static void add_summary(struct watching *watching)
 	text_add_format(out, "{\"kind\":\"summary\",\"seconds\":%.3f,\"events\":{",
 			(watching->balance.ended - watching->balance.started) / 1e9);
 	for (int kind = 0; kind < FLOW_KINDS; kind++) {
-		u64 told = watching->told[kind], filtered = watching->filtered[kind];
+		u64 told = watching->told[kind], filtered = watching->filtered[kind], unwritten = watching->unwritten[kind];
 
-		text_add_format(out, "%s\"%s\":{\"produced\":%llu,\"delivered\":%llu,\"filtered\":%llu,\"lost\":0}",
+		text_add_format(out, "%s\"%s\":{\"produced\":%llu,\"delivered\":%llu,\"filtered\":%llu,\"lost\":%llu}",
 				kind ? "," : "", flow_kind_names[kind], (unsigned long long)(told + filtered),
-				(unsigned long long)told, (unsigned long long)filtered);
+				(unsigned long long)(told - unwritten), (unsigned long long)filtered, (unsigned long long)unwritten);
 	}
 	text_add_format(out, "},\"forgotten\":%llu,\"lost\":%llu", (unsigned long long)count.forgotten,
 			(unsigned long long)balance_lost(&watching->balance));
@@ -295,14 +296,18 @@ static void add_summary(struct watching *watching)
 
 static void say_balance(const struct watching *watching, u64 forgotten)
 {
-	u64 drops = lost_of(watching, KIND_drop), lost = balance_lost(&watching->balance) - drops, told = 0;
+	u64 drops = lost_of(watching, KIND_drop), lost = balance_lost(&watching->balance) - drops, told = 0, unwritten = 0;
 
-	for (int kind = 0; kind < FLOW_KINDS; kind++)
-		told += watching->told[kind];
+	for (int kind = 0; kind < FLOW_KINDS; kind++) {
+		told += watching->told[kind] - watching->unwritten[kind];
+		unwritten += watching->unwritten[kind];
+	}
 	if (watching->request->way == FLOWS_LINES)
 		message_note("%llu flows in %.1f s; %s", (unsigned long long)told,
 			     (watching->balance.ended - watching->balance.started) / 1e9,
-			     lost + drops ? "some events were lost" : "nothing lost");
+			     lost + drops ? "some events were lost" : unwritten ? "some were lost" : "nothing lost");
+	if (unwritten)
+		message_warn("%llu flows lost: they could not be written", (unsigned long long)unwritten);
 	if (lost)
 		message_warn("%llu events were lost: connections may be missing or have only one end",
 			     (unsigned long long)lost);
@@ -321,6 +326,7 @@ static int finish(struct watching *watching)
 {
 	bool json = watching->request->way == FLOWS_JSON || watching->request->way == FLOWS_TABLES_JSON;
 	u64 forgotten = flows_count(watching->flows).forgotten;
+	int status;
 
 	screen_close();
 	/* What stands is told of once more before it cannot be looked at. */
@@ -332,10 +338,12 @@ static int finish(struct watching *watching)
 	flows_end(watching->flows);
 	if (watching->request->graph)
 		graph_write(watching->request->graph, &watching->output.text, watching->request->format);
+	output_flush(&watching->output);
 	if (json)
 		add_summary(watching);
+	status = output_end(&watching->output);
 	say_balance(watching, forgotten);
-	return output_end(&watching->output);
+	return status;
 }
 
 static int watch(struct watching *watching)
@@ -452,7 +460,7 @@ static int prepare(struct watching *watching, struct kernel_options *options, st
 
 static int watch_flows(struct flows_request *request)
 {
-	struct watching watching = { .request = request };
+	struct watching watching = { .request = request, .output.unwritten = watching.unwritten };
 	struct kernel_options options = { 0 };
 	struct features features;
 	int status;
@@ -468,6 +476,7 @@ static int watch_flows(struct flows_request *request)
 	names_free(watching.names);
 	identity_free(watching.identity);
 	text_free(&watching.output.text);
+	text_free(&watching.output.marks);
 	return status;
 }
 

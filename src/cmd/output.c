@@ -11,6 +11,22 @@
 
 #define MUCH 65536
 
+void output_mark(struct output *output, unsigned char mark)
+{
+	text_add_char(&output->marks, mark);
+}
+
+/* Of what was gathered the first `done` bytes were written. */
+static void count_unwritten(struct output *output, size_t done)
+{
+	size_t line = 0;
+
+	for (size_t i = 0; i < done; i++)
+		line += output->text.data[i] == '\n';
+	for (; line < output->marks.length; line++)
+		output->unwritten[(unsigned char)output->marks.data[line]]++;
+}
+
 bool output_flush(struct output *output)
 {
 	int fd = output->to_error ? STDERR_FILENO : STDOUT_FILENO;
@@ -23,10 +39,13 @@ bool output_flush(struct output *output)
 			done += wrote;
 		else if (wrote < 0 && errno != EINTR)
 			output->error = errno;
-		else if (wrote < 0 && stop_asked())
+		else if (wrote < 0 && stop_asked() && !done)	/* what was begun is ended: no line is cut */
 			break;
 	}
+	if (output->unwritten && done < output->text.length && output->error != EPIPE)
+		count_unwritten(output, done);
 	text_reset(&output->text);
+	text_reset(&output->marks);
 	return !output->error;
 }
 
@@ -59,6 +78,7 @@ int output_end(struct output *output)
 {
 	output_flush(output);
 	text_free(&output->text);
+	text_free(&output->marks);
 	if (!output->error || output->error == EPIPE)
 		return 0;
 	message_error("cannot write to standard %s: %s", output->to_error ? "error" : "output", strerror(output->error));

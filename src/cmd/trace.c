@@ -1,5 +1,4 @@
 /* sonde trace: live events, a line each. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,9 +71,11 @@ static int deliver(void *context, const void *bytes, size_t size)
 		json_event(&trace->plan, &trace->output.text, &event);
 	else
 		text_event(&trace->plan, &trace->output.text, &event, &trace->style);
+	output_mark(&trace->output, kind);
 	if (kind != KIND_lost)
 		trace->balance.delivered[kind]++;
-	return output_some(&trace->output) ? 0 : -EPIPE;
+	output_some(&trace->output);
+	return 0;	/* if that failed, take_turn ends the watch; what comes until then is in the books all the same */
 }
 
 /* For completion and near misses. */
@@ -206,6 +207,7 @@ static int finish(struct trace *trace, struct kernel *kernel, const struct trace
 	child_wait(child);
 	trace->balance.exit_status = child->pid ? child->status : -1;
 	balance_close(&trace->balance, kernel, deliver, trace);
+	output_flush(&trace->output);
 	if (trace->json)
 		balance_json(&trace->balance, &trace->output.text);
 	status = output_end(&trace->output);
@@ -315,6 +317,7 @@ static int run_trace(const struct command *command, int argc, char **argv)
 		status = scope_resolve(command, &settings.scope, &child, &features, trace.identity, &options);
 	if (!status) {
 		trace.json = settings.json;
+		trace.output.unwritten = trace.balance.unwritten;
 		process_table_keep(trace.identity->processes, settings.interval);
 		trace.balance.wanted = kinds;
 		find_style(&trace.style);

@@ -9,9 +9,11 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import termios
+import time
 import unicodedata
 
 from harness import SONDE, Skip, equal, expect, field, program, spawn, until
@@ -87,6 +89,48 @@ def test_full_disk(case):
         equal(len(said), 1, "messages about space: %s" % sonde.stderr())
 
 
+def test_unwritten_is_lost(case):
+    """What a full disk could not take was not delivered, and is not said to be: what was said to be is in the file, as whole lines."""
+    os.mkdir(case.path("small"))
+    case.mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", case.path("small"))
+    with open(case.path("small", "out"), "w+b") as out:
+        done = subprocess.run([SONDE, "trace", "open", "--json", "--", "/bin/sh", "-c",
+                               "i=0; while [ $i -lt 500 ]; do i=$((i+1)); : </etc/hosts; done"],
+                              stdout=out, stderr=subprocess.PIPE, text=True, timeout=120)
+        out.seek(0)
+        written = [json.loads(line)["kind"] for line in out.read().split(b"\n")[:-1]]
+    equal(done.returncode, 1, "exit status; " + done.stderr)
+    said = re.search(r"open (\d+) of (\d+) \((\d+) lost\) in .*; some were lost\n", done.stderr)
+    expect(said, "what is said: " + done.stderr)
+    delivered, produced, lost = map(int, said.groups())
+    equal(delivered, written.count("open"), "delivered, as whole lines in the file")
+    equal(delivered + lost, produced, "delivered and lost")
+    expect("%d open lost: they could not be written\n" % lost in done.stderr, "the cause: " + done.stderr)
+
+
+def test_unwritten_on_a_full_device(case):
+    """The same of what other commands say, and of text."""
+    file = case.path("policy.yaml")
+    with open(file, "w") as out:
+        out.write("- name: seen\n  when: exec\n  if: executable.path endswith \"/true\"\n")
+    server = socket.create_server(("127.0.0.1", 0))
+    for command, words, what in (("trace", ["exec"], "exec 0 of"), ("policy", ["watch", file], "exec 0 of"),
+                                 ("flows", [], "0 flows in")):
+        with open("/dev/full", "wb") as full:
+            sonde = case.sonde(*words, command=command, stdout=full, json_lines=False)
+        noise = case.start(["/bin/sh", "-c", "while :; do /bin/true; done"])
+        while command == "flows" and sonde.process.poll() is None:
+            with socket.create_connection(server.getsockname()) as client:
+                server.accept()[0].close()
+                client.recv(1)
+            time.sleep(0.05)
+        equal(sonde.process.wait(120), 1, "exit status of %s; %s" % (command, sonde.stderr()))
+        noise.kill()
+        expect(what in sonde.stderr() and "some were lost" in sonde.stderr() and "nothing lost" not in sonde.stderr(),
+               "what %s says: %s" % (command, sonde.stderr()))
+        expect(re.search(r"[1-9]\d* (exec|flows) lost: they could not be written", sonde.stderr()), "the cause: " + sonde.stderr())
+
+
 def test_file_size_limit(case):
     """ulimit -f is like a full disk: said with the reason, a balance, an exit status; the signal kills only whom it would without sonde."""
     with open(case.path("small"), "wb") as out:
@@ -97,7 +141,7 @@ def test_file_size_limit(case):
     noise.kill()
     equal(status, 1, "exit status; %s" % sonde.stderr())
     expect("standard output: File too large" in sonde.stderr(), "what is said: " + sonde.stderr())
-    expect(re.search(r"\d+ in [\d.]+ m?s; ", sonde.stderr()), "no balance: " + sonde.stderr())
+    expect(re.search(r" in [\d.]+ s; some were lost", sonde.stderr()), "no balance: " + sonde.stderr())
     store = case.path("store.db")
     done = subprocess.run(["/bin/sh", "-c", "ulimit -f 1; exec \"$0\" run -q --store \"$1\" -- true", SONDE, store],
                           stderr=subprocess.PIPE, timeout=120, text=True)
