@@ -113,6 +113,8 @@ def test_retention(case):
     said = store.sonde("run", "--max-size", "1", "--", "true")[1]
     expect(b"removed 1 old run from the store" in said, "what is said: %r" % said)
     equal([run["id"] for run in store.runs()], [5], "what --max-size 1 keeps")
+    store.run("true", options=["--max-age", "1ns"])
+    equal([run["id"] for run in store.runs()], [6], "what --max-age 1ns keeps: the newest")
 
 
 def test_killed_loses_a_second(case):
