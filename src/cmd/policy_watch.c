@@ -41,6 +41,7 @@ struct watching {
 	struct text line;
 	struct stand *stand;		/* what of them the kernel holds */
 	struct policies seen;		/* the others, which only the events of sensors show */
+	size_t watched;			/* held, or seen at some point at least */
 	u64 wall_checked, written, watched_until, shown, end;
 	bool counted, changed;		/* counted in the balance; somebody changed what stands */
 	int trouble;
@@ -256,6 +257,14 @@ static int finish(struct watching *watching)
 	return status ? status : watching->trouble ? 1 : 0;
 }
 
+static bool is_seen(const struct policy *policy)
+{
+	for (u32 i = 0; i < policy->hook_count; i++)
+		if (policy_is_seen(&policy->hooks[i]))
+			return true;
+	return false;
+}
+
 /* What the kernel does not hold is looked for in the events of sensors. Returns their kinds. */
 static u32 choose_seen(struct watching *watching)
 {
@@ -263,9 +272,14 @@ static u32 choose_seen(struct watching *watching)
 
 	matcher_free(watching->matcher);
 	watching->seen.count = 0;
-	for (size_t i = 0; i < all->count; i++)
-		if (!stand_held(watching->stand, all->list[i]))
+	watching->watched = 0;
+	for (size_t i = 0; i < all->count; i++) {
+		bool held = stand_held(watching->stand, all->list[i]);
+
+		watching->watched += held || is_seen(all->list[i]);
+		if (!held)
 			watching->seen.list[watching->seen.count++] = all->list[i];
+	}
 	watching->matcher = matcher_new(&watching->seen);
 	return matcher_kinds(watching->matcher);
 }
@@ -300,15 +314,20 @@ static bool watch_set(struct watching *watching, struct kernel_options *options,
 {
 	const struct policy_settings *settings = watching->settings;
 	struct kernel *kernel = open_all(watching, options, features);
-	size_t count = watching->set.policies.count;
 
 	if (!kernel)
 		return false;
+	if (!watching->watched) {
+		message_error("nothing is watched: none of the policies can be observed here");
+		stand_close(watching->stand);
+		kernel_close(kernel);
+		return false;
+	}
 	if (settings->scope.pid)
 		scope_watch_tree(kernel, watching->identity, settings->scope.pid);
 	else
 		snapshot_take(kernel, watching->identity);
-	message_note("watching %zu polic%s", count, count == 1 ? "y" : "ies");
+	message_note("watching %zu polic%s", watching->watched, watching->watched == 1 ? "y" : "ies");
 	watching->balance.started = watching->watched_until = watching->written = wall_boot_now();
 	if (!watching->end)
 		watching->end = settings->duration ? watching->balance.started + settings->duration : ~0ULL;

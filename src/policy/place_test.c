@@ -150,6 +150,9 @@ static void what_the_kernel_does_not_have_is_told(void **state)
 	assert_wrong(ARGUMENT("index: 0, type: int, resolve: x, btfType: no_such_struct"), "no struct no_such_struct", "");
 	assert_wrong(ARGUMENT("index: 0, type: int, resolve: sk_socket.file.f_path"), "ends at struct path, which is not int32", "");
 	assert_wrong(HEAD "  kprobes: [{call: sys_openat, args: [{index: 6, type: int}]}]\n", "6 parameters", "index: 0 to 5");
+	assert_wrong(HEAD "  kprobes: [{call: sys_write, args: [{index: 1, type: char_buf, sizeArgIndex: 9}]}]\n",
+		     "6 parameters, and sizeArgIndex is 9", "sizeArgIndex: 1 to 6");
+	assert_wrong(ARGUMENT("index: 0, type: char_buf, sizeArgIndex: 3"), "1 parameters, and sizeArgIndex is 3", "sizeArgIndex: 1 to 1");
 	assert_wrong(HEAD "  kprobes: [{call: f, data: [{source: pt_regs, resolve: xx, type: int}]}]\n", "no register xx", "ax");
 	assert_wrong(HEAD "  uprobes: [{path: /nothing/here, symbols: [a]}]\n", "no file /nothing/here", "path:");
 	assert_wrong(HEAD "  uprobes: [{path: /etc/passwd, symbols: [a]}]\n", "is no program", "");

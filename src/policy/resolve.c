@@ -175,10 +175,16 @@ static int resolve_argument(struct resolving *resolving, struct policy_argument 
 	return 0;
 }
 
+/* One of its two numbers is not among the parameters. */
 static int outside(struct resolving *resolving, const struct policy_argument *argument, u32 most)
 {
 	char mend[96];
 
+	if ((u32)argument->index < most) {
+		snprintf(mend, sizeof(mend), "sizeArgIndex: 1 to %u", most);
+		return resolve_fail(resolving, argument->line, argument->column, mend, "%s has %u parameters, and sizeArgIndex is %d",
+				    resolving->hook->target, most, argument->size_index);
+	}
 	snprintf(mend, sizeof(mend), most ? "index: 0 to %u" : "it has no parameters", most ? most - 1 : 0);
 	return resolve_fail(resolving, argument->line, argument->column, mend, "%s has %u parameters, and there is no index %d",
 			    resolving->hook->target, most, argument->index);
@@ -193,11 +199,8 @@ static int resolve_parameters(struct resolving *resolving, const struct policy_h
 	for (u32 i = 0; i < hook->argument_count; i++) {
 		struct policy_argument *argument = &hook->arguments[i];
 
-		if (prototype && (u32)argument->index >= count)
+		if (prototype && ((u32)argument->index >= count || (u32)argument->size_index > count))
 			return outside(resolving, argument, count);
-		if (prototype && (u32)argument->size_index > count)
-			return resolve_fail(resolving, argument->line, argument->column, "it is counted from 1",
-					    "%s has %u parameters, and sizeArgIndex is %d", hook->target, count, argument->size_index);
 		snprintf(what, sizeof(what), "parameter %d of %.40s", argument->index, hook->target);
 		if (resolve_argument(resolving, argument, prototype ? btf_params(prototype)[argument->index + first].type : 0, what))
 			return -1;

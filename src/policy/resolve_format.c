@@ -166,10 +166,14 @@ int resolve_format(struct resolving *resolving, const struct policy_hook *hook)
 		return 0;
 	}
 	for (u32 i = 0; i < hook->argument_count; i++) {
-		if (hook->arguments[i].index >= count || hook->arguments[i].size_index > count)
-			return resolve_fail(resolving, hook->arguments[i].line, hook->arguments[i].column,
-					    "the first four are common to all tracepoints, and are counted", "%s has %d fields, and there is no index %d",
-					    hook->target, count, hook->arguments[i].index);
+		const struct policy_argument *argument = &hook->arguments[i];
+		bool is_index = argument->index >= count;
+
+		if (is_index || argument->size_index > count)
+			return resolve_fail(resolving, argument->line, argument->column,
+					    "the first four are common to all tracepoints, and are counted", "%s has %d fields, and %s %d",
+					    hook->target, count, is_index ? "there is no index" : "sizeArgIndex is",
+					    is_index ? argument->index : argument->size_index);
 		if (resolve_field(resolving, &hook->arguments[i], &fields[hook->arguments[i].index]))
 			return -1;
 	}

@@ -63,6 +63,8 @@ def test_mistakes_have_a_place_and_a_remedy(case):
             ("  kprobes: [{call: tcp_conect}]\n", "tcp_connect"),
             ("  kprobes: [{cal: tcp_connect}]\n", ':5:14: there is no "cal" in a kprobe, did you mean call?'),
             ("  kprobes: [{call: tcp_connect, args: [{index: 4, type: int}]}]\n", ":5:40: tcp_connect has 1 parameters"),
+            ("  kprobes: [{call: sys_write, args: [{index: 1, type: char_buf, sizeArgIndex: 9}]}]\n",
+             ":5:38: write has 6 parameters, and sizeArgIndex is 9; sizeArgIndex: 1 to 6"),
             ("  kprobes: [{call: tcp_connect, args: [{index: 0, type: soc}]}]\n", 'no type "soc", did you mean sock?'),
             ("  kprobes: [{call: sys_opem}]\n", "no system call sys_opem, did you mean sys_open?"),
             ("  lsmhooks: [{hook: file_opn}]\n", "file_open"),
@@ -100,6 +102,10 @@ def test_points_are_decided_each(case):
     status, shown, said = check(path)
     equal((status, shown.count("function "), shown.count("function security_socket_connect")), (0, 1, 1), shown + said)
     expect("when: open, connect\n" in shown and "note 1:20: it can never match at open" in shown, shown)
+    path = write(case, "two.yaml", "{name: two, when: [connect, open], if: 'file.path not in [\"/x\"]', then: kill}\n")
+    status, shown, said = check(path)
+    equal((status, shown.count("function security_file_open"), shown.count("function security_socket_connect")), (0, 1, 0), shown + said)
+    expect("it can never match at connect" in shown, shown)
 
 
 def test_a_file_that_others_may_write_is_noted(case):

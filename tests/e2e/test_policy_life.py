@@ -163,6 +163,15 @@ def test_watch_filter(case):
     expect("user space  process.pid == 1" in policy(case, "watch", "-f", "pid == 1", "--explain").stdout, "explained")
 
 
+def test_watch_what_cannot_be(case):
+    """The number of policies is that of those that are watched; where it is none, that is no success."""
+    unseen = "- {name: unseen, when: mount, if: 'process.name == \"nobody\"'}\n"
+    said = policy(case, "watch", "--for", "1s", write(case, "none.yaml", unseen), status=1).stderr
+    expect("unseen is not observed" in said and "nothing is watched" in said and "watching" not in said, said)
+    said = policy(case, "watch", "--for", "1s", write(case, "one.yaml", unseen + "- {name: seen, when: exec}\n")).stderr
+    expect("unseen is not observed" in said and "watching 1 policy" in said, said)
+
+
 def test_a_thousand_policies(case):
     """Looked up together, in the kernel: what none matches never enters a ring, so a reader that stands still loses nothing."""
     wanted = write(case, "wanted", "x")
