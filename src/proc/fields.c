@@ -327,7 +327,13 @@ static bool get_syncs(const struct event *event, struct value *value)
 
 static bool get_lifetime(const struct event *event, struct value *value)
 {
-	return value_number(value, event->record->time - event->record->start);
+	const struct identity *identity = event->identity;
+	u64 start = event->record->start;
+
+	/* another with its pid began later */
+	if (identity && identity->held == event->record->pid && start < identity->released && identity->released < event->record->time)
+		start = identity->released;
+	return value_number(value, event->record->time - start);
 }
 
 static bool get_cgroup(const struct event *event, struct value *value)

@@ -201,6 +201,17 @@ def test_creation_time_and_pid_identify_a_process(case):
         equal(len(times), 1, "creation times of pid %d (%s)" % (member["pid"], member["way"]))
 
 
+def test_a_command_lives_from_when_it_is_let_go(case):
+    """Not while it waits for sonde to attach; when it was made is what the kernel says."""
+    sonde = case.sonde("exit", "--", "/bin/sleep", "0.1")
+    sonde.finish()
+    record = sonde.one("exit")
+    life = field(record, "process.lifetime_ns")
+    expect(100_000_000 <= life <= sonde.summary["seconds"] * 10**9 + 1_000_000, "lifetime %d, %s" % (life, sonde.summary))
+    age = wall_ns(record["time"]) - wall_ns(field(record, "process.creation.time"))
+    expect(life < age, "it was made %d ns before its end, and lived for %d" % (age, life))
+
+
 def test_threads_are_no_processes(case):
     sonde, members, family = run_family(case, 90, 4, "--pid", str(os.getpid()))
     known = {member["pid"] for member in members} | {family}
