@@ -98,6 +98,13 @@ RECORD_SIZE(struct histogram, 32 + 8 * HISTOGRAM_BUCKETS);
 #define SINCE_SETS_BITS 14
 #define SINCE_SETS (1 << SINCE_SETS_BITS)
 
+/* By tgid, where execs are measured: when its program last began to run, or it was let go to run its first (user space tells). */
+struct histogram_exec {
+	u64 start;		/* of the process */
+	u64 time;
+};
+RECORD_SIZE(struct histogram_exec, 16);
+
 /* What is in no histogram, or not under its own key. Since the start; per CPU. */
 struct histogram_books {
 	u64 unmatched;		/* ended, but the beginning was not seen: before sonde, or no room to remember it */

@@ -201,6 +201,8 @@ static void on_end(struct recorder *recorder, const struct event *event)
 		entry->row.flags |= RUN_PROCESS_NO_LEDGER;
 	else
 		ledger_of_exit(&entry->row.costs, exit, entry->earlier);
+	/* it may have become another since it was created or began its program */
+	entry->row.user = exit->record.uid;
 	entry->row.threads = exit->threads ? exit->threads : entry->row.threads;
 	entry->row.flags |= exit_flags(entry, exit);
 	entry->row.end = exit->record.time;

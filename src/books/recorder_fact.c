@@ -252,7 +252,7 @@ void recorder_facts_flush(struct recorder *recorder, u64 now, bool last)
 		if (!facts->left_out[kind])
 			continue;
 		text_reset(&recorder->key);
-		text_add_format(&recorder->key, "%s: more than %d", kinds[kind], FACTS_MOST);
+		text_add_format(&recorder->key, "%s" RUN_BEYOND "%d", kinds[kind], FACTS_MOST);
 		tell_count(recorder, RUN_FACT_GAVE_UP, now, facts->left_out[kind], text_string(&recorder->key));
 	}
 }

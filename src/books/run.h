@@ -13,6 +13,7 @@
 #include "books/costs.h"
 
 #define RUN_NONE UINT32_MAX	/* an index that points nowhere */
+#define RUN_BEYOND ": more than "	/* in the text of RUN_FACT_GAVE_UP: only facts are missing, those beyond a number */
 
 enum run_kind {
 	RUN_COMMAND,		/* sonde run: one command and all it started */

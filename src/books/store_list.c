@@ -225,7 +225,10 @@ int store_retain(struct store *store, const struct store_limits *limits)
 	for (u32 i = 0; i < count && !error; i++) {
 		bool old = limits->age && list[i].ended < now && now - list[i].ended > limits->age;
 
-		if (!old && limits->bytes && i + 1 < count && used_bytes(store, &bytes))
+		/* the newest stays, however old or large */
+		if (i + 1 == count)
+			break;
+		if (!old && limits->bytes && used_bytes(store, &bytes))
 			old = bytes > limits->bytes;
 		if (!old || store_is_live(store, list[i].id))
 			continue;

@@ -76,17 +76,37 @@ static void free_names(struct named_runs *runs)
 	free(runs->items);
 }
 
+/* Runs of one side tell how much they differ by themselves: one that stands there twice would say that they do not. */
+static bool stands_there(const struct named_runs *runs, const u64 *ids, u32 at)
+{
+	for (u32 i = 0; i < at; i++)
+		if (ids[i] == ids[at] && runs->items[i].side == runs->items[at].side)
+			return true;
+	return false;
+}
+
 static bool load_all(struct compare *compare, struct store *store, const struct named_runs *runs)
 {
-	for (u32 i = 0; i < runs->count; i++) {
+	u64 *ids = xcalloc(runs->count, sizeof(*ids));
+	bool good = true;
+
+	for (u32 i = 0; i < runs->count && good; i++) {
 		struct run *run = store_load(store, runs->items[i].name, 0);
 
+		good = run;
 		if (!run)
-			return false;
-		compare_add(compare, runs->items[i].side, run);
+			break;
+		ids[i] = run->id;
+		if (stands_there(runs, ids, i)) {
+			message_error("run %llu stands twice on one side", (unsigned long long)run->id);
+			good = false;
+		} else {
+			compare_add(compare, runs->items[i].side, run);
+		}
 		run_free(run);
 	}
-	return true;
+	free(ids);
+	return good;
 }
 
 static void print(const struct compare_settings *settings, const struct compare *compare,

@@ -114,7 +114,12 @@ static void add_markdown(struct text *out)
 	text_add(out, "\nEvery event also has `kind` and `time` (UTC, RFC 3339, nanoseconds). JSON nests names at their dots; "
 		      "a field that does not apply is absent. *Known in* says where a filter on the field is decided "
 		      "([language.md](language.md)): partly means of some of the events. Fields of `ancestor` are for filters "
-		      "alone.\n\n| field | type | known in | events | meaning |\n|---|---|---|---|---|\n");
+		      "alone.\n\n"
+		      "What every event of a process could repeat - parent, ancestors, arguments, namespaces, control group, container - "
+		      "JSON shows by itself where a process begins or ends, and elsewhere if `-o` asks for it. Names, sessions, namespaces "
+		      "and real users are as they were when the process was created or began its program; its end has the name it had "
+		      "last. A real user that the process may no longer have is absent.\n\n"
+		      "| field | type | known in | events | meaning |\n|---|---|---|---|---|\n");
 	for (size_t i = field_of_all_count; i < names.count; i++) {
 		const struct field *field = names.symbols[i].field;
 

@@ -222,6 +222,15 @@ static bool point_works(struct kernel *kernel, u32 kind)
 	return true;
 }
 
+static void let_go(struct hist *hist, struct child *child)
+{
+	struct process *process = child->pid ? process_find_pid(hist->identity->processes, child->pid) : NULL;
+
+	if (process)
+		hist_maps_let_go(hist->maps, process->pid, process->start, hist->span.start);
+	child_release(child);
+}
+
 static int run(struct hist *hist, struct kernel_options *options, struct features *features, struct child *child)
 {
 	u64 began = wall_boot_now();
@@ -241,7 +250,7 @@ static int run(struct hist *hist, struct kernel_options *options, struct feature
 	message_note("watching %s%s%s (attached in %s)", hist->print.measure->name, hist->print.syscall ? " " : "",
 		     hist->print.syscall ? hist->print.syscall : "", duration_format(wall_boot_now() - began, took));
 	hist->span.start = hist->span.from = wall_boot_now();
-	child_release(child);
+	let_go(hist, child);
 	status = watch(hist, child);
 	if (!status)
 		status = finish(hist, child);
@@ -485,7 +494,7 @@ static const struct positional positionals[] = {
 	  .help = "runq: waiting for a CPU; block: a disk request from its driver to its completion; connect: a TCP "
 		  "connection from its first packet until it stands; rtt: the smoothed round trip time of a TCP connection, at each "
 		  "segment it receives; retransmit: for how long nothing was acknowledged when a TCP segment is sent again; exec: from the birth of a process, or its previous "
-		  "exec, until its program runs; syscall NAME: one system call" },
+		  "exec, until its program runs (COMMAND's own from when it is let go); syscall NAME: one system call" },
 	{ .name = "[NAME]", .help = "the system call, after syscall" },
 	{ 0 }
 };

@@ -260,6 +260,8 @@ static int run(const struct trace_settings *settings, struct trace *trace, struc
 	text_free(&kinds);
 	trace->balance.started = wall_boot_now();
 	watch_go_first();
+	trace->identity->held = child->pid;
+	trace->identity->released = wall_boot_now();
 	child_release(child);
 	watch(trace, kernel, child, settings);
 	status = finish(trace, kernel, settings, child);

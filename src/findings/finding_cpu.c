@@ -127,8 +127,7 @@ static void find_crowded(const struct scene *scene, struct findings *findings)
 
 static bool is_alone(const struct scene *scene, const struct usage_bin *bin)
 {
-	(void)scene;
-	return bin->demand >= limit.alone_least && bin->demand <= limit.alone_most;
+	return bin->demand >= limit.alone_least && bin->demand <= limit.alone_most && scene_is_whole(scene, bin);
 }
 
 static void say_serial(struct finding *finding, const struct scene *scene, const struct stretch *stretch, double share, u32 many)

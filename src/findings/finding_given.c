@@ -157,6 +157,9 @@ static void find_given(const struct scene *scene, struct findings *findings)
 	const struct run *run = scene->run;
 	bool given = false;
 
+	/* what is missing may have used it */
+	if (scene->whole_from > run->start)
+		return;
 	for (u32 i = 0; i < run->task_count && !given; i++)
 		given = run->tasks[i].cpus || run->tasks[i].memory;
 	if (given)

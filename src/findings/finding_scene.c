@@ -6,6 +6,7 @@
 #include "findings/finding_scene.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "books/order.h"
@@ -202,6 +203,45 @@ static void find_tiny(struct scene *scene)
 		scene->tiny[i] = is_tiny(scene->run, i);
 }
 
+/* Does it matter for who was there and what it did? Files and signals do not. */
+static bool is_of_processes(const struct run *run, const struct run_fact *fact)
+{
+	static const char *const kinds[] = { "fork: ", "exec: ", "exit: ", "connect: ", "accept: ", "live: ", "flow: ", "close: " };
+	const char *text = run_text(run, fact->text).data;
+
+	if (fact->kind == RUN_FACT_GAVE_UP)
+		return !strstr(text, RUN_BEYOND);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strncmp(text, kinds[i], strlen(kinds[i])))
+			return true;
+	return false;
+}
+
+/*
+ * A loss is told when an event of its kind comes through again, which may be long after: since when something is missing is not known, only
+ * when it was told. Of rows that were given up not even that is known: their fact has the time of the run's end.
+ */
+static u64 whole_from(const struct run *run)
+{
+	u64 from = run->start;
+
+	for (u32 i = 0; i < run->fact_count; i++) {
+		const struct run_fact *fact = &run->facts[i];
+
+		if ((fact->kind != RUN_FACT_LOST && fact->kind != RUN_FACT_GAVE_UP) || !is_of_processes(run, fact))
+			continue;
+		from = fact->kind == RUN_FACT_GAVE_UP ? run->end : fact->time > from ? fact->time : from;
+	}
+	for (u32 i = 0; i < run->process_count; i++) {
+		const struct run_process *process = &run->processes[i];
+
+		/* what it did since it was last seen, and when it ended, nobody knows */
+		if ((process->flags & (RUN_PROCESS_NO_LEDGER | RUN_PROCESS_LIVING)) == RUN_PROCESS_NO_LEDGER)
+			from = order_end(run, process) > from ? order_end(run, process) : from;
+	}
+	return from;
+}
+
 void scene_make(struct scene *scene, const struct run *run)
 {
 	struct spend *spend = spend_new(run);
@@ -214,6 +254,7 @@ void scene_make(struct scene *scene, const struct run *run)
 		.stays = xcalloc(run->process_count + 1, sizeof(struct stay)),
 		.tiny = xcalloc(run->process_count + 1, sizeof(bool)),
 		.usage = usage_new(run->start, run->end),
+		.whole_from = whole_from(run),
 	};
 	for (u32 i = 0; i < run->process_count; i++) {
 		const struct run_process *process = &run->processes[i];

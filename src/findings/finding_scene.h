@@ -33,6 +33,7 @@ struct scene {
 	double wall;			/* ns */
 	double cpus;			/* that the run could use; 0: not known */
 	double contended;		/* ns of the run that others on the machine took from it */
+	u64 whole_from;			/* from then on nothing is missing; who seems idle before may have had others at work */
 	struct stay *stays;		/* by process */
 	bool *tiny;			/* by process: one of thousands that hardly lived; what they cost is told once */
 	u32 tiny_count;			/* 0: there are not enough of them */
@@ -44,6 +45,12 @@ struct scene {
 
 void scene_make(struct scene *scene, const struct run *run);
 void scene_free(struct scene *scene);
+
+/* Is nothing missing of what was used then? */
+static inline bool scene_is_whole(const struct scene *scene, const struct usage_bin *bin)
+{
+	return usage_bin_from(scene->usage, bin - scene->usage->bins) >= scene->whole_from;
+}
 
 /* A family looks at a scene and adds what it finds. */
 struct finding_family {

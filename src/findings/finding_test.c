@@ -201,6 +201,80 @@ static void nothing_goes_on(void **state)
 	first_is(run, "", NULL);
 }
 
+/* Its evidence has the words, and it is about one process or none. Frees the run. */
+static void evidence_has(struct run *run, const char *words, u32 process)
+{
+	struct findings findings;
+
+	findings_make(&findings, run);
+	assert_int_equal(findings.count, 1);
+	if (!strstr(text_string(&findings.items[0].evidence), words))
+		fail_msg("\"%s\" is not in: %s", words, text_string(&findings.items[0].evidence));
+	assert_int_equal(findings.items[0].process, process);
+	findings_free(&findings);
+	run_free(run);
+}
+
+static void one_after_another_does_nothing(void **state)
+{
+	struct run *run = new(4000, 2);
+
+	(void)state;
+	add(run, "make", RUN_NONE, 0, 4000, 2);
+	for (u64 i = 0; i < 4; i++)
+		add(run, "sleep", 0, 1000 * i, 1000 * (i + 1), 0);
+	evidence_has(run, "4 s at a stretch in 4 processes of sleep, the longest of them 1 s in pid ", RUN_NONE);
+	/* others hardly matter */
+	run = new(4000, 2);
+	add(run, "make", RUN_NONE, 0, 4000, 2);
+	add(run, "sleep", 0, 0, 3900, 0);
+	add(run, "sleep", 0, 3900, 4000, 0);
+	evidence_has(run, "4 s at a stretch in pid 102: sleep", 1);
+	/* of several tools the one that has most */
+	run = new(4000, 2);
+	add(run, "make", RUN_NONE, 0, 4000, 2);
+	add(run, "sleep", 0, 0, 1600, 0);
+	add(run, "flock", 0, 1600, 2800, 0);
+	add(run, "flock", 0, 2800, 4000, 0);
+	evidence_has(run, "4 s at a stretch, 60 % of it in 2 processes of flock, the longest of them 1.2 s in pid ", RUN_NONE);
+}
+
+/* The run of nothing_goes_on, or one that is busy with one thread; at an instant it is told that something is missing. */
+static struct run *lacking(bool busy, enum run_fact_kind kind, const char *text, u64 time)
+{
+	struct run *run = new(4000, 2);
+
+	add(run, "bash", RUN_NONE, 0, 4000, 2);
+	add(run, "worker", 0, 10, 300, 200);
+	add(run, busy ? "sort" : "sleep", 0, 400, 3990, busy ? 3580 : 1);
+	*run_fact_add(run) = (struct run_fact){
+		.kind = kind, .time = run->start + time * MS, .number = 7, .process = RUN_NONE, .other = RUN_NONE,
+		.text = run_text_add(run, text, strlen(text)),
+	};
+	return run;
+}
+
+static void nobody_idles_where_something_is_missing(void **state)
+{
+	struct run *run;
+
+	(void)state;
+	first_is(lacking(false, RUN_FACT_LOST, "exit: ring_full", 4000), "", NULL);
+	first_is(lacking(false, RUN_FACT_LOST, "fork: ring_full", 3800), "", NULL);
+	first_is(lacking(false, RUN_FACT_GAVE_UP, "processes: the disk is full", 4000), "", NULL);
+	first_is(lacking(true, RUN_FACT_GAVE_UP, "processes: the disk is full", 4000), "", NULL);
+	first_is(lacking(true, RUN_FACT_LOST, "exec: ring_full", 4000), "", NULL);
+	/* afterwards all is known, and of processes nothing is missing */
+	evidence_has(lacking(false, RUN_FACT_LOST, "exit: ring_full", 1900), "2.1 s at a stretch in pid 103: sleep", 2);
+	first_is(lacking(false, RUN_FACT_LOST, "open: ring_full", 4000), "no-progress:sleep", NULL);
+	first_is(lacking(false, RUN_FACT_GAVE_UP, "signals: more than 10000", 4000), "no-progress:sleep", NULL);
+	first_is(lacking(true, RUN_FACT_LOST, "open: ring_full", 4000), "cpu-serial:sort", NULL);
+	/* its end was not seen */
+	run = lacking(false, RUN_FACT_CLOCK_STEP, "", 0);
+	run->processes[2].flags = RUN_PROCESS_NO_LEDGER;
+	first_is(run, "", NULL);
+}
+
 static void out_of_memory(void **state)
 {
 	struct run *run = new(3000, 2);
@@ -503,6 +577,8 @@ int main(void)
 		cmocka_unit_test(little_was_read),
 		cmocka_unit_test(a_transfer),
 		cmocka_unit_test(nothing_goes_on),
+		cmocka_unit_test(one_after_another_does_nothing),
+		cmocka_unit_test(nobody_idles_where_something_is_missing),
 		cmocka_unit_test(out_of_memory),
 		cmocka_unit_test(near_what_a_task_was_given),
 		cmocka_unit_test(memory_short_of_what_is_read),

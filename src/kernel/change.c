@@ -19,7 +19,7 @@ static struct bpf_link *attach_together(struct bpf_program *program, const char 
 	return calls_attach_together(program, change_calls);
 }
 
-#define BLIND "changes by io_uring and 32-bit programs; symbolic links within a name are shown, not followed"
+#define BLIND "changes by io_uring and 32-bit programs; symbolic links within a name, and `..` behind other names, are shown, not followed; the file that bind() makes of a Unix socket"
 
 static const struct rung change_rungs[] = {
 	{ .name = "fprobe", .needs = "register_fprobe_syms", .programs = { "change_return_multi" }, .attach = attach_together,

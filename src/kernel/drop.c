@@ -36,14 +36,18 @@ static const char *const benign[] = {
 static const char *const benign_functions[] = {
 	"skb_queue_purge", "__skb_queue_purge",	     "skb_queue_purge_reason", "sk_stream_kill_queues", "inet_sock_destruct",
 	"tcp_write_queue_purge", "tcp_ack", "tcp_rcv_established", "tcp_rcv_state_process", "tcp_data_queue", "packet_rcv",
-	"unix_release_sock", "netlink_broadcast", "icmp_rcv", "icmpv6_rcv", "skb_release_data",
+	"unix_release_sock", "netlink_broadcast", "icmp_rcv", "icmpv6_rcv", "skb_release_data", "udp_destruct_sock",
 };
 
 /*
  * Functions that give no reason for what is part of normal work, either: the last segments of a connection, which its socket in
- * TIME_WAIT has dealt with, and multicast that came by for others.
+ * TIME_WAIT has dealt with, multicast that came by for others, and what a socket still has when it is closed: before 6.7 all
+ * queues that are purged, and of a UDP socket those datagrams that its reader had taken over.
  */
-static const char *const normal_functions[] = { "tcp_v4_rcv", "tcp_v6_rcv", "ip6_mc_input" };
+static const char *const normal_functions[] = {
+	"tcp_v4_rcv", "tcp_v6_rcv", "ip6_mc_input", "udp_destruct_common", "udp_destruct_sock", "udpv6_destruct_sock",
+	"inet_sock_destruct", "skb_queue_purge", "__skb_queue_purge",
+};
 
 static bool is_one_of(const char *name, const char *const *list, size_t count)
 {

@@ -15,6 +15,9 @@ struct hist_maps;
 struct hist_maps *hist_maps_open(struct bpf_object *object);
 void hist_maps_close(struct hist_maps *maps);
 
+/* Execs of this process are measured from then on: it was held before. `start` is what the kernel says of it. */
+void hist_maps_let_go(struct hist_maps *maps, u32 tgid, u64 start, u64 time);
+
 /* Called with the sum of all CPUs; `key` is NULL for what has no key. key->epoch is 0. */
 typedef void hist_deliver(void *context, const struct histogram_key *key, const struct histogram *histogram);
 

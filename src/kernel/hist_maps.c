@@ -15,6 +15,7 @@
 
 struct hist_maps {
 	int histograms, totals, epoch, books;
+	int execs;			/* negative: they are not measured */
 	int cpus;
 	u32 now;			/* the epoch that is written */
 	struct histogram *each;		/* per CPU */
@@ -30,6 +31,7 @@ struct hist_maps *hist_maps_open(struct bpf_object *object)
 	maps->totals = bpf_object__find_map_fd_by_name(object, "histogram_totals");
 	maps->epoch = bpf_object__find_map_fd_by_name(object, "histogram_epoch");
 	maps->books = bpf_object__find_map_fd_by_name(object, "histogram_books");
+	maps->execs = bpf_object__find_map_fd_by_name(object, "exec_seen");
 	maps->cpus = libbpf_num_possible_cpus();
 	maps->each = xcalloc(maps->cpus, sizeof(*maps->each));
 	return maps;
@@ -42,6 +44,14 @@ void hist_maps_close(struct hist_maps *maps)
 	free(maps->each);
 	free(maps->keys);
 	free(maps);
+}
+
+void hist_maps_let_go(struct hist_maps *maps, u32 tgid, u64 start, u64 time)
+{
+	struct histogram_exec held = { .start = start, .time = time };
+
+	if (maps->execs >= 0)
+		bpf_map_update_elem(maps->execs, &tgid, &held, BPF_ANY);
 }
 
 static void sum_cpus(const struct hist_maps *maps, struct histogram *sum)

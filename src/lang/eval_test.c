@@ -72,13 +72,21 @@ static void values_of_an_open(void **state)
 		"exists(file.path) and not exists(file.asked)", "file.inode % 10 == 9 and file.inode / 10 == 9",
 		"file.descriptor - 4 < 0", "file.descriptor - 4 == -1", "-file.descriptor == -3", "~file.descriptor == 0xfffffffffffffffc",
 		"file.descriptor << 65 == 6", "time - process.creation.time == 1s", "file.inode ^ 1 == 98", "not (file.inode / (file.mode - 0640) == 1)",
-		"file.descriptor < file.inode", "file.path != file.asked or true", "process.user.id == 0", NULL,
+		"file.descriptor < file.inode", "file.path != file.asked or true", "process.user.id == 0",
+		"file.inode not in [1, 2]", "file.flags not in [O_EXCL]", "file.path not startswith '/usr'", "file.path not contains ['x', 'z']",
+		"file.inode / 10 not in [8]", "not (file.asked in ['x'])", "not (error.code in [1])", NULL,
 	};
 	static const char *const no[] = {
 		"kind == exec", "file.path == '/etc/ssl/key.pe'", "file.path like '/etc/*'", "file.path like 'etc'", "file.asked == ''",
 		"file.asked != 'x'", "file.asked like '*'", "error.code != 1", "file.deleted == false", "file.flags == O_RDONLY",
 		"network.peer.port != 80", "file.inode / (file.mode - 0640) == 1", "file.inode / (file.mode - 0640) != 1",
-		"exists(process.name)", "ancestor.name == 'x'", "file.path == file.asked", "1 == 2", "file.created != true", NULL,
+		"exists(process.name)", "ancestor.name == 'x'", "file.path == file.asked", "1 == 2", "file.created != true",
+		"file.asked not in ['x']", "file.asked not like '/x'", "file.asked not startswith 'x'", "file.asked not endswith ['x', 'y']",
+		"file.asked not contains 'x'", "error.code not in [1]", "error.code + 1 not in [1]", "error.type not in [ENOENT]",
+		"network.peer.address not in 10.0.0.0/8", "ancestor.pid not in [1]", "'x' not in process.command_args",
+		"file.inode not in [98, 99]", "file.flags not in [O_EXCL, O_CREAT]", "file.path not endswith '.pem'",
+		"file.inode / (file.mode - 0640) not in [1]", "file.inode % (file.mode - 0640) not in [1]",
+		"ancestor.name != file.path", "process.name not in process.command_args", NULL,
 	};
 
 	(void)state;

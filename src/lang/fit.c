@@ -345,19 +345,41 @@ static struct lang_node *fit_pattern(struct parser *parser, enum lang_op op, con
 	return lang_node(parser->tree, op, left, right);
 }
 
+static struct lang_node *both(struct parser *parser, struct lang_node *left, struct lang_node *right)
+{
+	return left && right ? lang_node(parser->tree, OP_AND, left, right) : left ? left : right;
+}
+
+/* What is asked of all that it is made of, so that it is something. NULL: it always is. */
+static struct lang_node *presence(struct parser *parser, struct lang_node *node)
+{
+	struct lang_node *left, *right;
+
+	if (!node || node->op == OP_LIST)
+		return NULL;
+	if (node->op == OP_FIELD)
+		return lang_node(parser->tree, OP_EXISTS, node, NULL);
+	left = presence(parser, node->left);
+	if ((node->op == OP_DIVIDE || node->op == OP_MODULO) && node->right->op != OP_NUMBER)
+		right = lang_node(parser->tree, OP_UNEQUAL, node->right, lang_number(parser->tree, 0));
+	else
+		right = presence(parser, node->right);
+	return both(parser, left, right);
+}
+
+struct lang_node *fit_opposite(struct parser *parser, struct lang_node *comparison)
+{
+	return both(parser, presence(parser, comparison), lang_node(parser->tree, OP_NOT, comparison, NULL));
+}
+
 /* A block of addresses is compared by `in`; several values are unlike one if none of them is like it. */
 static struct lang_node *equality(struct parser *parser, enum lang_op op, struct lang_node *left, struct lang_node *right)
 {
 	bool block = right->op == OP_ADDRESS && right->address.bits < (right->address.family == AF_INET ? 32 : 128);
-	struct lang_node *equal;
 
 	if (op == OP_EQUAL || (!block && left->type == single(left->type)))
 		return lang_node(parser->tree, block ? OP_IN : op, left, right);
-	equal = lang_node(parser->tree, block ? OP_IN : OP_EQUAL, left, right);
-	equal = lang_node(parser->tree, OP_NOT, equal, NULL);
-	if (left->op != OP_FIELD)
-		return equal;
-	return lang_node(parser->tree, OP_AND, lang_node(parser->tree, OP_EXISTS, left, NULL), equal);
+	return fit_opposite(parser, lang_node(parser->tree, block ? OP_IN : OP_EQUAL, left, right));
 }
 
 /* What is on the left of `5 < pid` goes to the right. */

@@ -370,7 +370,7 @@ static struct lang_node *parse_comparison(struct parser *parser)
 	if (node && take_comparison(parser) >= 0)
 		return parser_fail(parser, sign.at, sign.length, "comparisons are joined by `and`: a < b and b < c");
 	if (node && opposite)
-		node = spanning(lang_node(parser->tree, OP_NOT, node, NULL), left, right);
+		node = spanning(fit_opposite(parser, node), left, right);
 	return parser->failed ? NULL : node;
 }
 

@@ -32,6 +32,8 @@ const char *parser_other_name(const struct parser *parser, const struct lang_nod
 /* fit.c: operands to an operator; literals are converted to what stands on the other side. NULL: it was said why not. */
 struct lang_node *fit_comparison(struct parser *parser, enum lang_op op, const struct token *sign, struct lang_node *left,
 				 struct lang_node *right);
+/* `not in`, `not like`: false too where the comparison is false because something is missing. `not (a in b)` is then true. */
+struct lang_node *fit_opposite(struct parser *parser, struct lang_node *comparison);
 struct lang_node *fit_arithmetic(struct parser *parser, enum lang_op op, const struct token *sign, struct lang_node *left,
 				 struct lang_node *right);
 /* A condition. */

@@ -20,8 +20,9 @@ const char *const flow_close_names[] = {
 
 bool flow_is_receivers(const char *reason, const char *function)
 {
-	return (function && (strstr(function, "rcv") || strstr(function, "recv"))) ||
-	       (reason && (strstr(reason, "RCVBUF") || strstr(reason, "SOCKET_FILTER") || strstr(reason, "SOCKET_BACKLOG")));
+	return (function && (strstr(function, "rcv") || strstr(function, "recv") || !strcmp(function, "tcp_conn_request"))) ||
+	       (reason && (strstr(reason, "RCVBUF") || strstr(reason, "SOCKET_FILTER") || strstr(reason, "SOCKET_BACKLOG") ||
+			   strstr(reason, "LISTEN_OVERFLOW")));
 }
 
 const char *flow_close_name(enum flow_close close)

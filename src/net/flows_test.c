@@ -276,6 +276,34 @@ static void drop(u32 space, const char *source, const char *destination)
 	tell();
 }
 
+/* What finds a backlog full is dropped by the listener. */
+static void test_dropped_by_the_listener(void **state)
+{
+	struct drop_record *drop = (void *)&buffer;
+
+	(void)state;
+	record_begin(&buffer, KIND_drop);
+	drop->record.pid = drop->record.tid = 5;
+	drop->record.start = 5;
+	drop->record.cgroup = 0;
+	drop->record.time = drop->first = now += 1000;
+	drop->key.reason = DROP_LISTEN_OVERFLOW;
+	drop->key.network_namespace = 7;
+	drop->key.family = AF_INET;
+	drop->key.protocol = IPPROTO_TCP;
+	set_address(drop->key.source, &drop->key.source_port, "10.0.0.1:50000");
+	set_address(drop->key.destination, &drop->key.destination_port, "10.0.0.2:7000");
+	drop->count = 1;
+	record_string(&buffer, "tcp_conn_request", 16, 16);
+	tell();
+	assert_int_equal(told_count, 1);
+	assert_address(&told[0].client.at, "10.0.0.1:50000");
+	assert_address(&told[0].server.at, "10.0.0.2:7000");
+	assert_false(told[0].client.here || told[0].client.party || told[0].client.network_namespace);
+	assert_true(told[0].server.here && told[0].server.party);
+	assert_int_equal(told[0].server.network_namespace, 7);
+}
+
 /* What is dropped after a connection belongs to those who had it. */
 static void test_dropped_afterwards(void **state)
 {
@@ -476,6 +504,7 @@ int main(void)
 		TEST(test_the_same_addresses_twice),
 		TEST(test_the_other_end_is_elsewhere),
 		TEST(test_accepted_after_the_client_left),
+		TEST(test_dropped_by_the_listener),
 		TEST(test_dropped_afterwards),
 		TEST(test_failures),
 		TEST(test_addresses_used_again),

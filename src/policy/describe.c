@@ -179,7 +179,8 @@ static bool next_place(struct places *places)
 	return true;
 }
 
-static bool describe_hook(const struct policy_hook *hook, bool is_enforcer, struct policy_kernel *kernel, struct text *out)
+static bool describe_hook(const char *file, const struct policy_hook *hook, bool is_enforcer, struct policy_kernel *kernel,
+			  struct text *out)
 {
 	struct places places = { .hook = hook, .kernel = kernel, .deny = is_enforcer || has_action(hook, ACTION_DENY) };
 	bool good = true, seen = false, refused;
@@ -196,6 +197,8 @@ static bool describe_hook(const struct policy_hook *hook, bool is_enforcer, stru
 			text_add_format(out, " and %u more", places.count - 1);
 		if (places.status) {
 			text_add_format(out, ": %s\n    ", hook->may_lack ? "left out" : "cannot be seen");
+			escape_terminal(out, file, strlen(file));
+			text_add_format(out, ":%u:%u: ", hook->line, hook->column);
 			escape_terminal(out, place->why, strlen(place->why));
 			text_add_char(out, '\n');
 			good &= hook->may_lack;
@@ -226,9 +229,9 @@ bool policy_describe(const struct policy *policy, struct policy_kernel *kernel, 
 	bool good = true;
 
 	for (u32 i = 0; i < policy->hook_count; i++)
-		good &= describe_hook(&policy->hooks[i], false, kernel, out);
+		good &= describe_hook(policy->file, &policy->hooks[i], false, kernel, out);
 	if (policy->enforcer)
-		good &= describe_hook(policy->enforcer, true, kernel, out);
+		good &= describe_hook(policy->file, policy->enforcer, true, kernel, out);
 	for (const struct policy_note *note = policy->notes; note; note = note->next) {
 		text_add(out, "  note");
 		if (note->line)

@@ -171,7 +171,9 @@ static struct lang_node *decide_change(struct lowering *lowering, const struct l
 
 	if (!lowering->hooked->change || !is_field(node->left, "file.change"))
 		return NULL;
-	if (node->op == OP_IN) {
+	if (node->op == OP_EXISTS) {
+		holds = true;
+	} else if (node->op == OP_IN) {
 		for (u32 i = 0; i < right->count && !holds; i++)
 			holds = is_change(lowering->hooked, right->items[i]);
 	} else if ((node->op == OP_EQUAL || node->op == OP_UNEQUAL) && right->op == OP_STRING) {
@@ -190,6 +192,8 @@ static struct lang_node *number_signals(struct lowering *lowering, const struct 
 	const struct lang_node *right = node->right;
 	u32 count = node->op == OP_IN ? right->count : 1;
 
+	if (number && node->op == OP_EXISTS && is_field(node->left, "signal.name"))
+		return lang_node(lowering->tree, OP_EXISTS, lang_field(lowering->tree, number), NULL);
 	if (!number || !is_field(node->left, "signal.name") || (node->op != OP_IN && node->op != OP_EQUAL && node->op != OP_UNEQUAL))
 		return NULL;
 	list = lang_list(lowering->tree, LANG_NUMBER);
@@ -286,6 +290,8 @@ static struct lang_node *rewrite(struct lowering *lowering, const struct lang_no
 		return NULL;
 	if (node->op == OP_EXISTS && copy->left->op == OP_BIT_AND)
 		copy->left = copy->left->left;
+	if (node->op == OP_EXISTS && copy->left->symbol->place == PLACE_NUMBER && !copy->left->symbol->present)
+		return truth(lowering->tree, true);
 	return settle(lowering, copy);
 }
 

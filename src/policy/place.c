@@ -190,8 +190,8 @@ static void explain_missing(const struct policy_hook *hook, const char *function
 	char nearest[128];
 
 	kernel_nearest_function(kernel, function, "", nearest, sizeof(nearest));
-	refuse(place, "there is no function %s in %s%s%s", function, kernel->here ? "this kernel" : "that kernel", *nearest ? ", " : "",
-	       nearest);
+	refuse(place, "there is no function %s in %s%s%s", function, kernel->here ? "this kernel" : "that kernel",
+	       *nearest ? ", " : kernel->here ? "; /proc/kallsyms names all" : "", nearest);
 	if (hook->may_lack)
 		snprintf(place->why, sizeof(place->why), "%s has no function %s: the hook is left out (callNotFound)",
 			 kernel->here ? "this kernel" : "that kernel", function);
@@ -277,7 +277,8 @@ static int place_lsm(const struct policy_hook *hook, const char *name, bool deny
 		return refuse(place, "BPF is not among the active security modules (boot with lsm=...,bpf), and nothing else shows what %s "
 			      "sees", name);
 	kernel_nearest_function(kernel, name, "bpf_lsm_", nearest, sizeof(nearest));
-	return refuse(place, "there is no LSM hook %s%s%s", name, *nearest ? ", " : "", nearest);
+	return refuse(place, "there is no LSM hook %s%s%s", name, *nearest ? ", " : "; they are named like file_open, bprm_check_security",
+		      nearest);
 }
 
 /* The function of a system call, by the names that architectures give it. */

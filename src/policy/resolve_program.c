@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -80,13 +81,40 @@ static bool has_symbol(Elf *elf, const char *wanted, char *nearest, size_t size)
 	return found;
 }
 
+/* As tracing_hook.c spells them: 0x10 lies in the file, @0x10 in memory. */
+static bool is_number(const char *symbol)
+{
+	return *symbol == '@' || (*symbol >= '0' && *symbol <= '9');
+}
+
+static bool has_code_at(Elf *elf, const char *symbol)
+{
+	bool in_memory = *symbol == '@';
+	u64 at = strtoull(symbol + in_memory, NULL, 0);
+	size_t count = 0;
+	GElf_Phdr part;
+
+	elf_getphdrnum(elf, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (!gelf_getphdr(elf, i, &part) || part.p_type != PT_LOAD || !(part.p_flags & PF_X))
+			continue;
+		if (at - (in_memory ? part.p_vaddr : part.p_offset) < part.p_filesz)
+			return true;
+	}
+	return false;
+}
+
 static int check_symbols(struct resolving *resolving, const struct policy_hook *hook, Elf *elf)
 {
 	for (const char *const *symbol = hook->symbols; *symbol; symbol++) {
 		char name[256], nearest[128], mend[192] = "symbols are what nm -D FILE shows";
 
-		if ((*symbol)[0] == '@' || ((*symbol)[0] >= '0' && (*symbol)[0] <= '9'))
+		if (is_number(*symbol) && has_code_at(elf, *symbol))
 			continue;
+		if (is_number(*symbol))
+			return resolve_fail(resolving, hook->line, hook->column, "readelf -lW FILE shows where code is: LOAD with E",
+					    "%s has no code at %s %s", hook->target, **symbol == '@' ? "address" : "offset",
+					    *symbol + (**symbol == '@'));
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*symbol, "+"), *symbol);
 		if (has_symbol(elf, name, nearest, sizeof(nearest)))
 			continue;

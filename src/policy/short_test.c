@@ -166,6 +166,18 @@ static void test_known_beforehand(void **state)
 		  { "(network.backlog + 1) > 2 or ((not exists(network.backlog)) and process.user.id == 3)", "process.user.id == 3" } },
 		{ "{name: x, when: signal, if: 'signal.name in [\"SIGHUP\", \"SIGKILL\"]'}", { "signal_generate" },
 		  { "signal.number in [1, 9]" } },
+		{ "{name: x, when: [connect, open], if: 'file.path not in [\"/x\"]', then: kill}", { "security_file_open" },
+		  { "exists(file.path) and (not (file.path in [\"/x\"]))" } },
+		{ "{name: x, when: [connect, open], if: 'file.path not like \"/x/*\" or user.id not in [1]', then: kill}",
+		  { "security_socket_connect", "security_file_open" },
+		  { "not (process.user.id in [1])",
+		    "(exists(file.path) and (not (file.path like \"/x/*\"))) or (not (process.user.id in [1]))" } },
+		{ "{name: x, when: signal, if: 'signal.name not in [\"SIGHUP\", \"SIGKILL\"]'}", { "signal_generate" },
+		  { "exists(signal.number) and (not (signal.number in [1, 9]))" } },
+		{ "{name: x, when: remove, if: 'file.change not in [\"unlink\"]'}", { "security_path_rmdir" }, { "" } },
+		{ "{name: x, when: remove, if: 'file.new_path not like \"/x/*\"'}", { NULL }, { NULL } },
+		{ "{name: x, when: chmod, if: 'file.mode not in [0644]'}", { "security_path_chmod" },
+		  { "exists(file.mode) and (not ((file.mode & 4095) in [0644]))" } },
 	};
 
 	(void)state;

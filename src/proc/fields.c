@@ -25,10 +25,8 @@ static bool shared(struct value *value, const struct shared_bytes *bytes)
 
 static bool get_process_name(const struct event *event, struct value *value)
 {
-	if (event->process)
-		return value_text(value, event->process->name);
 	if (event->record->kind != KIND_exit)
-		return false;
+		return event->process && value_text(value, event->process->name);
 	memcpy(value->scratch, EXIT(event)->name, sizeof(EXIT(event)->name));
 	value->scratch[sizeof(EXIT(event)->name) - 1] = '\0';
 	return value_text(value, value->scratch);
@@ -191,11 +189,19 @@ static bool get_user_name(const struct event *event, struct value *value)
 	return event_has_owner(event) && user_named(event, value, event->record->uid);
 }
 
+/* What was known of it as it was created or began its program. No more if it has become somebody else since. */
+static bool is_who_it_was(const struct event *event)
+{
+	const struct process_credentials *then = event->process ? &event->process->credentials : NULL;
+
+	return then && (!event_has_owner(event) || (event->record->uid == then->user && event->record->gid == then->group));
+}
+
 static bool get_real_user(const struct event *event, struct value *value)
 {
 	if (event->record->kind == KIND_exit)
 		return value_number(value, EXIT(event)->real_uid);
-	return event->process && value_number(value, event->process->credentials.real_user);
+	return is_who_it_was(event) && value_number(value, event->process->credentials.real_user);
 }
 
 static bool get_real_user_name(const struct event *event, struct value *value)
@@ -211,7 +217,12 @@ static bool get_real_user_name(const struct event *event, struct value *value)
 		       value_number(value, event->process->credentials.member);                 \
 	}
 
-CREDENTIAL(get_real_group, real_group, PROCESS_ID_UNSET)
+static bool get_real_group(const struct event *event, struct value *value)
+{
+	return is_who_it_was(event) && event->process->credentials.real_group != PROCESS_ID_UNSET &&
+	       value_number(value, event->process->credentials.real_group);
+}
+
 CREDENTIAL(get_login, login, PROCESS_ID_UNSET)
 CREDENTIAL(get_session, session_leader, 0)
 CREDENTIAL(get_group_leader, group_leader, 0)
@@ -316,7 +327,13 @@ static bool get_syncs(const struct event *event, struct value *value)
 
 static bool get_lifetime(const struct event *event, struct value *value)
 {
-	return value_number(value, event->record->time - event->record->start);
+	const struct identity *identity = event->identity;
+	u64 start = event->record->start;
+
+	/* another with its pid began later */
+	if (identity && identity->held == event->record->pid && start < identity->released && identity->released < event->record->time)
+		start = identity->released;
+	return value_number(value, event->record->time - start);
 }
 
 static bool get_cgroup(const struct event *event, struct value *value)

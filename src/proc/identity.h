@@ -19,6 +19,8 @@ struct identity {
 	struct text masked;		/* the arguments of the exec at hand */
 	u32 pid_namespace, mount_namespace;	/* the machine's own; 0: not known */
 	u64 now;			/* of the latest event */
+	u32 held;			/* a process that waited for sonde; 0: none */
+	u64 released;			/* its life begins here */
 };
 
 /* mask_file NULL: only the built-in patterns. NULL: it was said why. */

@@ -243,7 +243,7 @@ static void add_processes(struct csv *csv)
 		cell_bytes(csv, text_string(&text), text.length);
 		cell_text(csv, process->directory);
 		cell_number(csv, process->threads);
-		if (ended)
+		if (ended && !process->signal)
 			cell_signed(csv, process->code);
 		else
 			cell_string(csv, NULL);

@@ -159,9 +159,10 @@ static void add_exit(struct jot *jot, const struct run_process *process)
 	if (process->flags & (RUN_PROCESS_LIVING | RUN_PROCESS_NO_LEDGER))
 		return;
 	jot_open(jot, "exit", '{');
-	jot_signed(jot, "code", process->code);
 	if (process->signal)
 		jot_unsigned(jot, "signal_number", process->signal);
+	else
+		jot_signed(jot, "code", process->code);
 	if (signal)
 		jot_string(jot, "signal", signal);
 	jot_close(jot, '}');

@@ -356,7 +356,7 @@ static void add_process(struct otlp *otlp, u32 index)
 	}
 	if (otlp->export->is_critical[index])
 		attribute_true(otlp, "sonde.critical_path");
-	if (!(process->flags & (RUN_PROCESS_LIVING | RUN_PROCESS_NO_LEDGER)))
+	if (!process->signal && !(process->flags & (RUN_PROCESS_LIVING | RUN_PROCESS_NO_LEDGER)))
 		attribute_number(otlp, "process.exit.code", process->code);
 	if (process->signal)
 		attribute_string(otlp, "sonde.exit.signal", word_signal(process->signal));

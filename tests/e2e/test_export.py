@@ -92,6 +92,9 @@ def test_json_has_everything_and_adds_up(case):
                    + run["tasks"]),
                "%r is not in the JSON as it was" % name)
     equal(run["peers"][0]["address"], "\ufffd\ufffd broken \ufffd", "an address that is no UTF-8")
+    for process in run["processes"]:
+        expect(not ("code" in process.get("exit", {}) and "signal_number" in process["exit"]),
+               "an exit code of one that a signal ended: %s" % process.get("exit"))
     equal(len(run["samples"]) > 0 and len(run["host_samples"]) > 0, True, "samples")
 
 
@@ -248,7 +251,7 @@ def test_otlp_is_a_trace(case):
         expect(parent is not None, "a parent that is not there")
         expect(parent is root or attributes(parent)["process.pid"] == own["process.parent_pid"], "the parent's pid")
         expect(int(span["startTimeUnixNano"]) <= int(span["endTimeUnixNano"]), "an end before the start")
-        equal(span["status"].get("code", 0) == 2, own["process.exit.code"] != "0" or "sonde.exit.signal" in own,
+        equal(span["status"].get("code", 0) == 2, own.get("process.exit.code", "0") != "0" or "sonde.exit.signal" in own,
               "status of %s" % own)
     equal(len(spans) - 1, said["totals"]["processes"], "spans")
     for key, total in costs_of(said["totals"]).items():

@@ -95,6 +95,9 @@ def test_opens(case):
         ('file.asked contains "exist"', lambda r: "exist" in (field(r, "file.asked") or "")),
         ('file.path != "/etc/passwd" and file.path not like "%s/**"' % directory,
          lambda r: field(r, "file.path") and path(r) != "/etc/passwd" and not path(r).startswith(directory + "/")),
+        ('error.code not in [ENOENT]', lambda r: field(r, "error.code") not in (None, errno.ENOENT)),
+        ('not (error.code in [ENOENT])', lambda r: field(r, "error.code") != errno.ENOENT),
+        ('file.asked not contains "plain"', lambda r: "plain" not in (field(r, "file.asked") or "plain")),
     ])
 
 

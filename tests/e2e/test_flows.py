@@ -267,6 +267,35 @@ def test_drops(case):
             expect(field(record, "drop.reason") in ("NETFILTER_DROP", None), str(record))
 
 
+def test_a_full_backlog_is_the_servers(case):
+    """Drops of requests name the listener as the server, and nobody of its side as the client."""
+    with Hosts() as hosts:
+        places = [hosts.namespace(host) for host in "ab"]
+        sonde = flows(case, "--verdict", "dropped", "--port", "7313")
+        server = python(case, "s = socket.socket(); s.bind(('0.0.0.0', 7313)); s.listen(1); print(1, flush=True); time.sleep(600)",
+                        ("ip", "netns", "exec", hosts.names["b"]))
+        number(server)
+        client = python(case, """callers = [socket.socket() for _ in range(8)]
+for caller in callers:
+    caller.setblocking(False)
+    caller.connect_ex(("10.213.2.2", 7313))
+    time.sleep(0.01)
+time.sleep(600)
+""", ("ip", "netns", "exec", hosts.names["a"]))
+
+        def found():
+            return [r for r in of_port(sonde, 7313) if field(r, "drop.reason") == "TCP_LISTEN_OVERFLOW"]
+
+        until(found, "the drops")
+        sonde.stop()
+    for record in found():
+        check_fields(record, {"kind": "drop", "drop.towards": "server",
+                              "drop.network_namespace": places[1], "server.address": "10.213.2.2", "client.address": "10.213.1.2",
+                              "server.network_namespace": places[1], "server.process.pid": server.pid})
+        expect(field(record, "client.process.pid") in (None, client.pid) and
+               field(record, "client.network_namespace") in (None, places[0]), str(record))
+
+
 def test_datagrams(case):
     """To a socket with an address, and to those bound to none, IPv4's and IPv6's."""
     sonde = flows(case)

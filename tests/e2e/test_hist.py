@@ -200,6 +200,15 @@ def test_exec(case):
     equal(counts, {"sh": 1, "true": 10, "echo": 1}, "execs by name")
 
 
+def test_exec_of_a_command(case):
+    """What is measured begins when the command is let go: it lies within the time that sonde says it counted."""
+    sonde = hist(case, "exec", "--", "/bin/true")
+    sonde.finish()
+    row = rows(sonde)[0]
+    equal(row["count"], 1, "execs")
+    expect(0 < row["max_ns"] <= sonde.summary["seconds"] * 10**9 + MS, "longer than was measured: %s, %s" % (row, sonde.summary))
+
+
 def parse(line):
     import json
     return json.loads(line)

@@ -49,6 +49,19 @@ def test_a_file_is_described(case):
     equal(missing["places"][0]["left_out"], True, str(missing))
 
 
+def test_what_is_not_there_has_a_place(case):
+    """A function, a hook, an event, a place in a program that does not exist: where it stands, why, and what helps."""
+    for hook, words in (("kprobes: [{call: no_such_function, syscall: false}]", ("there is no function no_such_function", "")),
+                        ("lsmhooks: [{hook: no_such_hook}]", ("there is no LSM hook no_such_hook", "file_open")),
+                        ("tracepoints: [{subsystem: sched, event: sched_swich}]", ("there is no tracepoint", "did you mean")),
+                        ("uprobes: [{path: %s, offsets: [999999999]}]" % SONDE, ("no code at offset 0x3b9ac9ff", "readelf")),
+                        ("uprobes: [{path: %s, addrs: [1]}]" % SONDE, ("no code at address 0x1", "readelf"))):
+        path = write(case, "own.yaml", HEAD + "  %s\n" % hook)
+        status, shown, said = check(path)
+        expect(status == 1 and path + ":5:" in shown + said, "the place of %s: %s%s" % (hook, shown, said))
+        expect(all(word in shown + said for word in words), "the words %s: %s%s" % (words, shown, said))
+
+
 def test_it_is_said_for_another_kernel(case):
     path = write(case, "own.yaml", OWN)
     status, shown, said = check("--kernel", "/sys/kernel/btf/vmlinux", "--json", path)
@@ -102,6 +115,10 @@ def test_points_are_decided_each(case):
     status, shown, said = check(path)
     equal((status, shown.count("function "), shown.count("function security_socket_connect")), (0, 1, 1), shown + said)
     expect("when: open, connect\n" in shown and "note 1:20: it can never match at open" in shown, shown)
+    path = write(case, "two.yaml", "{name: two, when: [connect, open], if: 'file.path not in [\"/x\"]', then: kill}\n")
+    status, shown, said = check(path)
+    equal((status, shown.count("function security_file_open"), shown.count("function security_socket_connect")), (0, 1, 0), shown + said)
+    expect("it can never match at connect" in shown, shown)
 
 
 def test_a_file_that_others_may_write_is_noted(case):

@@ -306,6 +306,7 @@ def test_compare_fail_if(case):
     sonde(case, "1", command="compare", status=2)
     sonde(case, "1", "2,,3", command="compare", status=2)
     sonde(case, "1", "7", command="compare", status=2)
+    expect(b"twice on one side" in sonde(case, "1,last~1", "2", command="compare", status=2).stderr, "a run that stands twice")
 
 
 def test_odd_names(case):

@@ -113,6 +113,8 @@ def test_retention(case):
     said = store.sonde("run", "--max-size", "1", "--", "true")[1]
     expect(b"removed 1 old run from the store" in said, "what is said: %r" % said)
     equal([run["id"] for run in store.runs()], [5], "what --max-size 1 keeps")
+    store.run("true", options=["--max-age", "1ns"])
+    equal([run["id"] for run in store.runs()], [6], "what --max-age 1ns keeps: the newest")
 
 
 def test_killed_loses_a_second(case):
@@ -172,7 +174,7 @@ def test_disk_stays_full(case):
     case.mount("-t", "tmpfs", "-o", "size=1m", "none", case.path("disk"))
     store = Store(case, case.path("disk", "store.db"))
     done = subprocess.run([SONDE, "run", "--quiet", "--store", store.path, "--", SHELL, "-c",
-                           "sleep 0.3; cat /dev/zero > %s 2>/dev/null; i=0; while [ $i -lt 900 ]; do /bin/true; i=$((i+1)); done; "
+                           "sleep 1; cat /dev/zero > %s 2>/dev/null; i=0; while [ $i -lt 900 ]; do /bin/true; i=$((i+1)); done; "
                            "exit 4" % case.path("disk", "filler")], stderr=subprocess.PIPE, timeout=120)
     equal(done.returncode, 4, "the command's exit status; %r" % done.stderr)
     expect(b"the disk is full; the report says what is missing" in done.stderr, "what is said: %r" % done.stderr)
@@ -183,6 +185,7 @@ def test_disk_stays_full(case):
     equal(len(run.processes) + missing[b"processes: the disk is full"], 903, "processes, stored or missing")
     told = json.loads(store.sonde("report", "--json")[0])
     equal(told["coverage"]["rows_not_written"], sum(missing.values()), "rows that the report says are missing")
+    expect("no-progress" not in [finding["kind"] for finding in told["findings"]], "who is missing was busy: %s" % told["findings"])
     os.unlink(case.path("disk", "filler"))
     store.sonde("rm", "last")
     done = subprocess.run([SONDE, "run", "--store", store.path, "--", "true"], stderr=subprocess.PIPE, timeout=120)
