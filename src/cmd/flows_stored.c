@@ -164,6 +164,7 @@ static void tell_row(struct stored *stored, const struct run *run, const struct 
 		flow.error = peer->error;
 		flow.verdict = peer->error == EPERM || peer->error == EACCES ? FLOW_DENIED : FLOW_FAILED;
 		flow.to_server = flow.to_client = flow.retransmits = flow.latency = 0;
+		flow.client.sent = flow.client.received = flow.server.sent = flow.server.received = 0;
 		tell(stored, &flow);
 	}
 	empty_party(stored, &own);

@@ -25,6 +25,11 @@ bool flow_is_receivers(const char *reason, const char *function)
 			   strstr(reason, "LISTEN_OVERFLOW")));
 }
 
+bool flow_knows_segments(const struct flow *flow)
+{
+	return flow->kind == FLOW_CONNECTION && flow->verdict == FLOW_FORWARDED && !flow->path;
+}
+
 const char *flow_close_name(enum flow_close close)
 {
 	return close == FLOW_CLOSE_UNKNOWN ? NULL : flow_close_names[close - 1];

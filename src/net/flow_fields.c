@@ -157,8 +157,12 @@ NUMBER(get_dialled_port, flow->dialled.port)
 NUMBER(get_appeared_port, flow->appeared.port)
 AMOUNT(get_to_server, flow->to_server)
 AMOUNT(get_to_client, flow->to_client)
-AMOUNT(get_retransmits, flow->retransmits)
 AMOUNT(get_stalled, flow->stalled)
+
+GETTER(get_retransmits)
+{
+	return flow_knows_segments(flow_of(event)) && value_number(value, flow_of(event)->retransmits);
+}
 
 GETTER(get_dialled_address)
 {
@@ -182,10 +186,16 @@ static bool end_network(const struct event *event, const struct flow_end *end, s
 	return asked_of(event)->names && value_text(value, names_network(asked_of(event)->names, end->network_namespace));
 }
 
+#define DATAGRAMS (1U << FLOW_DATAGRAMS)
+#define CONNECTION (1U << FLOW_CONNECTION)
+#define SEGMENTS (1U << FLOW_KINDS)	/* connections of which they are known */
+
 /* What flows of some kinds have of an end whose socket is here, even if it is 0. */
 static bool end_amount(const struct event *event, const struct flow_end *end, u32 kinds, u64 amount, struct value *value)
 {
-	return end->here && end->at.family && kinds >> flow_of(event)->kind & 1 && value_number(value, amount);
+	u32 is = 1U << flow_of(event)->kind | (flow_knows_segments(flow_of(event)) ? SEGMENTS : 0);
+
+	return end->here && end->at.family && kinds & is && value_number(value, amount);
 }
 
 static bool end_user(const struct event *event, const struct flow_end *end, struct value *value)
@@ -195,8 +205,6 @@ static bool end_user(const struct event *event, const struct flow_end *end, stru
 	return users && end->party && value_text(value, user_name(users, end->party->user, end->party->start));
 }
 
-#define DATAGRAMS (1U << FLOW_DATAGRAMS)
-#define CONNECTION (1U << FLOW_CONNECTION)
 #define END_AMOUNT(end, name, kinds, member)                                                                    \
 	GETTER(get_##end##_##name) { return end_amount(event, &flow_of(event)->end, kinds, flow_of(event)->end.member, value); }
 
@@ -210,9 +218,9 @@ static bool end_user(const struct event *event, const struct flow_end *end, stru
 	END_AMOUNT(end, received, DATAGRAMS | CONNECTION, received)                                             \
 	END_AMOUNT(end, packets_sent, DATAGRAMS, packets_sent)                                                  \
 	END_AMOUNT(end, packets_received, DATAGRAMS, packets_received)                                          \
-	END_AMOUNT(end, segments_sent, CONNECTION, packets_sent)                                                \
-	END_AMOUNT(end, segments_received, CONNECTION, packets_received)                                        \
-	END_AMOUNT(end, retransmits, CONNECTION, retransmits)                                                   \
+	END_AMOUNT(end, segments_sent, SEGMENTS, packets_sent)                                                  \
+	END_AMOUNT(end, segments_received, SEGMENTS, packets_received)                                          \
+	END_AMOUNT(end, retransmits, SEGMENTS, retransmits)                                                     \
 	GETTER(get_##end##_rtt) { return nonzero(value, flow_of(event)->end.rtt_us); }                          \
 	GETTER(get_##end##_user_name) { return end_user(event, &flow_of(event)->end, value); }                  \
 	GETTER(get_##end##_pid)                                                                                 \

@@ -78,6 +78,7 @@ static void set_values(struct row *row, const struct flow *flow)
 		row->to_server = flow->bytes / flow->packets * flow->recent_packets;
 	row->to_client = flow->recent_to_client;
 	row->retransmits = flow->recent_retransmits;
+	row->no_retransmits = !flow_knows_segments(flow);
 	row->age = flow->begun && flow->last > flow->begun ? flow->last - flow->begun : flow->duration;
 	row->verdict = flow->verdict;
 	row->open = flow->open;

@@ -27,6 +27,7 @@ struct row {
 	u64 to_server, to_client;	/* bytes since the last look */
 	u64 age;			/* ns; 0: not known */
 	u32 retransmits;		/* since the last look */
+	bool no_retransmits;		/* they are not known */
 	enum flow_verdict verdict;
 	bool open;
 	char transport[8];

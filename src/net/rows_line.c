@@ -58,7 +58,10 @@ static void add_rtt(struct text *out, const struct rows *rows, const struct row 
 
 static void add_retransmits(struct text *out, const struct rows *rows, const struct row *row)
 {
-	add_rate(out, rows, row->retransmits);
+	if (row->no_retransmits)
+		text_add_char(out, '-');
+	else
+		add_rate(out, rows, row->retransmits);
 }
 
 static void add_age(struct text *out, const struct rows *rows, const struct row *row)

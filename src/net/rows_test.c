@@ -121,6 +121,7 @@ static void test_what_has_just_ended(void **state)
 		assert_int_equal(rows.count, 1);
 		assert_int_equal(rows.of_verdict[FLOW_FAILED], 1);
 		assert_non_null(strstr(line_of(0, 0), "refused"));
+		assert_true(rows.rows[0].no_retransmits);
 		assert_int_equal(rows.rows[0].values[ROWS_BY_RATE], now == 101 ? 50 : 0);
 	}
 	rows_begin(&rows);

@@ -70,7 +70,7 @@ static void add_end(struct jot *jot, const struct show *show, const char *key, c
 		    const struct flow *flow)
 {
 	const char *name = names_host(show->names, &end->at);
-	enum flow_kind kind = flow->kind;
+	bool datagrams = flow->kind == FLOW_DATAGRAMS, segments = flow_knows_segments(flow);
 
 	jot_open(jot, key, '{');
 	add_endpoint(jot, &end->at);
@@ -83,11 +83,11 @@ static void add_end(struct jot *jot, const struct show *show, const char *key, c
 		jot_unsigned(jot, "sent", end->sent);
 		jot_unsigned(jot, "received", end->received);
 		/* recordings keep no segments */
-		if (kind == FLOW_DATAGRAMS || !flow->connections) {
-			jot_unsigned(jot, kind == FLOW_DATAGRAMS ? "packets_sent" : "segments_sent", end->packets_sent);
-			jot_unsigned(jot, kind == FLOW_DATAGRAMS ? "packets_received" : "segments_received", end->packets_received);
+		if (datagrams || (segments && !flow->connections)) {
+			jot_unsigned(jot, datagrams ? "packets_sent" : "segments_sent", end->packets_sent);
+			jot_unsigned(jot, datagrams ? "packets_received" : "segments_received", end->packets_received);
 		}
-		if (kind == FLOW_CONNECTION)
+		if (segments)
 			jot_unsigned(jot, "retransmits", end->retransmits);
 		add_nonzero(jot, "rtt_us", end->rtt_us);
 	}
@@ -130,7 +130,7 @@ static void add_amounts(struct jot *jot, const struct show *show, const struct f
 	jot_unsigned(jot, "to_server", flow->to_server);
 	jot_unsigned(jot, "to_client", flow->to_client);
 	jot_close(jot, '}');
-	if (flow->kind == FLOW_CONNECTION)
+	if (flow_knows_segments(flow))
 		jot_unsigned(jot, "retransmits", flow->retransmits);
 	add_nonzero(jot, "stalled_ns", flow->stalled);
 	add_nonzero(jot, "rtt_us", flow->rtt_us);
@@ -140,7 +140,8 @@ static void add_amounts(struct jot *jot, const struct show *show, const struct f
 	jot_open(jot, "rate", '{');
 	jot_unsigned(jot, "to_server", per_second(flow->recent_to_server, show->interval));
 	jot_unsigned(jot, "to_client", per_second(flow->recent_to_client, show->interval));
-	jot_unsigned(jot, "retransmits", per_second(flow->recent_retransmits, show->interval));
+	if (flow_knows_segments(flow))
+		jot_unsigned(jot, "retransmits", per_second(flow->recent_retransmits, show->interval));
 	jot_close(jot, '}');
 }
 

@@ -17,6 +17,8 @@ from test_drop import Hosts, run, send
 from test_top import Screen
 
 TCP = {"kind": "connection", "transport": "tcp"}
+# Of an attempt that failed: only the kernel knew how often it asked.
+UNKNOWN = dict.fromkeys(("retransmits", "client.retransmits", "client.segments_sent", "client.segments_received"))
 
 # Accepts so many, reads all, answers with so many bytes, closes. Says its port.
 SERVER = """
@@ -167,6 +169,7 @@ def test_through_address_translation(case):
 def test_attempts_that_fail(case):
     with Hosts() as hosts:
         sonde = flows(case, "--verdict", "failed")
+        told = flows(case, "-f", "verdict == failed and (exists(retransmits) or exists(client.segments_sent))")
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))
             port = closed.getsockname()[1]
@@ -175,10 +178,11 @@ def test_attempts_that_fail(case):
         sonde.stop()
         check_fields(one_of_port(sonde, port), {
             "state": "failed", "error.type": "ECONNREFUSED", "error.reason": "refused",
-            "client.process.pid": os.getpid(), "server.address": "127.0.0.1", "bytes.to_server": 0})
+            "client.process.pid": os.getpid(), "server.address": "127.0.0.1", "bytes.to_server": 0, **UNKNOWN})
         check_fields(one_of_port(sonde, 7), {"error.reason": "unreachable", "server.address": "10.99.0.1",
                                              "client.network_namespace": hosts.namespace("a")})
         equal({r["verdict"] for r in sonde.records}, {"failed"}, "verdicts")
+        equal(of_port(told.stop(), port), [], "counts that nobody knows")
 
 
 def test_who_reset(case):
@@ -423,7 +427,7 @@ def test_from_a_recording(case):
     check_fields(made[0], {"verdict": "forwarded", "connections": 1, "bytes.to_server": 2, "bytes.to_client": 4000,
                            "client.address": "127.0.0.1", "server.process.pid": field(made[0], "client.process.pid")})
     failed = [r for r in records if field(r, "server.port") == 1]
-    check_fields(failed[0], {"verdict": "failed", "error.reason": "refused"})
+    check_fields(failed[0], {"verdict": "failed", "error.reason": "refused", "client.sent": 0, "bytes.to_server": 0, **UNKNOWN})
     for name, count in (("root", len(records) - 1), ("nobody", 0)):
         told = subprocess.run([SONDE, "flows", "--since", "10m", "--store", store, "--json", "-f",
                                'client.user.name == "%s"' % name], check=True, stdout=subprocess.PIPE).stdout
