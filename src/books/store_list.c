@@ -222,12 +222,10 @@ int store_retain(struct store *store, const struct store_limits *limits)
 	wall_refresh(&wall);
 	now = wall_from_boot(&wall, wall_boot_now());
 	error = candidates(store, &list, &count);
-	for (u32 i = 0; i < count && !error; i++) {
+	/* the newest stays, however old or large */
+	for (u32 i = 0; i + 1 < count && !error; i++) {
 		bool old = limits->age && list[i].ended < now && now - list[i].ended > limits->age;
 
-		/* the newest stays, however old or large */
-		if (i + 1 == count)
-			break;
 		if (!old && limits->bytes && used_bytes(store, &bytes))
 			old = bytes > limits->bytes;
 		if (!old || store_is_live(store, list[i].id))

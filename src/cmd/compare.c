@@ -23,6 +23,7 @@ struct compare_settings {
 struct named {
 	char *name;
 	u32 side;
+	u64 id;		/* once it is loaded */
 };
 
 struct named_runs {
@@ -59,7 +60,7 @@ static bool name_runs(struct named_runs *runs, struct store *store, char **words
 			if (!length)
 				return false;
 			runs->items = xrealloc(runs->items, runs->count + 1, sizeof(*runs->items));
-			runs->items[runs->count++] = (struct named){ xstrndup(at, length), runs->sides };
+			runs->items[runs->count++] = (struct named){ .name = xstrndup(at, length), .side = runs->sides };
 			at += length;
 			if (!*at)
 				break;
@@ -77,36 +78,30 @@ static void free_names(struct named_runs *runs)
 }
 
 /* Runs of one side tell how much they differ by themselves: one that stands there twice would say that they do not. */
-static bool stands_there(const struct named_runs *runs, const u64 *ids, u32 at)
+static bool stands_there(const struct named_runs *runs, u32 at)
 {
 	for (u32 i = 0; i < at; i++)
-		if (ids[i] == ids[at] && runs->items[i].side == runs->items[at].side)
+		if (runs->items[i].id == runs->items[at].id && runs->items[i].side == runs->items[at].side)
 			return true;
 	return false;
 }
 
 static bool load_all(struct compare *compare, struct store *store, const struct named_runs *runs)
 {
-	u64 *ids = xcalloc(runs->count, sizeof(*ids));
-	bool good = true;
-
-	for (u32 i = 0; i < runs->count && good; i++) {
+	for (u32 i = 0; i < runs->count; i++) {
 		struct run *run = store_load(store, runs->items[i].name, 0);
 
-		good = run;
 		if (!run)
-			break;
-		ids[i] = run->id;
-		if (stands_there(runs, ids, i)) {
-			message_error("run %llu stands twice on one side", (unsigned long long)run->id);
-			good = false;
-		} else {
-			compare_add(compare, runs->items[i].side, run);
-		}
+			return false;
+		runs->items[i].id = run->id;
+		compare_add(compare, runs->items[i].side, run);
 		run_free(run);
+		if (stands_there(runs, i)) {
+			message_error("run %llu stands twice on one side", (unsigned long long)runs->items[i].id);
+			return false;
+		}
 	}
-	free(ids);
-	return good;
+	return true;
 }
 
 static void print(const struct compare_settings *settings, const struct compare *compare,

@@ -116,6 +116,8 @@ def test_csv_is_rfc_4180_and_harmless(case):
                 expect(not re.search(r"[\x00-\x1f\x7f\u202a-\u202e]", cell),
                        "a control character in %s: %r" % (name, cell))
         tables[name] = [dict(zip(rows[0], row)) for row in rows[1:]]
+    signalled = [row for row in tables["processes"] if row["signal"]]
+    expect(signalled and not any(row["code"] for row in signalled), "codes of what a signal ended: %s" % signalled[:1])
     said = costs_of(report(store)["totals"])
     for name in ("processes", "tools", "tasks"):
         for key, total in said.items():
@@ -251,6 +253,7 @@ def test_otlp_is_a_trace(case):
         expect(parent is not None, "a parent that is not there")
         expect(parent is root or attributes(parent)["process.pid"] == own["process.parent_pid"], "the parent's pid")
         expect(int(span["startTimeUnixNano"]) <= int(span["endTimeUnixNano"]), "an end before the start")
+        expect(not ("process.exit.code" in own and "sonde.exit.signal" in own), "a code and a signal: %s" % own)
         equal(span["status"].get("code", 0) == 2, own.get("process.exit.code", "0") != "0" or "sonde.exit.signal" in own,
               "status of %s" % own)
     equal(len(spans) - 1, said["totals"]["processes"], "spans")
