@@ -78,7 +78,8 @@ struct socket {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 segs_out, segs_in;
-	u64 bytes_sent, bytes_retrans, bytes_received;
+	u64 bytes_sent, bytes_retrans, bytes_received, bytes_acked;
+	u32 snd_una, rcv_nxt;
 	u32 total_retrans;
 	u32 srtt_us;
 	u32 snd_wnd;

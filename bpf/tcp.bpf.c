@@ -111,7 +111,7 @@ struct connect_with_path {
 
 /* Returns when it was. */
 static __always_inline u64 tell_connect(struct sock *sock, struct tcp_sock *tcp, struct connection *connection, s32 error,
-					const bool direct)
+					u32 after, const bool direct)
 {
 	u32 slot = 0;
 	struct connect_with_path *told = draft_begin(bulk, KIND_connect, struct connect_with_path, &slot);
@@ -121,6 +121,8 @@ static __always_inline u64 tell_connect(struct sock *sock, struct tcp_sock *tcp,
 		return bpf_ktime_get_boot_ns();
 	net_begin(&told->record, KIND_connect, &connection->owner, tcp, NET_TCP, direct);
 	net_addresses(&told->record, sock, tcp, direct);
+	if (after == TCP_ESTABLISHED)
+		net_sequences(&told->record, tcp, direct);
 	told->record.record.size = sizeof(*told);
 	told->record.direction = NET_OUT;
 	told->record.error = error;
@@ -167,7 +169,7 @@ static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, 
 	if (after == TCP_CLOSE)
 		error = failure_of(sock);
 	if (net_wants(KIND_connect) && (error || after != TCP_CLOSE))
-		now = tell_connect(sock, tcp, connection, error, direct);
+		now = tell_connect(sock, tcp, connection, error, after, direct);
 	if (after == TCP_CLOSE || !(net_follows() || meets))
 		connection_forget((u64)sock);
 	else
@@ -295,6 +297,7 @@ static __always_inline void tell_close(struct sock *sock, struct tcp_sock *tcp, 
 	error = get(direct, sock, sk_err);
 	net_begin(record, KIND_close, &connection->owner, tcp, NET_TCP, direct);
 	net_addresses(record, sock, tcp, direct);
+	net_sequences(record, tcp, direct);
 	record->record.flags = connection->sure ? 0 : RECORD_OWNER_UNKNOWN;
 	record->direction = connection->direction;
 	record->duration_ns = connection->since ? record->record.time - connection->since : 0;

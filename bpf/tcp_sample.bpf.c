@@ -43,6 +43,7 @@ int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
 	if (changes == connection->sampled)
 		return 0;
 	net_addresses(&record, sock, tcp, false);
+	net_sequences(&record, tcp, false);
 	record.record.flags = RECORD_EXISTING;
 	record.direction = connection->direction;
 	record.state = state;

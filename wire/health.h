@@ -15,7 +15,7 @@ struct health_record {
 	u32 way;		/* reset: HEALTH_* */
 	u32 reason;		/* reset: the kernel's sk_rst_reason; ~0: this kernel does not say */
 };
-RECORD_SIZE(struct health_record, 184);
+RECORD_SIZE(struct health_record, 192);
 
 #define retransmit_record health_record
 #define reset_record health_record

@@ -51,8 +51,11 @@ struct connection_record {
 	u32 rtt_us;		/* smoothed */
 	u64 cookie;
 	u64 stalled_ns;		/* there was something to send, and the peer had no room for it */
+	/* Of TCP: about where the sequence numbers of either direction began, the same at both ends. Both 0: not known. */
+	u32 sequence_out;
+	u32 sequence_in;
 };
-RECORD_SIZE(struct connection_record, 168);
+RECORD_SIZE(struct connection_record, 176);
 
 #define connect_record connection_record
 #define accept_record connection_record

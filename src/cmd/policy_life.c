@@ -130,7 +130,9 @@ int policy_list(const struct policy_settings *settings)
 	grid_begin(&listing.grid, list_columns, sizeof(list_columns) / sizeof(*list_columns));
 	if (life && life_list(life, tell_entry, &listing))
 		status = 1;
-	if (!listing.count && !status)
+	if (!listing.count && !status && stand_exists())
+		message_warn("there are programs of policies in the kernel that nothing is known of; `sonde policy remove --all` ends them");
+	else if (!listing.count && !status)
 		message_note(NO_POLICY);
 	else if (!listing.json)
 		grid_print(&listing.grid, &listing.output.text, output_width(STDOUT_FILENO), "");

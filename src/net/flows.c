@@ -209,6 +209,14 @@ static void describe(struct half *half, const struct connection_record *record)
 	half->last = record->record.time;
 }
 
+static void learn_sequences(struct half *half, const struct connection_record *record)
+{
+	if (!(record->sequence_out | record->sequence_in))
+		return;
+	half->sequence_out = record->sequence_out;
+	half->sequence_in = record->sequence_in;
+}
+
 /* Of several that had to do with a socket, the first that is sure stays: who merely closes it for another comes later. */
 static void learn_owner(struct flows *flows, struct half *half, const struct record *record)
 {
@@ -264,8 +272,10 @@ static struct half *find_or_add(struct flows *flows, const struct connection_rec
 		half = add(flows, &like);
 	else
 		use(flows, half, like.last);
-	if (half)
-		learn_owner(flows, half, &record->record);
+	if (!half)
+		return NULL;
+	learn_owner(flows, half, &record->record);
+	learn_sequences(half, record);
 	return half;
 }
 

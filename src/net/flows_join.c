@@ -1,8 +1,9 @@
 /*
  * Which two ends belong together. Without translation each has the other's addresses, swapped: in the same network namespace, or in two
- * that a wire joins (veth, a bridge). Two pairs of namespaces can have the same addresses, so of several that fit the one is taken
- * that was established at the same moment. Behind a translation the addresses differ, and conntrack is asked, not for each connection but
- * only while there are lonely ends of both sorts, and a number of them at a turn. A socket for datagrams may have no address of its own.
+ * that a wire joins (veth, a bridge). Two pairs of namespaces can have the same addresses, at the same moment even: TCP's sequence
+ * numbers tell them apart. Where those are not known, of several that fit the one is taken that was established nearest in time.
+ * Behind a translation the addresses differ, and conntrack is asked, not for each connection but only while there are lonely ends of
+ * both sorts, and a number of them at a turn. A socket for datagrams may have no address of its own.
  */
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -48,6 +49,19 @@ static u64 apart(const struct half *one, const struct half *other)
 	return one->since > other->since ? one->since - other->since : other->since - one->since;
 }
 
+static bool begins_alike(u32 one, u32 other)
+{
+	return one - other + 2 <= 4;
+}
+
+/* Do the sequence numbers that TCP counts by say that these are not of one connection? */
+static bool are_strangers(const struct half *one, const struct half *other)
+{
+	if (!(one->sequence_out | one->sequence_in) || !(other->sequence_out | other->sequence_in))
+		return false;
+	return !begins_alike(one->sequence_out, other->sequence_in) || !begins_alike(one->sequence_in, other->sequence_out);
+}
+
 static bool fits(const struct half *half, const struct half *other, const struct endpoint *local, const struct endpoint *peer)
 {
 	if (other == half || other->other || other->transport != half->transport || !other->established)
@@ -59,7 +73,7 @@ static bool fits(const struct half *half, const struct half *other, const struct
 	/* Loopback leads nowhere else. */
 	if (other->network_namespace != half->network_namespace && (endpoint_is_loopback(local) || endpoint_is_loopback(peer)))
 		return false;
-	return apart(half, other) < APART_NS;
+	return apart(half, other) < APART_NS && !are_strangers(half, other);
 }
 
 /* The one with these addresses of its own; the nearest in place, then in time. */

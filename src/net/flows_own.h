@@ -23,6 +23,7 @@ struct half {
 	struct half *lone_next, **lone_link;	/* among those without the other end; lone_link NULL: not in it */
 	struct half *waiting_next, **waiting_link;	/* among those that ended and are not told of yet, likewise */
 	struct endpoint local, peer;
+	u32 sequence_out, sequence_in;	/* as of struct connection_record */
 	u32 network_namespace;
 	u8 transport;			/* NET_* */
 	u8 direction;			/* NET_OUT, NET_IN; 0: not known */

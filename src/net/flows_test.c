@@ -224,6 +224,32 @@ static void test_the_same_addresses_twice(void **state)
 	assert_int_equal(told[1].server.network_namespace, 8);
 }
 
+static void tell_sequences(struct connection_record *connection, u32 out, u32 in)
+{
+	connection->sequence_out = out;
+	connection->sequence_in = in;
+	tell();
+}
+
+/* The same ports too; of both connections, what begins first at one end begins last at the other. */
+static void test_sequences_tell_apart(void **state)
+{
+	(void)state;
+	tell_sequences(record(KIND_connect, 1, 7, A, B, NET_OUT), 0xffffffff, 500);
+	tell_sequences(record(KIND_connect, 3, 17, A, B, NET_OUT), 1000, 500);
+	tell_sequences(record(KIND_accept, 2, 8, B, A, NET_IN), 500, 1);
+	tell_sequences(record(KIND_accept, 4, 18, B, A, NET_IN), 501, 1001);
+	close_end(1, 7, A, B, NET_OUT, 0, 0, NET_CLOSED_LOCAL);
+	close_end(2, 8, B, A, NET_IN, 0, 0, NET_CLOSED_PEER);
+	close_end(3, 17, A, B, NET_OUT, 0, 0, NET_CLOSED_LOCAL);
+	close_end(4, 18, B, A, NET_IN, 0, 0, NET_CLOSED_PEER);
+	assert_int_equal(told_count, 2);
+	assert_int_equal(told[0].client.network_namespace, 7);
+	assert_int_equal(told[0].server.network_namespace, 8);
+	assert_int_equal(told[1].client.network_namespace, 17);
+	assert_int_equal(told[1].server.network_namespace, 18);
+}
+
 static void test_the_other_end_is_elsewhere(void **state)
 {
 	(void)state;
@@ -502,6 +528,7 @@ int main(void)
 		TEST(test_across_namespaces),
 		TEST(test_loopback_stays_inside),
 		TEST(test_the_same_addresses_twice),
+		TEST(test_sequences_tell_apart),
 		TEST(test_the_other_end_is_elsewhere),
 		TEST(test_accepted_after_the_client_left),
 		TEST(test_dropped_by_the_listener),

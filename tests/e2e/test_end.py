@@ -262,10 +262,15 @@ def listed(what):
                                                            check=True).stdout or b"[]")}
 
 
+def pinned():
+    return {os.path.join(base, name) for base, directories, files in os.walk("/sys/fs/bpf") for name in directories + files}
+
+
 def test_nothing_stays_in_the_kernel(case):
-    """After SIGINT, SIGTERM and kill -9: none of its programs and maps."""
+    """After SIGINT, SIGTERM and kill -9: none of its programs and maps. Policies may stand on the machine: those are not the test's."""
     if not shutil.which("bpftool"):
         raise Skip("no bpftool here")
+    before = pinned()
     for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
         sonde = case.sonde("exec", "exit", "open", "connect", "close")
         programs, maps = held(sonde.pid)
@@ -275,7 +280,7 @@ def test_nothing_stays_in_the_kernel(case):
         sonde.process.wait(120)
         until(lambda: not programs & listed("prog"), lambda: "programs stay: %s" % (programs & listed("prog")))
         until(lambda: not maps & listed("map"), lambda: "maps stay: %s" % (maps & listed("map")))
-        expect(not os.path.exists("/sys/fs/bpf/sonde"), "something is pinned")
+        expect(pinned() <= before, lambda: "pinned: %s" % (pinned() - before))
 
 
 def test_bad_usage(case):

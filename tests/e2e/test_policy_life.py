@@ -18,21 +18,37 @@ PINS = "/sys/fs/bpf/sonde/policies"
 PYTHON = os.path.realpath("/proc/self/exe")
 
 
+# Whose the policies in the kernel are, while they are a test's: what a run of the tests left behind that was killed is not the machine's.
+OURS = "/run/sonde-e2e-policies"
+
+
 def environment(case):
     """A state of the test's own. What is in the kernel is the machine's: it goes when the test ends."""
     if not hasattr(case, "has_policies"):
         case.has_policies = True
         if not os.path.ismount("/sys/fs/bpf"):
             case.mount("-t", "bpf", "bpf", "/sys/fs/bpf")
+        if os.path.exists(PINS) and is_left_over():
+            shutil.rmtree(PINS)
         if os.path.exists(PINS):
             raise Skip("policies stand on this machine")
+        with open(OURS, "w") as file:
+            file.write(str(os.getpid()))
         case.defer(clean, case)
     return dict(os.environ, SONDE_STORE=case.path("store.db"))
+
+
+def is_left_over():
+    if not os.path.exists(OURS):
+        return False
+    with open(OURS) as file:
+        return not os.path.exists("/proc/%s/" % file.read().strip())
 
 
 def clean(case):
     if policy(case, "list", "--json").stdout:
         policy(case, "remove", "--all")
+    os.unlink(OURS)
     expect(not os.path.exists(os.path.dirname(PINS)), "something is left in the kernel")
 
 
@@ -547,6 +563,7 @@ def test_lost_state(case):
         if file.startswith("policies.db"):
             os.unlink(case.path(file))
     expect(os.path.exists(PINS), "nothing was pinned")
+    expect("programs of policies in the kernel" in policy(case, "list").stderr, "the list says that nothing stands")
     policy(case, "remove", "no-port")
     expect(not os.path.exists(PINS), "pins are left")
 
