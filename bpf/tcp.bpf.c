@@ -170,10 +170,12 @@ static __always_inline void on_outcome(struct sock *sock, struct tcp_sock *tcp, 
 		error = failure_of(sock);
 	if (net_wants(KIND_connect) && (error || after != TCP_CLOSE))
 		now = tell_connect(sock, tcp, connection, error, after, direct);
-	if (after == TCP_CLOSE || !(net_follows() || meets))
+	if (after == TCP_CLOSE || !(net_follows() || meets)) {
 		connection_forget((u64)sock);
-	else
-		connection->since = now ? now : bpf_ktime_get_boot_ns();
+		return;
+	}
+	connection->since = now ? now : bpf_ktime_get_boot_ns();
+	connection->sampled = 0;
 }
 
 /*

@@ -2,7 +2,7 @@
 /*
  * What went over the connections that are open, for those that want to know before they end: a walk over the map of
  * connections, which knows their owners and all network namespaces. Told of are those over which something went, or
- * would have, since the last time, as a close would.
+ * would have, since the last time, as a close would; and attempts that wait for an answer.
  */
 #include "lib/net.h"
 
@@ -34,16 +34,17 @@ int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
 	sock = (void *)connection->sock;
 	tcp = net_inet(sock);
 	state = BPF_CORE_READ(sock, __sk_common.skc_state);
-	if (state == TCP_SYN_SENT || state == TCP_CLOSE || state == TCP_LISTEN)
+	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return 0;
 	net_begin(&record, KIND_close, &connection->owner, tcp, NET_TCP, false);
 	net_ledger(&record, sock, tcp, false);
 	record.stalled_ns += stalling(tcp);
-	changes = record.sent + record.received + record.retransmits + record.stalled_ns;
+	changes = record.sent + record.received + record.retransmits + record.stalled_ns + (state == TCP_SYN_SENT);
 	if (changes == connection->sampled)
 		return 0;
 	net_addresses(&record, sock, tcp, false);
-	net_sequences(&record, tcp, false);
+	if (state != TCP_SYN_SENT)
+		net_sequences(&record, tcp, false);
 	record.record.flags = RECORD_EXISTING;
 	record.direction = connection->direction;
 	record.state = state;

@@ -22,6 +22,9 @@
 #define NET_CLOSED_ABORT 4	/* this side reset it, unread data or SO_LINGER */
 #define NET_CLOSED_TIMEOUT 5
 
+/* Of a record's state: it was tried, and not answered yet. */
+#define NET_SYN_SENT 2
+
 /* Connections that are found without a table: a power of two (bpf/lib/connection.h). */
 #define CONNECTION_PLACE_BITS 12
 

@@ -97,7 +97,7 @@ static const struct option options[] = {
 	EVENT_FILTER_OPTIONS(struct flows_settings, filter,
 			     "only flows for which this is true, of what they have as JSON: 'server.port == 443 and bytes.to_client > 1MB'"),
 	{ .name = "verdict", .type = OPTION_CHOICE, .offset = AT(verdict), .argument = "VERDICT", .choices = flow_verdict_names,
-	  .help = "only what was forwarded, dropped (packets, by the kernel), denied (by a policy) or failed" },
+	  .help = "only what was forwarded, dropped (packets, by the kernel), denied (by a policy), failed, or waits for an answer (pending)" },
 	{ .name = "process", .letter = 'p', .type = OPTION_STRING, .offset = AT(process), .argument = "NAME|PID",
 	  .help = "only flows with this process at either end; the name is the tool's, as top and report have it" },
 	{ .name = "container", .type = OPTION_STRING, .offset = AT(container), .argument = "ID|NAME",

@@ -119,6 +119,9 @@ static void deliver_standing(void *context, const struct connection_record *conn
 {
 	struct recording *recording = context;
 
+	/* the outcome will be told of */
+	if (connection->state == NET_SYN_SENT)
+		return;
 	recorder_standing(recording->recorder, connection, !recording->balance.started);
 }
 

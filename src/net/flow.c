@@ -7,8 +7,8 @@
 #include "event/words.h"
 
 const char *const flow_kind_names[] = { "connection", "flow", "drop", NULL };
-const char *const flow_verdict_names[] = { "forwarded", "dropped", "denied", "failed", NULL };
-const char *const flow_state_names[] = { "open", "closed", "failed", NULL };
+const char *const flow_verdict_names[] = { "forwarded", "dropped", "denied", "failed", "pending", NULL };
+const char *const flow_state_names[] = { "open", "closed", "failed", "connecting", NULL };
 const char *const flow_close_names[] = {
 	[FLOW_CLOSED_BY_CLIENT - 1] = "client",
 	[FLOW_CLOSED_BY_SERVER - 1] = "server",
@@ -27,7 +27,7 @@ bool flow_is_receivers(const char *reason, const char *function)
 
 bool flow_knows_segments(const struct flow *flow)
 {
-	return flow->kind == FLOW_CONNECTION && flow->verdict == FLOW_FORWARDED && !flow->path;
+	return flow->kind == FLOW_CONNECTION && (flow->verdict == FLOW_FORWARDED || flow->verdict == FLOW_PENDING) && !flow->path;
 }
 
 const char *flow_close_name(enum flow_close close)
@@ -39,6 +39,8 @@ const char *flow_state_name(const struct flow *flow)
 {
 	if (flow->kind == FLOW_DROP)
 		return NULL;
+	if (flow->verdict == FLOW_PENDING)
+		return flow_state_names[3];
 	return flow_state_names[flow->open && !flow->path ? 0 : flow->verdict == FLOW_FORWARDED ? 1 : 2];
 }
 

@@ -20,6 +20,7 @@ enum flow_verdict {
 	FLOW_DROPPED,
 	FLOW_DENIED,		/* a policy said no: EPERM, EACCES */
 	FLOW_FAILED,		/* refused, timed out, no way there, ... */
+	FLOW_PENDING,		/* not answered yet */
 	FLOW_VERDICTS,
 };
 
@@ -84,7 +85,7 @@ struct flow {
 
 /* Is the socket of a dropped packet the one that should have had it? Else it sent it. Both may be NULL. */
 bool flow_is_receivers(const char *reason, const char *function);
-/* Of an attempt that failed nobody tells how many segments it took, or how often it asked again. */
+/* Of an attempt that has failed nobody tells how many segments it took, or how often it asked again. */
 bool flow_knows_segments(const struct flow *flow);
 const char *flow_close_name(enum flow_close close);	/* NULL: not known */
 const char *flow_state_name(const struct flow *flow);	/* NULL: a drop has none */

@@ -285,18 +285,45 @@ static void join(struct flows *flows, struct half *half)
 		flows_join(flows, half);
 }
 
-static void on_failed(struct flows *flows, const struct connection_record *record)
+/* An attempt: one that is known already, if it was looked at while it waited for an answer. */
+static struct half *find_or_add_attempt(struct flows *flows, const struct connection_record *record)
 {
 	struct half like, *half;
 
 	describe(&like, record);
-	like.error = -record->error;
-	like.begun = record->record.time - record->latency_ns;
-	half = add(flows, &like);
+	half = find(flows, &like);
+	if (half && half->established)
+		half = NULL;
+	if (half)
+		use(flows, half, like.last);
+	else
+		half = add(flows, &like);
+	if (half)
+		learn_owner(flows, half, &record->record);
+	return half;
+}
+
+static void on_failed(struct flows *flows, const struct connection_record *record)
+{
+	struct half *half = find_or_add_attempt(flows, record);
+
 	if (!half)
 		return;
-	learn_owner(flows, half, &record->record);
+	half->begun = record->record.time - record->latency_ns;
+	half->error = -record->error;
 	end(flows, half);
+}
+
+static void on_attempt(struct flows *flows, const struct connection_record *record)
+{
+	struct half *half = find_or_add_attempt(flows, record);
+
+	if (!half)
+		return;
+	if (record->duration_ns)
+		half->begun = record->record.time - record->duration_ns;
+	half->now.packets_sent = record->segments_sent;
+	half->now.retransmits = record->retransmits;
 }
 
 static void on_begin(struct flows *flows, const struct event *event)
@@ -350,6 +377,10 @@ void flows_standing(struct flows *flows, const struct connection_record *record)
 
 	if (record->transport != NET_TCP)
 		return;
+	if (record->state == NET_SYN_SENT) {
+		on_attempt(flows, record);
+		return;
+	}
 	half = find_or_add(flows, record, established(record));
 	if (!half)
 		return;

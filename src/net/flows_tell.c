@@ -189,7 +189,7 @@ void flows_make(struct flow *flow, const struct half *half)
 	memset(flow, 0, sizeof(*flow));
 	flow->kind = half->transport == NET_TCP || !half->established ? FLOW_CONNECTION : FLOW_DATAGRAMS;
 	flow->transport = transport_of(half);
-	flow->verdict = half->established ? FLOW_FORWARDED : judge(half->error);
+	flow->verdict = half->established ? FLOW_FORWARDED : half->error ? judge(half->error) : FLOW_PENDING;
 	flow->open = !half->ended || (half->other && !half->other->ended);
 	if (client) {
 		make_end(&flow->client, client);

@@ -380,6 +380,48 @@ static void test_failures(void **state)
 }
 
 /* A close that never came: the same addresses again are another connection. */
+static void look_at_attempt(u32 retransmits, u64 waited)
+{
+	struct connection_record *attempt = record(KIND_live, 1, 7, A, B, NET_OUT);
+
+	attempt->state = NET_SYN_SENT;
+	attempt->retransmits = retransmits;
+	attempt->duration_ns = waited;
+	tell();
+}
+
+/* Known while nobody answers, and told of once: when it succeeds, fails, or the watch ends. */
+static void test_attempts(void **state)
+{
+	(void)state;
+	look_at_attempt(0, 500);
+	look_at_attempt(2, 1500);
+	assert_int_equal(open_flows(), 1);
+	record(KIND_connect, 1, 7, A, B, NET_OUT)->error = -ETIMEDOUT;
+	tell();
+	assert_int_equal(told_count, 1);
+	assert_int_equal(told[0].verdict, FLOW_FAILED);
+	assert_int_equal(open_flows(), 0);
+
+	look_at_attempt(1, 500);
+	connect_from(1, 7, A, B);
+	close_end(1, 7, A, B, NET_OUT, 3, 4, NET_CLOSED_LOCAL);
+	turn(2);
+	assert_int_equal(told_count, 2);
+	assert_int_equal(told[1].verdict, FLOW_FORWARDED);
+	assert_int_equal(told[1].to_server, 3);
+	assert_int_equal(told[1].retransmits, 0);
+
+	look_at_attempt(1, 5 * SECOND);
+	flows_end(flows);
+	assert_int_equal(told_count, 3);
+	assert_int_equal(told[2].verdict, FLOW_PENDING);
+	assert_string_equal(flow_state_name(&told[2]), "connecting");
+	assert_int_equal(told[2].retransmits, 1);
+	assert_int_equal(told[2].last - told[2].begun, 5 * SECOND);
+	assert_int_equal(told[2].duration, 0);
+}
+
 static void test_addresses_used_again(void **state)
 {
 	(void)state;
@@ -534,6 +576,7 @@ int main(void)
 		TEST(test_dropped_by_the_listener),
 		TEST(test_dropped_afterwards),
 		TEST(test_failures),
+		TEST(test_attempts),
 		TEST(test_addresses_used_again),
 		TEST(test_end_of_the_watch),
 		TEST(test_datagrams),

@@ -159,7 +159,7 @@ void graph_add(struct graph *graph, const struct flow *flow)
 	edge = graph_edge(graph, client, server, flow->server.at.port, flow->transport);
 	if (flow->kind == FLOW_DROP)
 		edge->dropped += flow->packets;
-	else if (flow->verdict == FLOW_FAILED)
+	else if (flow->verdict == FLOW_FAILED || flow->verdict == FLOW_PENDING)
 		edge->failed += connections;
 	else if (flow->verdict == FLOW_DENIED)
 		edge->denied += connections;

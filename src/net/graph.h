@@ -41,7 +41,7 @@ struct graph_edge {
 	u8 transport;		/* IPPROTO_* */
 	u64 connections;	/* that were made, datagram flows too */
 	u64 to_server, to_client;	/* bytes */
-	u64 failed, denied;	/* attempts */
+	u64 failed, denied;	/* attempts; those that were never answered are with the failed */
 	u64 dropped;		/* packets */
 	u64 retransmits;
 };

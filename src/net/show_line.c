@@ -74,6 +74,10 @@ void show_outcome(struct text *out, const struct flow *flow)
 	}
 	if (flow->connections)
 		text_add_format(out, flow->verdict == FLOW_FORWARDED ? "%llu made" : "%llu ", (unsigned long long)flow->connections);
+	if (flow->verdict == FLOW_PENDING) {
+		text_add(out, "no answer yet");
+		return;
+	}
 	if (flow->verdict != FLOW_FORWARDED) {
 		text_add(out, reason ? reason : "failed");
 		return;
@@ -168,6 +172,8 @@ void show_line(struct text *out, struct show *show, const struct flow *flow)
 	show_outcome(out, flow);
 	if (flow->kind == FLOW_DROP)
 		add_drop(out, show, flow);
+	else if (flow->verdict == FLOW_PENDING && flow->retransmits)
+		text_add_format(out, "  asked again %u time%s", flow->retransmits, flow->retransmits == 1 ? "" : "s");
 	else if (flow->verdict == FLOW_FORWARDED && !flow->path)
 		add_amounts(out, flow);
 	text_add_char(out, '\n');

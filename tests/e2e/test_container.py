@@ -9,7 +9,7 @@ import subprocess
 import cgroups
 from harness import Skip, check_fields, equal, expect, field, in_child, program, spawn, until
 
-ID = "4f66ad9a0b2e1c7d8e9f00112233445566778899aabbccddeeff001122334455"
+ID = os.urandom(32).hex()  # another each time: a test that was killed may have left its control groups
 POD = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 UNDERSCORED = POD.replace("-", "_")
 NONE = {"container.state": "none", "container.id": None}

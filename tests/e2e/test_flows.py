@@ -11,7 +11,7 @@ import sys
 import threading
 import xml.etree.ElementTree as xml
 
-from harness import SONDE, check_fields, equal, expect, field, until
+from harness import SONDE, check_fields, equal, expect, field, until, wall_ns
 from test_container import Container
 from test_drop import Hosts, run, send
 from test_top import Screen
@@ -185,6 +185,26 @@ def test_attempts_that_fail(case):
         equal(of_port(told.stop(), port), [], "counts that nobody knows")
 
 
+def test_attempts_without_an_answer(case):
+    """Shown while they wait, with who waits; their packets that are dropped on the way have that owner too."""
+    with Hosts() as hosts:
+        hosts.nft("r", "table ip t {\n chain c { type filter hook forward priority 0\n tcp dport 4711 drop\n }\n}")
+        sonde = flows(case, "--interval", "1s")
+        waits = python(case, "print(1, flush=True)\ns = socket.socket()\ns.settimeout(60)\ns.connect_ex(('10.213.2.2', 4711))",
+                       ("ip", "netns", "exec", hosts.names["a"]))
+        shown = sonde.wait_record(lambda r: field(r, "state") == "connecting" and field(r, "server.port") == 4711 and
+                                  field(r, "retransmits"), "the attempt, asked again")
+        check_fields(shown, {"kind": "connection", "verdict": "pending", "client.process.pid": waits.pid, "client.address": "10.213.1.2",
+                             "server.address": "10.213.2.2", "client.network_namespace": hosts.namespace("a"), "duration_ns": None,
+                             "begun": lambda begun: 0.9e9 < wall_ns(shown["time"]) - wall_ns(begun) < 60e9, "retransmits": lambda n: n < 9})
+        dropped = sonde.wait_record(lambda r: r["kind"] == "drop" and field(r, "server.port") == 4711 and field(r, "client.process.pid"),
+                                    "a dropped packet with its owner")
+        check_fields(dropped, {"client.process.pid": waits.pid, "client.network_namespace": hosts.namespace("a"),
+                               "drop.network_namespace": hosts.namespace("r")})
+        sonde.stop()
+        check_fields(one_of_port(sonde, 4711, kind="connection", rate=None), {"state": "connecting", "client.process.pid": waits.pid})
+
+
 def test_who_reset(case):
     """A client that aborts, a server that closes with data unread, a server that dies."""
     sonde = flows(case)
@@ -213,7 +233,7 @@ def test_who_reset(case):
 def test_names_from_a_name_server(case):
     """Only with -n, and without waiting: the first connection teaches the name, the next has it."""
     address = "10.215.77.1"
-    run("ip", "addr", "add", address + "/32", "dev", "lo")
+    run("ip", "addr", "replace", address + "/32", "dev", "lo")
     case.defer(subprocess.run, ["ip", "addr", "del", address + "/32", "dev", "lo"])
     with open(case.path("resolv.conf"), "w") as file:
         file.write("nameserver %s\n" % address)
