@@ -23,7 +23,7 @@ WRAP := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=bpf_btf_get_next_id,-u,__wrap_bt
 # Tables for unwinding that nothing reads at run time; a debugger has its own from -g.
 BARE := -fno-asynchronous-unwind-tables
 # What nobody calls, most of it in the libraries, is left out of the program.
-LEAN := -Wl,--gc-sections
+LEAN := -Wl,--gc-sections -Wl,--no-eh-frame-hdr
 # The linker's short form of the thousands of addresses in tables; a static program has none to begin with.
 ifndef STATIC
 LEAN += -Wl,-z,pack-relative-relocs

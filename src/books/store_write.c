@@ -7,14 +7,13 @@
 #include "books/store_inside.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/message.h"
+#include "base/thread.h"
 #include "base/wall.h"
 #include "books/label.h"
 #include "books/pack.h"
@@ -591,16 +590,10 @@ static int insert_run(struct store_writer *writer, struct run *run)
 	return 0;
 }
 
-/* Signals are for the threads that know what to do with them. */
 static int start_thread(struct store_writer *writer)
 {
-	sigset_t all, before;
-	int error;
+	int error = thread_start(&writer->thread, writer_main, writer);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&writer->thread, NULL, writer_main, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		message_error("store %s: starting a thread to write it: %s", writer->path, strerror(error));
 	return error;

@@ -35,11 +35,14 @@ bool output_flush(struct output *output)
 	while (done < output->text.length && !output->error) {
 		ssize_t wrote = write(fd, output->text.data + done, output->text.length - done);
 
-		if (wrote > 0)
+		if (wrote >= 0) {
 			done += wrote;
-		else if (wrote < 0 && errno != EINTR)
+			behind_wrote(&output->behind, fd, wrote);
+			continue;
+		}
+		if (errno != EINTR)
 			output->error = errno;
-		else if (wrote < 0 && stop_asked() && !done)	/* what was begun is ended: no line is cut */
+		else if (stop_asked() && !done)	/* what was begun is ended: no line is cut */
 			break;
 	}
 	if (output->unwritten && done < output->text.length && output->error != EPIPE)
@@ -77,6 +80,7 @@ unsigned int output_width(int fd)
 int output_end(struct output *output)
 {
 	output_flush(output);
+	behind_end(&output->behind);
 	text_free(&output->text);
 	text_free(&output->marks);
 	if (!output->error || output->error == EPIPE)

@@ -5,11 +5,13 @@
 #include <stdbool.h>
 
 #include "base/text.h"
+#include "cmd/behind.h"
 
 struct output {
 	struct text text;
 	struct text marks;	/* of each line in `text`, a byte: whoever adds lines may say what they are */
 	uint64_t *unwritten;	/* by mark, lines that could not be written whole, unless a reader just left; NULL: nobody asks */
+	struct behind behind;
 	bool to_error;		/* standard error instead */
 	int error;		/* of the first write that failed */
 };
