@@ -2,8 +2,11 @@
 
 import errno
 import json
+import os
+import re
+import subprocess
 
-from harness import equal, expect
+from harness import ROOT, SONDE, equal, expect
 from test_policy_check import HEAD, check
 from test_policy_life import connect, lines, policy, write
 
@@ -35,3 +38,20 @@ def test_what_only_monitors_is_not_enforced(case):
     equal(connect(1), errno.ECONNREFUSED, "connect, which nothing kills for")
     status, shown, said = check(write(case, "e.yaml", MONITORED % "options: [{name: policy-mode, value: enforce}]\n  "))
     expect(status == 0 and "monitor" not in shown and "killed" in shown, shown + said)
+
+
+def test_what_check_calls_good_is_loaded(case):
+    """Each point that stands in for a function, once."""
+    with open(os.path.join(ROOT, "src/policy/stand_in.def")) as rows:
+        functions = sorted(set(re.findall(r'^STAND_IN\(\w+, "(\w+)"', rows.read(), re.M)))
+    files = []
+    for function in functions:
+        name = function.strip("_").replace("_", "-")
+        files.append(write(case, name + ".yaml", HEAD.replace("own", name) + "  kprobes: [{call: %s, syscall: false}]\n" % function))
+    _, shown, _ = check("--json", *files)
+    rows = [json.loads(line) for line in shown.splitlines()]
+    good = [row["file"] for row in rows if row["good"] and all(place["rung"] != "none" for place in row["hooks"][0]["places"])]
+    expect(len(rows) == len(functions) and good, shown)
+    done = subprocess.run([SONDE, "policy", "watch", "--for", "1ms", *good], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True, check=False)
+    expect(done.returncode == 0 and "watching %d polic" % len(good) in done.stderr, done.stderr)
