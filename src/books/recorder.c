@@ -240,11 +240,8 @@ static void on_cgroup(struct recorder *recorder, const struct event *event)
 {
 	struct cgroup *cgroup = identity_cgroup(event);
 
-	if (!cgroup)
-		return;
-	/* looking for names may make a candidate certain */
-	cgroup_names(recorder->identity->cgroups, cgroup, recorder->identity->now);
-	if (cgroup->identity.state == CONTAINER_INSIDE || cgroup->identity.slurm_job[0])
+	if (cgroup && (cgroup_state(recorder->identity->cgroups, cgroup, recorder->identity->now) == CONTAINER_INSIDE ||
+		       cgroup->identity.slurm_job[0]))
 		recorder->hurries = true;
 }
 

@@ -206,12 +206,9 @@ static void set_container(struct recorder *recorder, struct entry *entry, struct
 	u32 number;
 
 	entry->row.container = RUN_NONE;
-	if (!cgroup || cgroup->identity.state == CONTAINER_NONE)
+	if (!cgroup || cgroup_state(recorder->identity->cgroups, cgroup, recorder->identity->now) != CONTAINER_INSIDE)
 		return;
-	/* looking for names may make a candidate certain */
 	names = cgroup_names(recorder->identity->cgroups, cgroup, recorder->identity->now);
-	if (cgroup->identity.state != CONTAINER_INSIDE)
-		return;
 	number = intern_number(&recorder->containers, cgroup->identity.id, strlen(cgroup->identity.id), &fresh);
 	if (number == INTERN_NONE)
 		return;
@@ -289,7 +286,7 @@ static void find_task(struct recorder *recorder, struct entry *entry, const stru
 		facts.parent_arguments_length = 0;
 	}
 
-	if (cgroup && cgroup->identity.state == CONTAINER_INSIDE) {
+	if (cgroup && cgroup_state(event->identity->cgroups, cgroup, event->identity->now) == CONTAINER_INSIDE) {
 		facts.container_id = cgroup->identity.id;
 		names = cgroup_names(event->identity->cgroups, cgroup, event->identity->now);
 	}

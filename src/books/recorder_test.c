@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@
 /* Nobody has such a pid, so that who is looked for is not there. */
 #define PID 5000000
 
-static char directory[64], path[96];
+static char directory[64] = "/tmp/sonde-recorder-XXXXXX", path[96];
 static struct record_buffer buffer;
 
 static struct {
@@ -41,7 +40,6 @@ static struct {
 static int make_directory(void **state)
 {
 	(void)state;
-	strcpy(directory, "/tmp/sonde-recorder-XXXXXX");
 	if (!mkdtemp(directory))
 		return -1;
 	snprintf(path, sizeof(path), "%s/store.db", directory);
@@ -71,9 +69,7 @@ static void begin(u32 root)
 	scene.store = store_open(path, true);
 	scene.rules = rules_new(NULL, &error);
 	scene.identity = identity_new(true, NULL);
-	assert_non_null(scene.store);
-	assert_non_null(scene.rules);
-	assert_non_null(scene.identity);
+	assert_true(scene.store && scene.rules && scene.identity);
 	scene.writer = store_begin(scene.store, scene.run);
 	assert_non_null(scene.writer);
 	scene.recorder = recorder_new(scene.run, scene.writer, scene.rules, scene.identity, root);
@@ -537,8 +533,13 @@ static void who_was_there_before(void **state)
 	scene.now = BEGIN + 5 * SECOND;
 	/* gone before anybody could look */
 	exit_of(PID + 2, 3000, 1, 1, 70 * SECOND);
+	/* all else of it was lost; the next one is not the run's */
+	recorder_stop(scene.recorder, BEGIN + 5 * SECOND);
+	sample_of(PID + 3, BEGIN + SECOND, BEGIN + 5 * SECOND, 7, SAMPLE_SLEEPING);
+	sample_of(PID + 4, BEGIN + 6 * SECOND, BEGIN + 9 * SECOND, 8, SAMPLE_SLEEPING);
 	run = end();
-	assert_int_equal(run->process_count, 3);
+	assert_int_equal(run->process_count, 4);
+	assert_int_equal(run->processes[3].costs.cpu, 7);
 	assert_int_equal(run->processes[2].costs.cpu, 0);
 	assert_int_equal(run->processes[2].flags & RUN_PROCESS_NO_LEDGER, RUN_PROCESS_NO_LEDGER);
 	assert_int_equal(run->processes[0].flags & RUN_PROCESS_EARLIER, RUN_PROCESS_EARLIER);
@@ -547,7 +548,7 @@ static void who_was_there_before(void **state)
 	assert_int_equal(run->processes[0].costs.read, 3);
 	assert_int_equal(run->processes[1].costs.cpu, SECOND);
 	assert_true(run->processes[1].costs.disk_wait >= 2 * SECOND && run->processes[1].costs.disk_wait <= 4 * SECOND);
-	assert_int_equal(run->sample_count, 3);
+	assert_int_equal(run->sample_count, 4);
 	assert_int_equal(run->samples[0].cpu, 0);
 	run_free(run);
 }

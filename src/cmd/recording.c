@@ -28,6 +28,7 @@
 #include "proc/identity.h"
 
 #define FLUSH_NS 500000000ULL
+#define LAST_MOST (1 << 20)		/* records before the last sample; somebody may be writing all the time */
 #define CLOCK_STEP_NS 10000000LL	/* less is the clock being kept right */
 
 #define RUN_KINDS                                                                                                 \
@@ -476,6 +477,8 @@ static int finish(struct recording *recording)
 
 	if (!child->pid)
 		recorder_stop(recording->recorder, wall_boot_now());
+	/* who began just now is known to the sample then, and what it cost is not lost */
+	lanes_drain(kernel_lanes(recording->kernel), deliver, recording, LAST_MOST);
 	take_sample(recording);
 	kernel_detach(recording->kernel);
 	balance_close(&recording->balance, recording->kernel, deliver, recording);

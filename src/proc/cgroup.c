@@ -11,8 +11,9 @@
 
 #include "base/table.h"
 
-#define LOOKS 4
-#define FIRST_PAUSE 250000000ull	/* doubles, and doubles again */
+/* A runtime writes its files soon after the first process of the container is there, and before its program is. */
+#define LOOKS 6
+#define FIRST_PAUSE 16000000ull	/* doubles, and doubles again */
 
 struct cgroup_table {
 	struct table by_key;
@@ -144,6 +145,13 @@ const struct container_names *cgroup_names(struct cgroup_table *table, struct cg
 	if (cgroup->names)
 		*cgroup->names = names;
 	return cgroup->names;
+}
+
+enum container_state cgroup_state(struct cgroup_table *table, struct cgroup *cgroup, uint64_t now)
+{
+	if (cgroup->identity.state == CONTAINER_UNKNOWN)
+		cgroup_names(table, cgroup, now);
+	return cgroup->identity.state;
 }
 
 bool cgroup_is_container(struct cgroup_table *table, struct cgroup *cgroup, const char *text,

@@ -157,6 +157,7 @@ static void learn_cgroup(struct identity *identity, const struct event *event)
 {
 	const struct bytes *path = &event->strings[0];
 	struct container_identity first, second;
+	struct cgroup *cgroup;
 
 	if (event->strings[1].length) {
 		container_from_cgroup(path->data, path->length, &first);
@@ -165,7 +166,10 @@ static void learn_cgroup(struct identity *identity, const struct event *event)
 		    (second.state == CONTAINER_INSIDE || first.state == CONTAINER_UNKNOWN))
 			path = &event->strings[1];
 	}
-	cgroup_learn(identity->cgroups, event->record->cgroup, path->data, path->length);
+	cgroup = cgroup_learn(identity->cgroups, event->record->cgroup, path->data, path->length);
+	/* a runtime removes its files with the container, which can be over before anybody asks */
+	if (cgroup)
+		cgroup_state(identity->cgroups, cgroup, identity->now);
 }
 
 void identity_complete(struct identity *identity, struct event *event)

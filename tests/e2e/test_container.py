@@ -184,9 +184,12 @@ class Container:
         with open("/proc/%d/cmdline" % self.pid) as file:
             return "/gate/go" in file.read()
 
-    def go(self):
+    def nudge(self):
         with open(self.gate, "w") as file:
             file.write("\n")
+
+    def go(self):
+        self.nudge()
         self.process.wait(120)
 
 
@@ -220,6 +223,30 @@ def test_real_container_without_a_telling_name(case):
     sonde.stop()
     check_fields(sonde.one("exit", process__pid=container.pid), {
         "container.state": lambda state: state in ("container", "unknown")})
+
+
+def test_any_field_finds_a_container(case):
+    """A plain name of a cgroup: only the runtime's files tell, and whichever field is asked first, they are looked at."""
+    name = "sonde-plain-" + ID[:8]
+    container = Container(case, name, "/" + name, "/bin/true; read line < /gate/go; /bin/ls >/dev/null")
+    runtime = os.path.basename(container.runtime)
+    wanted = {"container.id": name, "container.name": name, "container.runtime": runtime}
+    asking = [case.sonde("exec", "-f", '%s == "%s"' % asked) for asked in wanted.items()]
+    columns = case.sonde("exec", "-o", "container.runtime,container.id,container.state", json_lines=False)
+    container.nudge()
+    for sonde in asking:
+        sonde.wait_record(lambda r: field(r, "process.command_args") == ["/bin/true"], "%s: /bin/true" % sonde.args)
+    until(lambda: name.encode() in columns.stdout(), "/bin/true in columns")
+    container.go()
+    for sonde in asking:
+        sonde.stop()
+        equal([field(r, "process.command_args")[0] for r in sonde.events("exec")], ["/bin/true", "/bin/ls"],
+              "executions found by %s" % sonde.args)
+        for record in sonde.events("exec"):
+            check_fields(record, dict(wanted, **{"container.state": "container"}))
+    columns.stop()
+    told = [line.split()[2:] for line in columns.stdout().decode().splitlines() if name in line]
+    equal(told, [[runtime, name, "container"]] * 2, "lines of text")
 
 
 def test_scope_of_a_container(case):
