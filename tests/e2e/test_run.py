@@ -426,6 +426,15 @@ def test_killed(case):
     expect(run.row["state"] != 1, "state of the run: %s" % run.row["state"])
     expect(len(run.processes) >= 2, "processes: %d" % len(run.processes))
 
+    def said(*words):
+        return subprocess.run([SONDE, *words, "--store", path], stdout=subprocess.PIPE, check=True, timeout=60, text=True).stdout
+    report, whole = json.loads(said("report", "--json")), json.loads(said("export", "--format", "json"))
+    for part, name in ((report["coverage"], "events_produced"), (report["coverage"], "events_lost"), (report["run"], "overhead"),
+                       (report["coverage"], "rows_not_written"), (whole["run"], "events_produced"), (whole["run"], "events_lost")):
+        expect(name not in part, "%s, which nobody knows: %s" % (name, part))
+    expect("  note: whether events were lost is not known\n" in said("report"), "nothing said of what may have been lost")
+    expect("events_lost" not in said("export", "--format", "otlp"), "events lost as OTLP")
+
 
 def test_two_at_once(case):
     """Each has its own tree, in one store."""

@@ -27,9 +27,9 @@ function makeHead() {
 	byId("warning").hidden = !warnings.length;
 	byId("footer").append("Made by sonde " + run.sonde + " from run " + run.id +
 		(run.kernel ? ", Linux " + run.kernel : "") + (run.model ? ", " + run.model : "") +
-		". Sampled every " + duration(run.interval) + "; sonde itself used " + duration(run.overhead / 1000) +
-			" of CPU" +
-		(run.lost ? "." : ", and lost nothing."));
+		". Sampled every " + duration(run.interval) +
+		(run.produced === undefined ? "; it is not known what sonde itself used, and whether it lost events" :
+			"; sonde itself used " + duration(run.overhead / 1000) + " of CPU" + (run.lost ? "" : ", and lost nothing")) + ".");
 }
 
 function waited(ratio) {
