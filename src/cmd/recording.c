@@ -155,6 +155,7 @@ static void check_clock(struct recording *recording, u64 now)
 static bool take_turn(void *context, u64 now, u64 *next)
 {
 	struct recording *recording = context;
+	u64 look;
 
 	process_table_advance(recording->identity->processes, now);
 	if (wall_is_due(&recording->next_sample, now, recording->run->interval))
@@ -169,6 +170,9 @@ static bool take_turn(void *context, u64 now, u64 *next)
 		*next = recording->next_flush;
 	if (recording->next_sample < *next)
 		*next = recording->next_sample;
+	look = recorder_look(recording->recorder, now);
+	if (look < *next)
+		*next = look;
 	return true;
 }
 

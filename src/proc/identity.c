@@ -176,6 +176,7 @@ void identity_complete(struct identity *identity, struct event *event)
 {
 	const struct record *record = event->record;
 	struct process *process;
+	struct cgroup *cgroup;
 
 	event->identity = identity;
 	identity->now = record->time;
@@ -200,6 +201,9 @@ void identity_complete(struct identity *identity, struct event *event)
 	if (process && record->cgroup && process->credentials.cgroup != record->cgroup)
 		process->credentials.cgroup = record->cgroup;
 	event->process = process;
+	cgroup = record->kind == KIND_exec ? identity_cgroup(event) : NULL;
+	if (cgroup)
+		cgroup_begins(identity->cgroups, cgroup, identity->now);
 }
 
 static ssize_t read_link(const char *format, u32 pid, char *buffer, size_t size)
