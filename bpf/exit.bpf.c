@@ -16,7 +16,6 @@
 #include "lib/scope.h"
 #include "lib/threads.h"
 #include "lib/waits.h"
-#include "../wire/process.h"
 
 /* Processes whose exit was told: two threads that leave at once may both believe to be the last. */
 struct {
@@ -34,11 +33,6 @@ struct {
 #define THREADS_MAX 256
 /* To give back less takes a quarter of a millisecond at most. */
 #define MUCH_MEMORY (8 << 20)
-
-struct ending {
-	struct exit_record sum;
-	u64 last_wait_ns;	/* of that, what the last thread had waited for a CPU */
-};
 
 /* Processes that are put aside; user space makes room for them. When it is full, exits are told at once. */
 struct {
@@ -180,7 +174,8 @@ static __always_inline void add_both(struct signal_struct *signal, struct task_s
 	add_own(&work->ending.sum, task);
 }
 
-static __always_inline void add_noted(struct exit_record *record, struct process_key *key)
+/* With `keep`, it is still there for those who look at the process while it is put aside (sample.bpf.c). */
+static __always_inline void add_noted(struct exit_record *record, struct process_key *key, bool keep)
 {
 	struct thread_sum *gone = bpf_map_lookup_elem(&thread_sums, key);
 
@@ -195,7 +190,8 @@ static __always_inline void add_noted(struct exit_record *record, struct process
 	record->read_bytes += gone->read_bytes;
 	record->write_bytes += gone->write_bytes;
 	record->cancelled_write_bytes += gone->cancelled_write_bytes;
-	bpf_map_delete_elem(&thread_sums, key);
+	if (!keep)
+		bpf_map_delete_elem(&thread_sums, key);
 }
 
 static __always_inline void add_waits(struct exit_record *record, struct process_key *key)
@@ -212,13 +208,6 @@ static __always_inline void add_waits(struct exit_record *record, struct process
 	record->sync_wait_ns = sum->sync_ns;
 	record->syncs = sum->syncs;
 	bpf_map_delete_elem(&waits, key);
-}
-
-static __always_inline void tell(struct exit_record *record, struct process_key *key)
-{
-	add_noted(record, key);
-	add_waits(record, key);
-	emit_always(life, KIND_exit, record, sizeof(*record));
 }
 
 /*
@@ -249,6 +238,7 @@ static __always_inline int on_exit(struct task_struct *task, const bool early)
 	struct sum_work *work;
 	u32 zero = 0;
 	u64 cgroup, lag = clock_lag(task);
+	bool aside;
 	u32 one = 1;
 
 	if (!scope_has_process(key.pid))
@@ -274,12 +264,13 @@ static __always_inline int on_exit(struct task_struct *task, const bool early)
 	task_describe(&record->record, KIND_exit, sizeof(*record), task, cgroup);
 	describe_end(record, task, signal);
 	record->runtime_ns += lag;
-	if (early && is_put_aside(task)) {
+	aside = early && is_put_aside(task);
+	add_noted(record, &key, aside);
+	add_waits(record, &key);
+	if (aside)
 		work->ending.last_wait_ns = BPF_CORE_READ(task, sched_info.run_delay);
-		if (!bpf_map_update_elem(&endings, &key, &work->ending, BPF_NOEXIST))
-			return 0;
-	}
-	tell(record, &key);
+	if (!aside || bpf_map_update_elem(&endings, &key, &work->ending, BPF_NOEXIST))
+		emit_always(life, KIND_exit, record, sizeof(*record));
 	return 0;
 }
 
@@ -303,8 +294,10 @@ static __always_inline void bring_up_to_date(struct ending *ending, struct task_
 /* Of those who would tell an exit, the one tells it who takes it away: to delete is the one thing that succeeds once. */
 static __always_inline void tell_once(struct ending *ending, struct process_key *key)
 {
-	if (!bpf_map_delete_elem(&endings, key))
-		tell(&ending->sum, key);
+	if (bpf_map_delete_elem(&endings, key))
+		return;
+	bpf_map_delete_elem(&thread_sums, key);
+	emit_always(life, KIND_exit, &ending->sum, sizeof(ending->sum));
 }
 
 static __always_inline int on_notice(struct task_struct *target)
