@@ -42,6 +42,14 @@ struct {
 	__type(value, struct ending);
 } endings SEC(".maps");
 
+/* How many there are, or more: mostly none, and then nobody looks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} endings_count SEC(".maps");
+
 struct sum_work {
 	struct ending ending;
 	struct list_head *node, *head;
@@ -210,11 +218,42 @@ static __always_inline void add_waits(struct exit_record *record, struct process
 	bpf_map_delete_elem(&waits, key);
 }
 
+static __always_inline u64 *count_endings(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&endings_count, &zero);
+}
+
+static __always_inline bool put_aside(struct process_key *key, struct ending *ending)
+{
+	u64 *count = count_endings();
+
+	if (!count)
+		return false;
+	__sync_fetch_and_add(count, 1);
+	if (!bpf_map_update_elem(&endings, key, ending, BPF_NOEXIST))
+		return true;
+	__sync_fetch_and_add(count, -1);
+	return false;
+}
+
+/* Of those who would tell an exit, the one tells it who takes it away: to delete is the one thing that succeeds once. */
+static __always_inline bool take_away(struct process_key *key)
+{
+	u64 *count = count_endings();
+
+	if (!count || bpf_map_delete_elem(&endings, key))
+		return false;
+	__sync_fetch_and_add(count, -1);
+	return true;
+}
+
 /*
  * Is the end of this process still some time away, and will it be heard of? Not a tracer's: it reaps threads by itself. Not one
  * for which a vfork waits either: its parent goes on as soon as the memory is given back.
  */
-static __always_inline bool is_put_aside(struct task_struct *task)
+static __always_inline bool is_to_wait(struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	u32 number = BPF_CORE_READ(leader, exit_signal);
@@ -264,12 +303,12 @@ static __always_inline int on_exit(struct task_struct *task, const bool early)
 	task_describe(&record->record, KIND_exit, sizeof(*record), task, cgroup);
 	describe_end(record, task, signal);
 	record->runtime_ns += lag;
-	aside = early && is_put_aside(task);
+	aside = early && is_to_wait(task);
 	add_noted(record, &key, aside);
 	add_waits(record, &key);
 	if (aside)
 		work->ending.last_wait_ns = BPF_CORE_READ(task, sched_info.run_delay);
-	if (!aside || bpf_map_update_elem(&endings, &key, &work->ending, BPF_NOEXIST))
+	if (!aside || !put_aside(&key, &work->ending))
 		emit_always(life, KIND_exit, record, sizeof(*record));
 	return 0;
 }
@@ -291,10 +330,9 @@ static __always_inline void bring_up_to_date(struct ending *ending, struct task_
 	sum->record.time = bpf_ktime_get_boot_ns();
 }
 
-/* Of those who would tell an exit, the one tells it who takes it away: to delete is the one thing that succeeds once. */
-static __always_inline void tell_once(struct ending *ending, struct process_key *key)
+static __always_inline void tell(struct ending *ending, struct process_key *key)
 {
-	if (bpf_map_delete_elem(&endings, key))
+	if (!take_away(key))
 		return;
 	bpf_map_delete_elem(&thread_sums, key);
 	emit_always(life, KIND_exit, &ending->sum, sizeof(ending->sum));
@@ -305,37 +343,44 @@ static __always_inline int on_notice(struct task_struct *target)
 	struct task_struct *task = (void *)bpf_get_current_task(), *leader;
 	struct signal_struct *signal;
 	struct process_key key = {};
-	struct ending *put_aside, ending;
+	struct ending *found, ending;
+	u64 *count = count_endings();
 
+	if (!count || !*count)
+		return 0;
 	if (!(BPF_CORE_READ(task, flags) & PF_EXITING) || BPF_CORE_READ(task, mm))
 		return 0;
 	leader = BPF_CORE_READ(task, group_leader);
 	key.pid = BPF_CORE_READ(task, tgid);
 	key.start = BPF_CORE_READ(leader, start_boottime);
-	put_aside = bpf_map_lookup_elem(&endings, &key);
+	found = bpf_map_lookup_elem(&endings, &key);
 	signal = BPF_CORE_READ(task, signal);
-	if (!put_aside || BPF_CORE_READ(signal, nr_threads) != 1 || target != BPF_CORE_READ(leader, parent))
+	if (!found || BPF_CORE_READ(signal, nr_threads) != 1 || target != BPF_CORE_READ(leader, parent))
 		return 0;
-	ending = *put_aside;
+	ending = *found;
 	bring_up_to_date(&ending, task, signal);
-	tell_once(&ending, &key);
+	tell(&ending, &key);
 	return 0;
 }
 
 /* From an interrupt: what belongs to this CPU may be in use. */
 static __always_inline int on_free(struct task_struct *task)
 {
-	struct process_key key = { .pid = BPF_CORE_READ(task, tgid) };
-	struct ending *put_aside, ending;
+	struct process_key key = {};
+	struct ending *found, ending;
+	u64 *count = count_endings();
 
+	if (!count || !*count)
+		return 0;
+	key.pid = BPF_CORE_READ(task, tgid);
 	if ((u32)BPF_CORE_READ(task, pid) != key.pid)
 		return 0;
 	key.start = BPF_CORE_READ(task, start_boottime);
-	put_aside = bpf_map_lookup_elem(&endings, &key);
-	if (!put_aside)
+	found = bpf_map_lookup_elem(&endings, &key);
+	if (!found)
 		return 0;
-	ending = *put_aside;
-	tell_once(&ending, &key);
+	ending = *found;
+	tell(&ending, &key);
 	return 0;
 }
 
