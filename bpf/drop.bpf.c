@@ -123,6 +123,15 @@ static __always_inline void copy_owner(struct drop_sum *sum, const struct owner 
 	sum->gid = owner.gid;
 }
 
+static __always_inline u32 side_of(const struct drop_key *key, u64 sock)
+{
+	u16 port = BPF_CORE_READ((struct sock *)sock, __sk_common.skc_num);
+
+	if (!has_ports(key->protocol) || key->source_port == key->destination_port)
+		return 0;
+	return port == key->source_port ? DROP_SENDER : port == key->destination_port ? DROP_RECEIVER : 0;
+}
+
 /* The socket that sent it or should have had it, else the one that listens where it goes to. */
 static __always_inline void find_owner(struct drop_sum *sum, const struct drop_key *key, struct sk_buff *packet,
 				       u64 sock)
@@ -132,6 +141,8 @@ static __always_inline void find_owner(struct drop_sum *sum, const struct drop_k
 	struct owner *owner;
 	u32 address;
 
+	if (sock)
+		sum->side = side_of(key, sock);
 	if (connection) {
 		copy_owner(sum, &connection->owner);
 		return;
@@ -151,8 +162,10 @@ static __always_inline void find_owner(struct drop_sum *sum, const struct drop_k
 	net = any + address * 0x9e3779b97f4a7c15ULL;
 	owner = bpf_map_lookup_elem(&listeners, &net);
 	owner = owner ? owner : bpf_map_lookup_elem(&listeners, &any);
-	if (owner)
-		copy_owner(sum, owner);
+	if (!owner)
+		return;
+	copy_owner(sum, owner);
+	sum->side = DROP_RECEIVER;
 }
 
 static __always_inline void name_interface(struct drop_sum *sum, struct net_device *device)
@@ -271,8 +284,10 @@ int drop_full(struct bpf_raw_tracepoint_args *ctx)
 	if (!last || last->destination_port != BPF_CORE_READ(receiver, __sk_common.skc_num))
 		return 0;
 	sum = bpf_map_lookup_elem(&drops, last);
-	if (sum && !sum->pid)
+	if (sum && !sum->pid) {
 		sum->sock = (u64)receiver;
+		sum->side = DROP_RECEIVER;
+	}
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "lib/policy.h"
 #include "lib/calls.h"
 #include "lib/mapped.h"
+#include "lib/net.h"
 
 #define AF_UNIX 1
 #define UNIX_PATH 107
@@ -465,6 +466,9 @@ __noinline u32 policy_read_sock(u32 slot, u32 which, u64 address)
 	if (value->socket.family != AF_INET && value->socket.family != AF_INET6)
 		return 1;
 	value->socket.local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
+	/* as a connection ends its port is given back; a socket that is to connect anew has none yet, and there the last one's */
+	if (!value->socket.local_port && value->socket.state != TCP_CLOSE)
+		value->socket.local_port = __builtin_bswap16(BPF_CORE_READ((struct tcp_sock *)sock, inet_conn.icsk_inet.inet_sport));
 	value->socket.peer_port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
 	sock_addresses(value, sock);
 	if (scratch->asked)

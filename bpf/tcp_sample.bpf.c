@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What went over the connections that are open, for those that want to know before they end: a walk over the map of
- * connections, which knows their owners and all network namespaces. Told of are those over which something went, or
- * would have, since the last time, as a close would; and attempts that wait for an answer.
+ * connections, which knows their owners and all network namespaces. Each is told of once, also an attempt that waits for an
+ * answer, and again when something went over it, or would have.
  */
 #include "lib/net.h"
 
@@ -39,7 +39,7 @@ int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
 	net_begin(&record, KIND_close, &connection->owner, tcp, NET_TCP, false);
 	net_ledger(&record, sock, tcp, false);
 	record.stalled_ns += stalling(tcp);
-	changes = record.sent + record.received + record.retransmits + record.stalled_ns + (state == TCP_SYN_SENT);
+	changes = 1 + record.sent + record.received + record.retransmits + record.stalled_ns;
 	if (changes == connection->sampled)
 		return 0;
 	net_addresses(&record, sock, tcp, false);

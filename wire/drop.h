@@ -29,6 +29,10 @@ struct drop_key {
 };
 RECORD_SIZE(struct drop_key, 64);
 
+/* Whose socket it is that has the owner, as its port tells. */
+#define DROP_SENDER 1
+#define DROP_RECEIVER 2
+
 /* Of a socket. */
 struct drop_owner {
 	u64 start;
@@ -53,8 +57,10 @@ struct drop_sum {
 	u32 uid;
 	u32 gid;
 	char interface[16];
+	u32 side;		/* of its owner, or of sock: DROP_*; 0: not known */
+	u32 padding;
 };
-RECORD_SIZE(struct drop_sum, 88);
+RECORD_SIZE(struct drop_sum, 96);
 
 /* record.time is of the last one. */
 struct drop_record {
@@ -64,7 +70,9 @@ struct drop_record {
 	u64 bytes;
 	u64 first;
 	char interface[16];
+	u32 side;		/* as of struct drop_sum */
+	u32 padding;
 };
-RECORD_SIZE(struct drop_record, 152);
+RECORD_SIZE(struct drop_record, 160);
 
 #endif

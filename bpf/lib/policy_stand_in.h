@@ -173,7 +173,7 @@ static __always_inline bool permission_refused(s64 result)
 static __always_inline bool stand_in_at_exit(struct policy_scratch *scratch, const struct user_registers *regs, s64 result)
 {
 	u64 *to = scratch->parameter;
-	u64 number = regs->orig_ax;
+	u64 number = regs->orig_ax, found;
 
 	scratch->result = result < 0 ? result : 0;
 	switch (policy.stand_in) {
@@ -188,10 +188,12 @@ static __always_inline bool stand_in_at_exit(struct policy_scratch *scratch, con
 		return to[1];
 	case STAND_FOR_sk_alloc:
 		to[0] = private_of(file_at(result));
-		scratch->result = to[0] ? (u64)BPF_CORE_READ((struct socket *)to[0], sk) : 0;
+		/* in a variable: within BPF_CORE_READ all members are looked for in the kernel, our own too */
+		found = to[0] ? (u64)BPF_CORE_READ((struct socket *)to[0], sk) : 0;
 		to[0] = 0;
-		to[1] = scratch->result ? BPF_CORE_READ((struct sock *)scratch->result, __sk_common.skc_family) : 0;
-		return scratch->result;
+		to[1] = found ? BPF_CORE_READ((struct sock *)found, __sk_common.skc_family) : 0;
+		scratch->result = found;
+		return found;
 	case STAND_FOR_file_permission:
 		to[0] = file_at(regs->di);
 		to[1] = permission_asked(number);
@@ -280,12 +282,18 @@ static __always_inline bool stand_in_at_tracepoint(struct policy_scratch *scratc
 	scratch->result = 0;
 	switch (policy.stand_in) {
 	case STAND_FOR_bprm_prepare:
-	case STAND_FOR_bprm_creds_prepare:
 		to[0] = RAW(1);
 		return true;
 	case STAND_FOR_bprm_check:
+		to[0] = RAW(2);
+		return true;
+	case STAND_FOR_bprm_creds_prepare:
+		to[0] = RAW(1);
+		to[1] = (u64)BPF_CORE_READ((struct linux_binprm *)to[0], file);
+		return true;
 	case STAND_FOR_bprm_creds:
 		to[0] = RAW(2);
+		to[1] = (u64)BPF_CORE_READ((struct linux_binprm *)to[0], file);
 		return true;
 	case STAND_FOR_capable:
 		to[0] = RAW(0);

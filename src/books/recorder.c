@@ -240,12 +240,8 @@ static void on_cgroup(struct recorder *recorder, const struct event *event)
 {
 	struct cgroup *cgroup = identity_cgroup(event);
 
-	if (!cgroup)
-		return;
-	/* looking for names may make a candidate certain */
-	cgroup_names(recorder->identity->cgroups, cgroup, recorder->identity->now);
-	if (cgroup->identity.state == CONTAINER_INSIDE || cgroup->identity.slurm_job[0])
-		recorder->hurries = true;
+	if (cgroup)
+		recorder_group(recorder, cgroup);
 }
 
 bool recorder_hurries(const struct recorder *recorder)
@@ -335,8 +331,8 @@ void recorder_flush(struct recorder *recorder, u64 now)
 	for (struct entry *entry = recorder->living.head; entry; entry = entry->next)
 		if (entry->changed)
 			tell_living(recorder, entry, now);
+	recorder_look(recorder, now);
 	recorder_forget_rested(recorder, now);
-	recorder_images_flush(recorder);
 	recorder_rows_flush(recorder, &recorder->peers);
 	recorder_rows_flush(recorder, &recorder->drops);
 	recorder_rows_flush(recorder, &recorder->files);
@@ -357,6 +353,8 @@ void recorder_close(struct recorder *recorder, u64 now)
 	recorder_stop(recorder, now);
 	ended = recorder->ended;
 	find_lost(recorder, ended);
+	/* the last look, whatever the pause */
+	recorder_look(recorder, UINT64_MAX);
 	for (struct entry *entry = recorder->living.head; entry; entry = entry->next) {
 		struct entry *parent = recorder_find(recorder, entry->parent_pid, entry->parent_start);
 
@@ -368,7 +366,6 @@ void recorder_close(struct recorder *recorder, u64 now)
 	recorder->run->seen = recorder->now.processes;
 	if (recorder->root)
 		recorder->now.remaining += recorder->living.count;
-	recorder_images_flush(recorder);
 	recorder_rows_flush(recorder, &recorder->peers);
 	recorder_rows_flush(recorder, &recorder->drops);
 	recorder_rows_flush(recorder, &recorder->files);

@@ -53,6 +53,8 @@ void recorder_close(struct recorder *recorder, u64 now);
 
 /* Is there anything that can only be asked of who still lives, as the name of a container or the log of a job? Then events are urgent. */
 bool recorder_hurries(const struct recorder *recorder);
+/* Looks again for what a runtime had not written of its container yet, as whose processes' rows are mended. When to come again. */
+u64 recorder_look(struct recorder *recorder, u64 now);
 
 struct recorder_now {
 	u64 processes, living, failed;

@@ -8,7 +8,7 @@
 
 /* Tools whose names are kept for rules that look at a parent's. */
 #define TOOL_NAMES_MOST 16384
-#define NAMED_LATER_MOST 256
+#define WAITING_MOST 256
 /* CPU that an image must have used for its process to be called by it: no shell, wrapper or interpreter needs that much to begin. */
 #define IMAGE_WORK_NS 100000000ULL
 
@@ -191,56 +191,50 @@ static void tell_container(struct recorder *recorder, u32 number, const struct c
 	});
 }
 
-static void name_later(struct recorder *recorder, u64 cgroup, u32 number)
+static void wait_for(struct recorder *recorder, u64 cgroup, u32 number)
 {
-	if (!recorder->named_later)
-		recorder->named_later = calloc(NAMED_LATER_MOST, sizeof(*recorder->named_later));
-	if (recorder->named_later && recorder->named_later_count < NAMED_LATER_MOST)
-		recorder->named_later[recorder->named_later_count++] = (struct recorder_container){ cgroup, number };
+	if (!recorder->waiting)
+		recorder->waiting = calloc(WAITING_MOST, sizeof(*recorder->waiting));
+	if (recorder->waiting && recorder->waiting_count < WAITING_MOST)
+		recorder->waiting[recorder->waiting_count++] = (struct recorder_container){ cgroup, number };
+}
+
+static bool is_inside_container(const struct recorder *recorder, struct cgroup *cgroup, u64 now)
+{
+	return cgroup && cgroup_state(recorder->identity->cgroups, cgroup, now) == CONTAINER_INSIDE;
+}
+
+/* The number of a container; RUN_NONE without memory. */
+static u32 number_container(struct recorder *recorder, struct cgroup *cgroup, u64 now)
+{
+	const struct container_names *names = cgroup_names(recorder->identity->cgroups, cgroup, now);
+	bool fresh;
+	u32 number = intern_number(&recorder->containers, cgroup->identity.id, strlen(cgroup->identity.id), &fresh);
+
+	if (number == INTERN_NONE)
+		return RUN_NONE;
+	if (fresh) {
+		tell_container(recorder, number, cgroup, names);
+		if (!names)
+			wait_for(recorder, cgroup->key, number);
+	}
+	return number;
 }
 
 static void set_container(struct recorder *recorder, struct entry *entry, struct cgroup *cgroup)
 {
-	const struct container_names *names;
-	bool fresh;
-	u32 number;
+	u64 now = recorder->identity->now;
 
-	entry->row.container = RUN_NONE;
-	if (!cgroup || cgroup->identity.state == CONTAINER_NONE)
-		return;
-	/* looking for names may make a candidate certain */
-	names = cgroup_names(recorder->identity->cgroups, cgroup, recorder->identity->now);
-	if (cgroup->identity.state != CONTAINER_INSIDE)
-		return;
-	number = intern_number(&recorder->containers, cgroup->identity.id, strlen(cgroup->identity.id), &fresh);
-	if (number == INTERN_NONE)
-		return;
-	if (fresh) {
-		tell_container(recorder, number, cgroup, names);
-		if (!names)
-			name_later(recorder, cgroup->key, number);
-	}
-	entry->row.container = number;
+	entry->cgroup = cgroup ? cgroup->key : 0;
+	entry->row.container = is_inside_container(recorder, cgroup, now) ? number_container(recorder, cgroup, now) : RUN_NONE;
 }
 
-void recorder_images_flush(struct recorder *recorder)
+void recorder_group(struct recorder *recorder, struct cgroup *cgroup)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < recorder->named_later_count; i++) {
-		struct recorder_container *waiting = &recorder->named_later[i];
-		struct cgroup *cgroup = cgroup_find(recorder->identity->cgroups, waiting->cgroup);
-		const struct container_names *names = NULL;
-
-		if (!cgroup)
-			continue;
-		names = cgroup_names(recorder->identity->cgroups, cgroup, recorder->identity->now);
-		if (names)
-			tell_container(recorder, waiting->number, cgroup, names);
-		else
-			recorder->named_later[kept++] = *waiting;
-	}
-	recorder->named_later_count = kept;
+	if (is_inside_container(recorder, cgroup, recorder->identity->now) || cgroup->identity.slurm_job[0])
+		recorder->hurries = true;
+	else if (cgroup_next_look(cgroup))
+		wait_for(recorder, cgroup->key, RUN_NONE);
 }
 
 void recorder_images_free(struct recorder *recorder)
@@ -251,7 +245,7 @@ void recorder_images_free(struct recorder *recorder)
 	for (size_t i = 0; i < RULES_MOST; i++)
 		free(recorder->rule_names[i]);
 	free(recorder->known_tasks);
-	free(recorder->named_later);
+	free(recorder->waiting);
 }
 
 static void find_task(struct recorder *recorder, struct entry *entry, const struct event *event, struct cgroup *cgroup)
@@ -289,7 +283,7 @@ static void find_task(struct recorder *recorder, struct entry *entry, const stru
 		facts.parent_arguments_length = 0;
 	}
 
-	if (cgroup && cgroup->identity.state == CONTAINER_INSIDE) {
+	if (is_inside_container(recorder, cgroup, event->identity->now)) {
 		facts.container_id = cgroup->identity.id;
 		names = cgroup_names(event->identity->cgroups, cgroup, event->identity->now);
 	}
@@ -298,6 +292,76 @@ static void find_task(struct recorder *recorder, struct entry *entry, const stru
 		facts.container_image = names->image;
 	}
 	set_task(recorder, entry, &facts);
+}
+
+/* Tasks are found anew only for those in none, as if the container had been known when their programs began. */
+static void give_container(struct recorder *recorder, struct entries *list, struct cgroup *cgroup, u32 number)
+{
+	for (struct entry *entry = list->head; entry; entry = entry->next) {
+		struct process *process = process_find(recorder->identity->processes, entry->row.pid, entry->start);
+		struct record record = { .pid = entry->row.pid, .start = entry->start, .cgroup = cgroup->key };
+		struct event event = { .record = &record, .process = process, .identity = recorder->identity };
+
+		if (entry->cgroup != cgroup->key || entry->row.container != RUN_NONE)
+			continue;
+		entry->row.container = number;
+		if (entry->row.task == RUN_NONE && process)
+			find_task(recorder, entry, &event, cgroup);
+		entry->changed = true;
+		if (entry->dead)
+			recorder_tell(recorder, entry);
+	}
+}
+
+static void found_container(struct recorder *recorder, struct cgroup *cgroup, u64 now)
+{
+	u32 number = number_container(recorder, cgroup, now);
+
+	recorder->hurries = true;
+	/* who lives first: only of them is known what the container was given */
+	give_container(recorder, &recorder->living, cgroup, number);
+	give_container(recorder, &recorder->lingering, cgroup, number);
+	give_container(recorder, &recorder->resting, cgroup, number);
+}
+
+/* Is there more to be known of it? Then its next look is at `next`. */
+static bool still_waits(struct recorder *recorder, const struct recorder_container *waiting, u64 now, u64 *next)
+{
+	struct cgroup *cgroup = cgroup_find(recorder->identity->cgroups, waiting->cgroup);
+	const struct container_names *names;
+	u64 look;
+
+	if (!cgroup)
+		return false;
+	if (waiting->number != RUN_NONE) {
+		names = cgroup_names(recorder->identity->cgroups, cgroup, now);
+		if (names)
+			tell_container(recorder, waiting->number, cgroup, names);
+		return !names;
+	}
+	if (is_inside_container(recorder, cgroup, now)) {
+		found_container(recorder, cgroup, now);
+		return false;
+	}
+	look = cgroup_next_look(cgroup);
+	if (look && look < *next)
+		*next = look;
+	return look;
+}
+
+u64 recorder_look(struct recorder *recorder, u64 now)
+{
+	u64 next = UINT64_MAX;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < recorder->waiting_count; i++) {
+		struct recorder_container waiting = recorder->waiting[i];
+
+		if (still_waits(recorder, &waiting, now, &next))
+			recorder->waiting[kept++] = waiting;
+	}
+	recorder->waiting_count = kept;
+	return next;
 }
 
 void recorder_image(struct recorder *recorder, struct entry *entry, const struct event *event)
@@ -364,6 +428,7 @@ void recorder_inherit(struct entry *entry, const struct entry *parent)
 	entry->born_tool = entry->row.tool = parent->row.tool;
 	entry->row.task = parent->row.task;
 	entry->row.container = parent->row.container;
+	entry->cgroup = parent->cgroup;
 	entry->row.executable = parent->row.executable;
 	entry->row.directory = parent->row.directory;
 	entry->row.user = parent->row.user;

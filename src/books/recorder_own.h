@@ -28,6 +28,7 @@ struct entry {
 	struct entry *previous, *next;	/* in its list */
 	u64 start;			/* with pid who it is; row.start is where the run begins for it */
 	u64 parent_start;
+	u64 cgroup;			/* as its program began, or as its parent's */
 	u32 parent_pid;
 	u32 index;
 	u32 connections;		/* that it has open */
@@ -107,7 +108,7 @@ struct recorder_task {
 
 struct recorder_container {
 	u64 cgroup;
-	u32 number;
+	u32 number;			/* RUN_NONE: it may turn out to be no container */
 };
 
 struct recorder {
@@ -132,8 +133,8 @@ struct recorder {
 	struct recorder_task *known_tasks;
 	size_t known_tasks_capacity;
 	char *rule_names[RULES_MOST];
-	struct recorder_container *named_later;	/* containers whose name was not known yet */
-	size_t named_later_count;
+	struct recorder_container *waiting;	/* control groups of which not all was known yet */
+	size_t waiting_count;
 	struct text key, name, inside;	/* while something is put together */
 
 	struct recorder_rows peers, drops, files;
@@ -176,8 +177,8 @@ const struct recorder_image *recorder_image_before(const struct entry *entry);
 void recorder_image_drop(struct recorder *recorder, struct entry *entry);
 /* Of whom no image was seen: a name is all there is. */
 void recorder_fill_unknown(struct recorder *recorder, struct entry *entry, const char *name);
-/* Names of containers that have come to be known. */
-void recorder_images_flush(struct recorder *recorder);
+/* Whether a new control group is a container's may be known later than its processes. */
+void recorder_group(struct recorder *recorder, struct cgroup *cgroup);
 void recorder_images_free(struct recorder *recorder);
 
 void recorder_connection(struct recorder *recorder, struct entry *entry, const struct event *event);

@@ -27,7 +27,7 @@ static struct entry *entry_of_sample(struct recorder *recorder, const struct sam
 	struct entry *entry = recorder_find(recorder, sample->pid, sample->start);
 	struct process *process;
 
-	if (entry || recorder->ended)
+	if (entry || (recorder->ended && sample->start > recorder->ended))
 		return entry;
 	if (sample->start >= recorder->run->start && sample->start + EVENT_PATIENCE > sample->time)
 		return NULL;

@@ -248,6 +248,12 @@ struct pack;
 void run_arguments_set_packed(struct run *run, u32 process, const void *packed, size_t length);
 struct pack *run_pack(struct run *run);
 
+/* Did its recorder come to say how many events there were, and what itself cost? If not, 0 is not known. */
+static inline bool run_is_counted(const struct run *run)
+{
+	return run->state == RUN_FINISHED || run->produced;
+}
+
 /* ns since 1970. */
 static inline s64 run_wall(const struct run *run, u64 time)
 {

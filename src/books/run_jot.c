@@ -51,6 +51,8 @@ void run_jot_head(const struct run *run, struct jot *jot)
 	if (run->exit_status >= 0)
 		jot_signed(jot, "exit_status", run->exit_status);
 	jot_unsigned(jot, "interval_ns", run->interval);
+	if (!run_is_counted(run))
+		return;
 	jot_open(jot, "overhead", '{');
 	costs_jot(&run->overhead, jot);
 	jot_close(jot, '}');

@@ -28,6 +28,7 @@
 #include "proc/identity.h"
 
 #define FLUSH_NS 500000000ULL
+#define LAST_MOST (1 << 20)		/* records before the last sample; somebody may be writing all the time */
 #define CLOCK_STEP_NS 10000000LL	/* less is the clock being kept right */
 
 #define RUN_KINDS                                                                                                 \
@@ -154,6 +155,7 @@ static void check_clock(struct recording *recording, u64 now)
 static bool take_turn(void *context, u64 now, u64 *next)
 {
 	struct recording *recording = context;
+	u64 look;
 
 	process_table_advance(recording->identity->processes, now);
 	if (wall_is_due(&recording->next_sample, now, recording->run->interval))
@@ -168,6 +170,9 @@ static bool take_turn(void *context, u64 now, u64 *next)
 		*next = recording->next_flush;
 	if (recording->next_sample < *next)
 		*next = recording->next_sample;
+	look = recorder_look(recording->recorder, now);
+	if (look < *next)
+		*next = look;
 	return true;
 }
 
@@ -476,6 +481,8 @@ static int finish(struct recording *recording)
 
 	if (!child->pid)
 		recorder_stop(recording->recorder, wall_boot_now());
+	/* who began just now is known to the sample then, and what it cost is not lost */
+	lanes_drain(kernel_lanes(recording->kernel), deliver, recording, LAST_MOST);
 	take_sample(recording);
 	kernel_detach(recording->kernel);
 	balance_close(&recording->balance, recording->kernel, deliver, recording);

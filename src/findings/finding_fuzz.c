@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 		}
 		findings_free(&findings);
 		size_of_run(run, &need);
-		fuzz_check(need.cpus >= 1 && need.memory >= need.peak_memory, "less is needed than was had");
+		fuzz_check(need.cpus >= 1 && (need.short_of_memory || need.memory >= need.peak_memory), "less is needed than was had");
 		free(size_of_tasks(run, &count));
 		run_free(run);
 	}

@@ -49,7 +49,7 @@ static void find_memory(const struct scene *scene, struct findings *findings, co
 	double had = grant->need->peak_memory, needed = grant->need->memory;
 	struct finding *finding;
 
-	if (!grant->memory || had > limit.given_memory * grant->memory || grant->memory - needed < limit.given_bytes ||
+	if (grant->need->short_of_memory || !grant->memory || had > limit.given_memory * grant->memory || grant->memory - needed < limit.given_bytes ||
 	    grant->held < limit.given_seconds * SECOND)
 		return;
 	finding = finding_add(scene, findings, "memory-overallocated", FINDING_SIZE,

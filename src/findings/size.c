@@ -26,17 +26,27 @@ struct sizer {
 	const struct run *run;
 	struct spend *spend;
 	struct memory_levels *levels;
+	bool *killed;		/* each process: for want of memory */
 };
 
 static struct sizer sizer_new(const struct run *run)
 {
-	return (struct sizer){ .run = run, .spend = spend_new(run), .levels = memory_levels_new(run) };
+	bool *killed = xcalloc((size_t)run->process_count + 1, sizeof(*killed));
+
+	for (u32 i = 0; i < run->process_count; i++)
+		killed[i] = run->processes[i].flags & RUN_PROCESS_OOM;
+	/* of one whose exit was lost this is all there is */
+	for (u32 i = 0; i < run->fact_count; i++)
+		if (run->facts[i].kind == RUN_FACT_OOM && run->facts[i].process < run->process_count)
+			killed[run->facts[i].process] = true;
+	return (struct sizer){ .run = run, .spend = spend_new(run), .levels = memory_levels_new(run), .killed = killed };
 }
 
 static void sizer_free(struct sizer *sizer)
 {
 	spend_free(sizer->spend);
 	memory_levels_free(sizer->levels);
+	free(sizer->killed);
 }
 
 static void add_process(struct sizer *sizer, struct usage *usage, u32 process)
@@ -110,6 +120,7 @@ static void measure(struct sizer *sizer, const u32 *members, u32 count, u64 from
 
 		add_process(sizer, usage, process);
 		cpu += run->processes[process].costs.cpu;
+		need->short_of_memory |= sizer->killed[process];
 	}
 	usage_finish(usage);
 	need->mean_cpus = cpu / (usage->to - usage->from);
@@ -121,7 +132,7 @@ static void measure(struct sizer *sizer, const u32 *members, u32 count, u64 from
 	curve_add(curve, usage, had);
 	need->peak_memory = memory_peak(sizer->levels, members, count).bytes;
 	need->headroom = HEADROOM;
-	need->memory = need->peak_memory * (1 + HEADROOM);
+	need->memory = need->short_of_memory ? 0 : need->peak_memory * (1 + HEADROOM);
 	usage_free(usage);
 }
 
@@ -160,7 +171,7 @@ static u32 *group_by_task(const struct run *run, u32 **first)
 	return members;
 }
 
-/* A group needs the memory of the neediest of its tasks, and CPUs for all of them. */
+/* A group needs the memory of the neediest of its tasks, which is not known if that of one is not, and CPUs for all of them. */
 static void add_task(struct size_need *group, const struct size_need *task)
 {
 	if (task->peak_memory > group->peak_memory) {
@@ -169,6 +180,9 @@ static void add_task(struct size_need *group, const struct size_need *task)
 		group->task = task->task;
 		group->headroom = task->headroom;
 	}
+	group->short_of_memory |= task->short_of_memory;
+	if (group->short_of_memory)
+		group->memory = 0;
 	group->peak_cpus = task->peak_cpus > group->peak_cpus ? task->peak_cpus : group->peak_cpus;
 	group->mean_cpus = task->mean_cpus > group->mean_cpus ? task->mean_cpus : group->mean_cpus;
 }

@@ -8,7 +8,8 @@
 struct size_need {
 	u32 task;		/* RUN_NONE: the whole run */
 	u32 cpus;		/* with fewer it would take noticeably longer, with more no less */
-	u64 memory;		/* headroom included */
+	bool short_of_memory;	/* a process was killed for want of it: more than the peak is needed, and how much is not known */
+	u64 memory;		/* headroom included; 0: not known */
 	u64 peak_memory;	/* that it had at once */
 	double mean_cpus, peak_cpus;	/* that it used */
 	double headroom;	/* of memory; 0.2: a fifth on top of the peak. CPUs are whole ones */
@@ -37,7 +38,7 @@ void size_of_run(const struct run *run, struct size_need *need);
 struct size_need *size_of_tasks(const struct run *run, u32 *count);
 /* As many offers as are worth a look. */
 #define SIZE_OFFERS 4
-/* The cheapest of each provider that fits, the cheapest first, at most `most`; returns how many. */
+/* The cheapest of each provider that fits, the cheapest first, at most `most`; returns how many. None fits one that was short of memory. */
 u32 size_fitting(const struct size_prices *prices, const struct size_need *need, const struct size_offer **offers, u32 most);
 /* What the machine at hand would cost by the table, the nearest offer to it; NULL: none is near. */
 const struct size_offer *size_of_host(const struct size_prices *prices, const struct run *run);

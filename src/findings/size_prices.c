@@ -247,7 +247,7 @@ u32 size_fitting(const struct size_prices *prices, const struct size_need *need,
 {
 	u32 count = 0;
 
-	for (u32 i = 0; i < prices->count; i++) {
+	for (u32 i = 0; i < prices->count && !need->short_of_memory; i++) {
 		const struct size_offer *offer = &prices->offers[i];
 		u32 at = count;
 

@@ -193,6 +193,40 @@ static void tasks_of_one_sort_need_what_the_neediest_does(void **state)
 	run_free(run);
 }
 
+/* Killed at its limit: what it had is less than it needs. */
+static void killed_for_want_of_memory(void **state)
+{
+	struct run *run = new(3000, 2);
+	struct size_prices *prices = size_prices_read(NULL, NULL);
+	const struct size_offer *offers[8];
+	struct size_need need, *needs;
+	u32 count;
+
+	(void)state;
+	for (u32 i = 0; i < 3; i++) {
+		*run_task_add(run) = (struct run_task){
+			.name = RUN_NONE, .group = run_text_add(run, i == 2 ? "sort" : "align", i == 2 ? 4 : 5), .rule = RUN_NONE,
+			.parent = RUN_NONE, .directory = RUN_NONE,
+		};
+		add(run, RUN_NONE, 1000 * i, 1000 * i + 1000, 990, 300 - 100 * i)->task = i;
+	}
+	run->processes[1].flags = RUN_PROCESS_OOM;
+	need = need_of(run);
+	assert_true(need.short_of_memory && !need.memory);
+	assert_int_equal(need.peak_memory / MIB, 300);
+	assert_int_equal(size_fitting(prices, &need, offers, 8), 0);
+	/* the exit was lost: the kernel told of the kill all the same */
+	run->processes[1].flags = RUN_PROCESS_NO_LEDGER;
+	*run_fact_add(run) = (struct run_fact){ .kind = RUN_FACT_OOM, .process = 1, .other = RUN_NONE, .text = RUN_NONE };
+	needs = size_of_tasks(run, &count);
+	assert_int_equal(count, 2);
+	assert_true(needs[0].short_of_memory && !needs[0].memory && !needs[1].short_of_memory);
+	assert_int_equal(needs[1].memory / MIB, 120);
+	free(needs);
+	size_prices_free(prices);
+	run_free(run);
+}
+
 static void builtin_prices_offer_one_of_each(void **state)
 {
 	struct text error = { 0 };
@@ -290,6 +324,7 @@ int main(void)
 		cmocka_unit_test(a_small_tool_of_a_large_process),
 		cmocka_unit_test(shared_memory_counts_once),
 		cmocka_unit_test(tasks_of_one_sort_need_what_the_neediest_does),
+		cmocka_unit_test(killed_for_want_of_memory),
 		cmocka_unit_test(builtin_prices_offer_one_of_each),
 		cmocka_unit_test(a_users_table),
 	};

@@ -73,15 +73,18 @@ static void container_label(char *label, size_t size, u64 key, struct identity *
 {
 	struct cgroup *cgroup = cgroup_find(identity->cgroups, key);
 	const struct container_names *names;
+	u64 now = wall_boot_now();
+	bool inside;
 
 	if (!cgroup) {
 		snprintf(label, size, "cgroup %llu", (unsigned long long)key);
 		return;
 	}
-	names = cgroup_names(identity->cgroups, cgroup, wall_boot_now());
-	if (cgroup->identity.state == CONTAINER_INSIDE && names && names->name[0])
+	inside = cgroup_state(identity->cgroups, cgroup, now) == CONTAINER_INSIDE;
+	names = inside ? cgroup_names(identity->cgroups, cgroup, now) : NULL;
+	if (names && names->name[0])
 		snprintf(label, size, "%s", names->name);
-	else if (cgroup->identity.state == CONTAINER_INSIDE)
+	else if (inside)
 		snprintf(label, size, "%.12s", cgroup->identity.id);
 	else if (cgroup->identity.slurm_job[0])
 		snprintf(label, size, "slurm job %s", cgroup->identity.slurm_job);
@@ -156,12 +159,14 @@ static void process_json(struct text *text, const struct hist_entry *entry, stru
 static void container_json(struct text *text, u64 key, struct identity *identity)
 {
 	struct cgroup *cgroup = cgroup_find(identity->cgroups, key);
+	enum container_state state;
 
 	if (!cgroup)
 		return;
+	state = cgroup_state(identity->cgroups, cgroup, wall_boot_now());
 	text_add(text, ",\"container\":{\"state\":");
-	text_add_format(text, "\"%s\"", container_state_name(cgroup->identity.state));
-	if (cgroup->identity.state == CONTAINER_INSIDE) {
+	text_add_format(text, "\"%s\"", container_state_name(state));
+	if (state == CONTAINER_INSIDE) {
 		text_add(text, ",\"id\":");
 		escape_json_quoted(text, cgroup->identity.id, strlen(cgroup->identity.id));
 	}

@@ -163,7 +163,7 @@ static int tell(const struct folded *folded, lanes_deliver *deliver, void *conte
 		.record = { .kind = KIND_drop, .time = sum->last, .start = sum->start, .pid = sum->pid, .tid = sum->tid,
 			    .uid = sum->uid, .gid = sum->gid, .cgroup = sum->cgroup,
 			    .flags = sum->pid ? 0 : RECORD_OWNER_UNKNOWN },
-		.key = *key, .count = sum->count, .bytes = sum->bytes, .first = sum->first,
+		.key = *key, .count = sum->count, .bytes = sum->bytes, .first = sum->first, .side = sum->side,
 	} };
 	const char *name = key->reason == DROP_LISTEN_OVERFLOW ? "tcp_conn_request" : symbols_name(key->location);
 	size_t length = strlen(name);

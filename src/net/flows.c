@@ -403,7 +403,9 @@ static void on_datagrams(struct flows *flows, const struct connection_record *re
 	half->now.received += record->received;
 	half->now.packets_sent += record->segments_sent;
 	half->now.packets_received += record->segments_received;
-	join(flows, half);
+	half->fresh = !half->other;
+	if (half->fresh && !half->lone_link)
+		flows_lone(flows, half, true);
 }
 
 void flows_event(struct flows *flows, const struct event *event)
@@ -484,6 +486,7 @@ static void tell_waiting(struct flows *flows, bool all)
 void flows_turn(struct flows *flows, u64 now)
 {
 	flows->turns++;
+	flows_join_datagrams(flows);
 	flows_ask(flows);
 	tell_waiting(flows, false);
 	rest_datagrams(flows, now);
@@ -492,6 +495,7 @@ void flows_turn(struct flows *flows, u64 now)
 void flows_end(struct flows *flows)
 {
 	flows->turns++;
+	flows_join_datagrams(flows);
 	flows_ask(flows);
 	tell_waiting(flows, true);
 	for (struct half *half = flows->newest; half; half = half->older)

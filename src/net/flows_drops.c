@@ -88,10 +88,14 @@ static enum side fill_end(const struct flows *flows, struct flow_end *end, const
 	return (half ? flows_is_client(half) : past->client) ? SIDE_CLIENT : SIDE_SERVER;
 }
 
-/* Where nobody is known to have the connection, the owner of the packet's socket is at one of its ends: which one, its place tells. */
-static void add_owner(struct flow *flow, struct party *party)
+/*
+ * Where nobody is known to have the connection, the owner of the packet's socket is at one of its ends: which one, its port tells, or
+ * its place.
+ */
+static void add_owner(struct flow *flow, const struct drop_record *record, struct party *party)
 {
-	struct flow_end *end = flow_is_receivers(flow->reason, flow->function) ? &flow->server : &flow->client;
+	bool receiver = record->side ? record->side == DROP_RECEIVER : flow_is_receivers(flow->reason, flow->function);
+	struct flow_end *end = receiver ? &flow->server : &flow->client;
 
 	if (end->party || !party)
 		return;
@@ -139,7 +143,7 @@ static void make(struct flows *flows, struct flow *flow, const struct drop_recor
 	flow->reason = drop_reason(key->reason);
 	flow->function = *function ? function : NULL;
 	flow->network_namespace = key->network_namespace;
-	add_owner(flow, party);
+	add_owner(flow, record, party);
 	if (from_server(from, to, flow))
 		swap_ends(flow);
 	snprintf(flow->interface, sizeof(flow->interface), "%.16s", record->interface);

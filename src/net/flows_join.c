@@ -54,12 +54,28 @@ static bool begins_alike(u32 one, u32 other)
 	return one - other + 2 <= 4;
 }
 
-/* Do the sequence numbers that TCP counts by say that these are not of one connection? */
+static bool has_sequences(const struct half *half)
+{
+	return half->sequence_out | half->sequence_in;
+}
+
+/* Who answers for a server against floods (SYNPROXY) changes the numbers of one direction. */
+static bool are_partners(const struct half *one, const struct half *other)
+{
+	return has_sequences(one) && has_sequences(other) && (begins_alike(one->sequence_out, other->sequence_in) ||
+							       begins_alike(one->sequence_in, other->sequence_out));
+}
+
+/* Do the numbers that TCP counts by say that these are not of one connection? */
 static bool are_strangers(const struct half *one, const struct half *other)
 {
-	if (!(one->sequence_out | one->sequence_in) || !(other->sequence_out | other->sequence_in))
-		return false;
-	return !begins_alike(one->sequence_out, other->sequence_in) || !begins_alike(one->sequence_in, other->sequence_out);
+	return has_sequences(one) && has_sequences(other) && !are_partners(one, other);
+}
+
+/* Both connected: each called the other at the same moment, and only the numbers can tell that. */
+static bool both_began(const struct half *one, const struct half *other)
+{
+	return one->direction && one->direction == other->direction && one->transport == NET_TCP;
 }
 
 static bool fits(const struct half *half, const struct half *other, const struct endpoint *local, const struct endpoint *peer)
@@ -68,7 +84,7 @@ static bool fits(const struct half *half, const struct half *other, const struct
 		return false;
 	if (!endpoint_same(&other->local, local) || !endpoint_same(&other->peer, peer))
 		return false;
-	if (half->direction && half->direction == other->direction && half->transport == NET_TCP)
+	if (both_began(half, other) && !are_partners(half, other))
 		return false;
 	/* Loopback leads nowhere else. */
 	if (other->network_namespace != half->network_namespace && (endpoint_is_loopback(local) || endpoint_is_loopback(peer)))
@@ -76,7 +92,19 @@ static bool fits(const struct half *half, const struct half *other, const struct
 	return apart(half, other) < APART_NS && !are_strangers(half, other);
 }
 
-/* The one with these addresses of its own; the nearest in place, then in time. */
+static bool counted_alike(const struct half *half, const struct half *other)
+{
+	return half->now.sent == other->now.received && half->now.received == other->now.sent;
+}
+
+/* In place first. Datagrams have no numbers: what one counted as sent the other should have received. */
+static u64 distance(const struct half *half, const struct half *other)
+{
+	return apart(half, other) + (other->network_namespace == half->network_namespace ? 0 : APART_NS * 2) +
+	       (half->transport == NET_TCP || counted_alike(half, other) ? 0 : APART_NS) + (other->ended ? APART_NS * 4 : 0);
+}
+
+/* The nearest with these addresses of its own. */
 static struct half *find_other(const struct flows *flows, const struct half *half, const struct endpoint *local,
 			       const struct endpoint *peer)
 {
@@ -84,15 +112,14 @@ static struct half *find_other(const struct flows *flows, const struct half *hal
 	u64 least = ~0ULL;
 
 	for (; other; other = other->same) {
-		u64 distance;
+		u64 far;
 
 		if (!fits(half, other, local, peer))
 			continue;
-		distance = apart(half, other) + (other->network_namespace == half->network_namespace ? 0 : APART_NS) +
-			   (other->ended ? APART_NS * 2 : 0);
-		if (distance >= least)
+		far = distance(half, other);
+		if (far >= least)
 			continue;
-		least = distance;
+		least = far;
 		best = other;
 	}
 	return best;
@@ -134,6 +161,23 @@ void flows_join(struct flows *flows, struct half *half)
 		join(flows, half, other);
 	else if (!half->lone_link)
 		flows_lone(flows, half, true);
+}
+
+/* Of a turn all are known by now, so that each finds the one that fits best. Who found none is found by its other end. */
+void flows_join_datagrams(struct flows *flows)
+{
+	struct half *half, *next;
+
+	for (u32 i = 0; i < LONE_SORTS; i++)
+		for (half = flows->lone[i]; half; half = next) {
+			next = half->lone_next;
+			if (!half->fresh)
+				continue;
+			half->fresh = false;
+			flows_join(flows, half);
+			if (next && next == half->other)
+				next = next->lone_next;
+		}
 }
 
 static void ask(struct flows *flows, struct half *half)

@@ -185,6 +185,7 @@ void flows_make(struct flow *flow, const struct half *half)
 {
 	const struct half *client = flows_is_client(half) ? half : half->other;
 	const struct half *server = client == half ? half->other : half;
+	bool to_itself = client && !server && endpoint_same(&client->local, &client->peer);
 
 	memset(flow, 0, sizeof(*flow));
 	flow->kind = half->transport == NET_TCP || !half->established ? FLOW_CONNECTION : FLOW_DATAGRAMS;
@@ -199,7 +200,9 @@ void flows_make(struct flow *flow, const struct half *half)
 		make_end(&flow->server, server);
 		add_times(flow, server);
 	}
-	add_addresses(flow, client, server);
+	if (to_itself)
+		make_end(&flow->server, client);
+	add_addresses(flow, client, to_itself ? client : server);
 	count(flow, client, server);
 	flow->close = flow->open ? FLOW_CLOSE_UNKNOWN : closed_by(client, server);
 }

@@ -236,9 +236,9 @@ static void test_sequences_tell_apart(void **state)
 {
 	(void)state;
 	tell_sequences(record(KIND_connect, 1, 7, A, B, NET_OUT), 0xffffffff, 500);
-	tell_sequences(record(KIND_connect, 3, 17, A, B, NET_OUT), 1000, 500);
+	tell_sequences(record(KIND_connect, 3, 17, A, B, NET_OUT), 1000, 9000);
 	tell_sequences(record(KIND_accept, 2, 8, B, A, NET_IN), 500, 1);
-	tell_sequences(record(KIND_accept, 4, 18, B, A, NET_IN), 501, 1001);
+	tell_sequences(record(KIND_accept, 4, 18, B, A, NET_IN), 9001, 1001);
 	close_end(1, 7, A, B, NET_OUT, 0, 0, NET_CLOSED_LOCAL);
 	close_end(2, 8, B, A, NET_IN, 0, 0, NET_CLOSED_PEER);
 	close_end(3, 17, A, B, NET_OUT, 0, 0, NET_CLOSED_LOCAL);
@@ -248,6 +248,69 @@ static void test_sequences_tell_apart(void **state)
 	assert_int_equal(told[0].server.network_namespace, 8);
 	assert_int_equal(told[1].client.network_namespace, 17);
 	assert_int_equal(told[1].server.network_namespace, 18);
+}
+
+/* Who answers in the server's place until the client is known to be there chose another number than the server then does. */
+static void test_one_direction_was_changed(void **state)
+{
+	(void)state;
+	tell_sequences(record(KIND_connect, 1, 7, A, B, NET_OUT), 1000, 500);
+	tell_sequences(record(KIND_accept, 2, 8, B, A, NET_IN), 777, 1001);
+	assert_int_equal(open_flows(), 1);
+}
+
+/* Both ends connected; what they count by is known when they end. */
+static void test_both_called_the_other(void **state)
+{
+	(void)state;
+	connect_from(1, 7, A, B);
+	connect_from(2, 7, B, A);
+	tell_sequences(record(KIND_close, 1, 7, A, B, NET_OUT), 1000, 500);
+	assert_int_equal(told_count, 0);
+	tell_sequences(record(KIND_close, 2, 7, B, A, NET_OUT), 500, 1001);
+	assert_int_equal(told_count, 1);
+	assert_true(told[0].client.party && told[0].server.party);
+	assert_int_not_equal(told[0].client.party->pid, told[0].server.party->pid);
+}
+
+static void test_called_itself(void **state)
+{
+	(void)state;
+	connect_from(1, 7, A, A);
+	close_end(1, 7, A, A, NET_OUT, 5, 5, NET_CLOSED_LOCAL);
+	turn(2);
+	assert_int_equal(told_count, 1);
+	assert_int_equal(told[0].server.party->pid, 1);
+	assert_int_equal(told[0].server.network_namespace, 7);
+	assert_int_equal(told[0].to_server, 5);
+}
+
+static void tell_datagrams(u32 pid, u32 space, const char *local, const char *peer, u64 sent, u64 received)
+{
+	struct connection_record *flow = record(KIND_flow, pid, space, local, peer, 0);
+
+	flow->transport = NET_UDP;
+	flow->sent = sent;
+	flow->received = received;
+	tell();
+}
+
+/* The same addresses in two pairs of namespaces, and the server of the other pair was first to be seen. */
+static void test_datagrams_of_the_same_addresses(void **state)
+{
+	(void)state;
+	tell_datagrams(1, 7, A, B, 240, 240);
+	tell_datagrams(4, 18, B, A, 480, 480);
+	tell_datagrams(2, 8, B, A, 240, 240);
+	tell_datagrams(3, 17, A, B, 480, 480);
+	turn(1);
+	assert_int_equal(open_flows(), 2);
+	flows_end(flows);
+	assert_int_equal(told_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(told[i].server.network_namespace, told[i].client.network_namespace + 1);
+		assert_int_equal(told[i].to_client, told[i].client.network_namespace == 7 ? 240 : 480);
+	}
 }
 
 static void test_the_other_end_is_elsewhere(void **state)
@@ -300,6 +363,23 @@ static void drop(u32 space, const char *source, const char *destination)
 	drop->count = 1;
 	record_string(&buffer, "tcp_v4_rcv", 10, 10);
 	tell();
+}
+
+/* Nobody knows the connection: whose socket it was its port tells, wherever the packet was dropped. */
+static void test_owner_of_a_drop(void **state)
+{
+	struct drop_record *drop_record = (void *)&buffer;
+
+	(void)state;
+	for (u32 side = DROP_SENDER; side <= DROP_RECEIVER; side++) {
+		drop(7, A, B);
+		drop_record->record.pid = drop_record->record.tid = 5;
+		drop_record->record.flags = 0;
+		drop_record->side = side;
+		tell();
+		assert_int_equal(told[told_count - 1].client.party != NULL, side == DROP_SENDER);
+		assert_int_equal(told[told_count - 1].server.party != NULL, side == DROP_RECEIVER);
+	}
 }
 
 /* What finds a backlog full is dropped by the listener. */
@@ -464,8 +544,9 @@ static void test_datagrams(void **state)
 	flow->received = 200;
 	flow->segments_received = 2;
 	tell();
+	turn(1);
 	assert_int_equal(open_flows(), 1);
-	turn(29);
+	turn(28);
 	assert_int_equal(told_count, 0);
 	turn(10);
 	assert_int_equal(told_count, 1);
@@ -571,8 +652,13 @@ int main(void)
 		TEST(test_loopback_stays_inside),
 		TEST(test_the_same_addresses_twice),
 		TEST(test_sequences_tell_apart),
+		TEST(test_one_direction_was_changed),
+		TEST(test_both_called_the_other),
+		TEST(test_called_itself),
+		TEST(test_datagrams_of_the_same_addresses),
 		TEST(test_the_other_end_is_elsewhere),
 		TEST(test_accepted_after_the_client_left),
+		TEST(test_owner_of_a_drop),
 		TEST(test_dropped_by_the_listener),
 		TEST(test_dropped_afterwards),
 		TEST(test_failures),

@@ -41,12 +41,9 @@ static void find_container(struct parties *parties, struct party *party, u64 key
 	const struct container_names *names;
 	const char *name;
 
-	if (!cgroup || cgroup->identity.state == CONTAINER_NONE)
+	if (!cgroup || cgroup_state(cgroups, cgroup, parties->identity->now) != CONTAINER_INSIDE)
 		return;
-	/* Looking for names may make a candidate certain. */
 	names = cgroup_names(cgroups, cgroup, parties->identity->now);
-	if (cgroup->identity.state != CONTAINER_INSIDE)
-		return;
 	name = names && names->name[0] ? names->name : cgroup->identity.id;
 	if (!name[0])
 		name = cgroup->identity.pod_uid;

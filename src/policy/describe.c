@@ -25,10 +25,13 @@ static bool has_action(const struct policy_hook *hook, enum policy_action action
 }
 
 /* What comes of enforcing at this place; NULL: nothing is enforced. */
-static const char *verdict(const struct policy_hook *hook, const struct policy_place *place, bool is_enforcer, bool *refused)
+static const char *verdict(const struct policy *policy, const struct policy_hook *hook, const struct policy_place *place,
+			   bool is_enforcer, bool *refused)
 {
 	bool denies = is_enforcer || has_action(hook, ACTION_DENY), kills = has_action(hook, ACTION_SIGNAL);
 
+	if (policy->monitor && (denies || kills || has_action(hook, ACTION_NOTIFY_ENFORCER)))
+		return "nothing is done: policy-mode is monitor, and the policy cannot be enforced";
 	*refused = (denies && !place->prevents) || (kills && place->late && !denies);
 	if (is_enforcer && !place_carries_out(place)) {
 		*refused = true;
@@ -179,11 +182,10 @@ static bool next_place(struct places *places)
 	return true;
 }
 
-static bool describe_hook(const char *file, const struct policy_hook *hook, bool is_enforcer, struct policy_kernel *kernel,
-			  struct text *out)
+static bool describe_hook(const struct policy *policy, const struct policy_hook *hook, struct policy_kernel *kernel, struct text *out)
 {
+	bool is_enforcer = hook == policy->enforcer, good = true, seen = false, refused;
 	struct places places = { .hook = hook, .kernel = kernel, .deny = is_enforcer || has_action(hook, ACTION_DENY) };
-	bool good = true, seen = false, refused;
 	const char *enforced;
 
 	while (next_place(&places)) {
@@ -197,7 +199,7 @@ static bool describe_hook(const char *file, const struct policy_hook *hook, bool
 			text_add_format(out, " and %u more", places.count - 1);
 		if (places.status) {
 			text_add_format(out, ": %s\n    ", hook->may_lack ? "left out" : "cannot be seen");
-			escape_terminal(out, file, strlen(file));
+			escape_terminal(out, policy->file, strlen(policy->file));
 			text_add_format(out, ":%u:%u: ", hook->line, hook->column);
 			escape_terminal(out, place->why, strlen(place->why));
 			text_add_char(out, '\n');
@@ -213,7 +215,7 @@ static bool describe_hook(const char *file, const struct policy_hook *hook, bool
 		text_add_char(out, '\n');
 		if (place->lost)
 			text_add_format(out, "    lost: %s\n", place->lost);
-		enforced = verdict(hook, place, is_enforcer, &refused);
+		enforced = verdict(policy, hook, place, is_enforcer, &refused);
 		if (enforced)
 			text_add_format(out, "    enforced: %s\n", enforced);
 	}
@@ -229,9 +231,9 @@ bool policy_describe(const struct policy *policy, struct policy_kernel *kernel, 
 	bool good = true;
 
 	for (u32 i = 0; i < policy->hook_count; i++)
-		good &= describe_hook(policy->file, &policy->hooks[i], false, kernel, out);
+		good &= describe_hook(policy, &policy->hooks[i], kernel, out);
 	if (policy->enforcer)
-		good &= describe_hook(policy->file, policy->enforcer, true, kernel, out);
+		good &= describe_hook(policy, policy->enforcer, kernel, out);
 	for (const struct policy_note *note = policy->notes; note; note = note->next) {
 		text_add(out, "  note");
 		if (note->line)
@@ -270,8 +272,9 @@ static void jot_steps(struct jot *jot, const char *key, const struct policy_step
 	text_free(&text);
 }
 
-static bool jot_place(struct jot *jot, const struct places *places, const struct policy_hook *hook, bool is_enforcer)
+static bool jot_place(struct jot *jot, const struct policy *policy, const struct places *places)
 {
+	const struct policy_hook *hook = places->hook;
 	const struct policy_place *place = &places->place;
 	bool refused = false;
 	const char *enforced;
@@ -290,7 +293,7 @@ static bool jot_place(struct jot *jot, const struct places *places, const struct
 		jot_bool(jot, "late", place->late);
 		if (place->lost)
 			jot_string(jot, "lost", place->lost);
-		enforced = verdict(hook, place, is_enforcer, &refused);
+		enforced = verdict(policy, hook, place, hook == policy->enforcer, &refused);
 		if (enforced)
 			jot_string(jot, "enforced", enforced);
 		jot_bool(jot, "needs_allow_late", refused);
@@ -299,9 +302,10 @@ static bool jot_place(struct jot *jot, const struct places *places, const struct
 	return !places->status || hook->may_lack;
 }
 
-static bool jot_hook(struct jot *jot, const char *key, const struct policy_hook *hook, bool is_enforcer, struct policy_kernel *kernel)
+static bool jot_hook(struct jot *jot, const char *key, const struct policy *policy, const struct policy_hook *hook,
+		     struct policy_kernel *kernel)
 {
-	struct places places = { .hook = hook, .kernel = kernel, .deny = is_enforcer || has_action(hook, ACTION_DENY) };
+	struct places places = { .hook = hook, .kernel = kernel, .deny = hook == policy->enforcer || has_action(hook, ACTION_DENY) };
 	bool good = true;
 
 	jot_open(jot, key, '{');
@@ -312,7 +316,7 @@ static bool jot_hook(struct jot *jot, const char *key, const struct policy_hook 
 	jot_unsigned(jot, "line", hook->line);
 	jot_open(jot, "places", '[');
 	while (next_place(&places))
-		good &= jot_place(jot, &places, hook, is_enforcer);
+		good &= jot_place(jot, policy, &places);
 	jot_close(jot, ']');
 	jot_open(jot, "selectors", '[');
 	for (u32 i = 0; i < hook->selector_count; i++) {
@@ -339,10 +343,10 @@ bool policy_describe_json(const struct policy *policy, struct policy_kernel *ker
 
 	jot_open(jot, "hooks", '[');
 	for (u32 i = 0; i < policy->hook_count; i++)
-		good &= jot_hook(jot, NULL, &policy->hooks[i], false, kernel);
+		good &= jot_hook(jot, NULL, policy, &policy->hooks[i], kernel);
 	jot_close(jot, ']');
 	if (policy->enforcer)
-		good &= jot_hook(jot, "enforcer", policy->enforcer, true, kernel);
+		good &= jot_hook(jot, "enforcer", policy, policy->enforcer, kernel);
 	jot_open(jot, "notes", '[');
 	for (const struct policy_note *note = policy->notes; note; note = note->next) {
 		jot_open(jot, NULL, '{');

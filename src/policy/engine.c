@@ -203,7 +203,7 @@ static int place_target(struct engine *engine, u32 index, const struct policy_ho
 			struct policy_error *error)
 {
 	const struct engine_policy *each = &engine->policies[index];
-	bool enforce = each->enforce && !each->policy->monitor;
+	bool enforce = each->enforce;
 	bool is_enforcer = hook == each->policy->enforcer;
 	bool is_to_deny = is_enforcer || hook_has(hook, ACTION_DENY), denies = enforce && is_to_deny;
 	struct policy_place place = { 0 };
@@ -272,6 +272,11 @@ static int place_policy(struct engine *engine, u32 index, struct policy_error *e
 
 	if (policy->incomplete) {
 		snprintf(error->text, sizeof(error->text), "%.250s", policy->incomplete);
+		return -EINVAL;
+	}
+	if (policy->monitor && engine->policies[index].enforce) {
+		snprintf(error->text, sizeof(error->text), "its file says policy-mode: monitor, so it only tells what it matches");
+		snprintf(error->mend, sizeof(error->mend), "take that option out of the file, or observe it");
 		return -EINVAL;
 	}
 	failed = policy_resolve((struct policy *)policy, engine->kernel, error);

@@ -184,7 +184,7 @@ static void fill_verdict(const struct engine *engine, const struct spot *spot, c
 
 	*verdict = (struct policy_verdict){
 		.policy = policy->number, .hook = each->hook, .selector = each->selector, .action = ACTION_LOG,
-		.enforce = policy->enforce && !policy->policy->monitor,
+		.enforce = policy->enforce,
 	};
 	for (u32 i = 0; selector && i < selector->step_count; i++)
 		add_step(&selector->steps[i], verdict);

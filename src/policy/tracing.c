@@ -158,6 +158,8 @@ static int read_option(struct tracing *tracing, const yaml_node_t *node)
 	}
 	mode = tracing_word(tracing, found[1], "policy-mode", modes);
 	tracing->policy->monitor = mode == 1;
+	if (mode == 1)
+		note(tracing, node, "policy-mode: monitor: the policy tells what it matches, and cannot be enforced");
 	return mode < 0 ? -1 : 0;
 }
 

@@ -198,6 +198,7 @@ static void a_policy_is_read_whole(void **state)
 	(void)state;
 	assert_string_equal(policy->name, "test");
 	assert_true(policy->monitor);
+	assert_non_null(strstr(policy->notes->text, "cannot be enforced"));
 	assert_int_equal(policy->hook_count, 4);
 	assert_string_equal(hook->target, "security_file_open");
 	assert_int_equal(hook->attach, ATTACH_FUNCTION);

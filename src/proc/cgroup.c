@@ -1,7 +1,7 @@
 /*
  * A hash table for finding and a list, used last at its tail, for forgetting. Names cost file reads
  * on the event path, so they are looked up once, and when they are not there yet, at growing pauses
- * and not for ever.
+ * and not for ever: for some seconds.
  */
 
 #include "cgroup.h"
@@ -11,8 +11,14 @@
 
 #include "base/table.h"
 
-#define LOOKS 4
-#define FIRST_PAUSE 250000000ull	/* doubles, and doubles again */
+/*
+ * A runtime writes its files some 20 ms after the first process of the container is there and just before its program
+ * begins. When that is short they are gone 10 ms later.
+ */
+#define LOOKS 17
+#define SHORT_PAUSES 8
+#define SHORT_PAUSE 5000000ull	/* then each is twice as long */
+#define BEGINNINGS 4
 
 struct cgroup_table {
 	struct table by_key;
@@ -122,7 +128,7 @@ struct cgroup *cgroup_learn(struct cgroup_table *table, uint64_t key, const char
 	cgroup->path = copy;
 	cgroup->path_length = length;
 	cgroup->names = NULL;
-	cgroup->looks = 0;
+	cgroup->looks = cgroup->begun = 0;
 	cgroup->next_look = 0;
 	container_from_cgroup(copy, length, &cgroup->identity);
 	return cgroup;
@@ -136,7 +142,7 @@ const struct container_names *cgroup_names(struct cgroup_table *table, struct cg
 	if (cgroup->names || cgroup->identity.state == CONTAINER_NONE || cgroup->looks >= LOOKS ||
 	    now < cgroup->next_look)
 		return cgroup->names;
-	cgroup->next_look = now + (FIRST_PAUSE << (2 * cgroup->looks));
+	cgroup->next_look = now + (SHORT_PAUSE << (cgroup->looks > SHORT_PAUSES ? cgroup->looks - SHORT_PAUSES : 0));
 	cgroup->looks++;
 	if (!container_names_read(table->root, &cgroup->identity, &names))
 		return NULL;
@@ -144,6 +150,27 @@ const struct container_names *cgroup_names(struct cgroup_table *table, struct cg
 	if (cgroup->names)
 		*cgroup->names = names;
 	return cgroup->names;
+}
+
+enum container_state cgroup_state(struct cgroup_table *table, struct cgroup *cgroup, uint64_t now)
+{
+	if (cgroup->identity.state == CONTAINER_UNKNOWN)
+		cgroup_names(table, cgroup, now);
+	return cgroup->identity.state;
+}
+
+void cgroup_begins(struct cgroup_table *table, struct cgroup *cgroup, uint64_t now)
+{
+	if (cgroup->identity.state != CONTAINER_UNKNOWN || cgroup->begun >= BEGINNINGS)
+		return;
+	cgroup->begun++;
+	cgroup->next_look = 0;
+	cgroup_names(table, cgroup, now);
+}
+
+uint64_t cgroup_next_look(const struct cgroup *cgroup)
+{
+	return cgroup->identity.state == CONTAINER_UNKNOWN && cgroup->looks < LOOKS ? cgroup->next_look : 0;
 }
 
 bool cgroup_is_container(struct cgroup_table *table, struct cgroup *cgroup, const char *text,

@@ -23,7 +23,7 @@ struct cgroup {
 	/* the table's own */
 	struct container_names *names;
 	uint64_t next_look;
-	unsigned int looks;
+	unsigned int looks, begun;
 	struct cgroup *previous, *next;
 };
 
@@ -47,6 +47,15 @@ struct cgroup *cgroup_find(struct cgroup_table *table, uint64_t key);
  */
 const struct container_names *cgroup_names(struct cgroup_table *table, struct cgroup *cgroup,
 					   uint64_t now);
+/*
+ * What is known of it by now. A path can leave it open: then the runtimes' files are looked at first, as above. Who asks for the state
+ * asks here, else the answer depends on who asked before.
+ */
+enum container_state cgroup_state(struct cgroup_table *table, struct cgroup *cgroup, uint64_t now);
+/* A program begins in it. The runtime has written its files by then: looks, whatever the pause, at the first few. */
+void cgroup_begins(struct cgroup_table *table, struct cgroup *cgroup, uint64_t now);
+/* When its runtime may be looked for again; 0: never, it is decided. */
+uint64_t cgroup_next_look(const struct cgroup *cgroup);
 /* Is this the container that a person calls `text`: its name, its id, or 12 digits or more of it? */
 bool cgroup_is_container(struct cgroup_table *table, struct cgroup *cgroup, const char *text,
 			 uint64_t now);

@@ -193,6 +193,24 @@ static void test_cgroup_table(void **state)
 	cgroup_table_free(table);
 }
 
+/* A plain name is a candidate: who asks for the state has it looked for. */
+static void test_state_of_a_candidate(void **state)
+{
+	(void)state;
+	const uint64_t second = 1000000000ull;
+	struct cgroup_table *table = cgroup_table_new(root, 0);
+	struct cgroup *other = cgroup_learn(table, 1, "/other", 6);
+
+	assert_int_equal(other->identity.state, CONTAINER_UNKNOWN);
+	assert_int_equal(cgroup_state(table, other, second), CONTAINER_UNKNOWN);
+	put("run/runc/other/state.json", "{}");
+	assert_int_equal(cgroup_state(table, other, 3 * second), CONTAINER_INSIDE);
+	drop("run/runc/other/state.json");
+	assert_int_equal(cgroup_state(table, other, 4 * second), CONTAINER_INSIDE);
+	assert_int_equal(cgroup_state(table, cgroup_learn(table, 2, "/a.service", 10), second), CONTAINER_NONE);
+	cgroup_table_free(table);
+}
+
 static void test_json_scan(void **state)
 {
 	(void)state;
@@ -244,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_ids_do_not_leave_the_root),
 		cmocka_unit_test(test_lxc_is_its_name),
 		cmocka_unit_test(test_cgroup_table),
+		cmocka_unit_test(test_state_of_a_candidate),
 		cmocka_unit_test(test_json_scan),
 		cmocka_unit_test(test_random_json),
 	};

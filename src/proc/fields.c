@@ -364,44 +364,52 @@ static bool in_machine(const struct event *event)
 	       namespaces[PROCESS_NAMESPACE_MOUNT] == identity->mount_namespace;
 }
 
+static enum container_state state_of(const struct event *event, struct cgroup *cgroup)
+{
+	return cgroup ? cgroup_state(event->identity->cgroups, cgroup, event->identity->now) : CONTAINER_UNKNOWN;
+}
+
 static bool get_container_state(const struct event *event, struct value *value)
 {
 	struct cgroup *cgroup = identity_cgroup(event);
+	enum container_state state = state_of(event, cgroup);
 
 	if (!event_has_owner(event))
 		return false;
-	if (!cgroup)
-		return value_text(value, container_state_name(CONTAINER_UNKNOWN));
-	/* looking for names may make a candidate certain */
-	if (cgroup->identity.state == CONTAINER_UNKNOWN)
-		cgroup_names(event->identity->cgroups, cgroup, event->identity->now);
-	if (cgroup->identity.state == CONTAINER_UNKNOWN && in_machine(event))
-		return value_text(value, container_state_name(CONTAINER_NONE));
-	return value_text(value, container_state_name(cgroup->identity.state));
+	if (cgroup && state == CONTAINER_UNKNOWN && in_machine(event))
+		state = CONTAINER_NONE;
+	return value_text(value, container_state_name(state));
+}
+
+/* The cgroup of the container it is in; NULL if it is in none. */
+static struct cgroup *container_of(const struct event *event)
+{
+	struct cgroup *cgroup = identity_cgroup(event);
+
+	return state_of(event, cgroup) == CONTAINER_INSIDE ? cgroup : NULL;
 }
 
 static bool get_container_id(const struct event *event, struct value *value)
 {
-	struct cgroup *cgroup = identity_cgroup(event);
+	struct cgroup *cgroup = container_of(event);
 
-	return cgroup && cgroup->identity.state == CONTAINER_INSIDE && value_text(value, cgroup->identity.id);
+	return cgroup && value_text(value, cgroup->identity.id);
 }
 
 static bool get_container_runtime(const struct event *event, struct value *value)
 {
-	struct cgroup *cgroup = identity_cgroup(event);
+	struct cgroup *cgroup = container_of(event);
 
-	return cgroup && cgroup->identity.state == CONTAINER_INSIDE &&
-	       value_text(value, container_runtime_name(cgroup->identity.runtime));
+	return cgroup && value_text(value, container_runtime_name(cgroup->identity.runtime));
 }
 
 #define CONTAINER_NAME(getter, member)                                                                  \
 	static bool getter(const struct event *event, struct value *value)                              \
 	{                                                                                               \
-		struct cgroup *cgroup = identity_cgroup(event);                                         \
+		struct cgroup *cgroup = container_of(event);                                            \
 		const struct container_names *names = NULL;                                             \
 													\
-		if (cgroup && cgroup->identity.state == CONTAINER_INSIDE)                               \
+		if (cgroup)                                                                             \
 			names = cgroup_names(event->identity->cgroups, cgroup, event->identity->now);   \
 		return names && value_text(value, names->member);                                       \
 	}

@@ -157,6 +157,7 @@ static void learn_cgroup(struct identity *identity, const struct event *event)
 {
 	const struct bytes *path = &event->strings[0];
 	struct container_identity first, second;
+	struct cgroup *cgroup;
 
 	if (event->strings[1].length) {
 		container_from_cgroup(path->data, path->length, &first);
@@ -165,13 +166,17 @@ static void learn_cgroup(struct identity *identity, const struct event *event)
 		    (second.state == CONTAINER_INSIDE || first.state == CONTAINER_UNKNOWN))
 			path = &event->strings[1];
 	}
-	cgroup_learn(identity->cgroups, event->record->cgroup, path->data, path->length);
+	cgroup = cgroup_learn(identity->cgroups, event->record->cgroup, path->data, path->length);
+	/* a runtime removes its files with the container, which can be over before anybody asks */
+	if (cgroup)
+		cgroup_state(identity->cgroups, cgroup, identity->now);
 }
 
 void identity_complete(struct identity *identity, struct event *event)
 {
 	const struct record *record = event->record;
 	struct process *process;
+	struct cgroup *cgroup;
 
 	event->identity = identity;
 	identity->now = record->time;
@@ -196,6 +201,9 @@ void identity_complete(struct identity *identity, struct event *event)
 	if (process && record->cgroup && process->credentials.cgroup != record->cgroup)
 		process->credentials.cgroup = record->cgroup;
 	event->process = process;
+	cgroup = record->kind == KIND_exec ? identity_cgroup(event) : NULL;
+	if (cgroup)
+		cgroup_begins(identity->cgroups, cgroup, identity->now);
 }
 
 static ssize_t read_link(const char *format, u32 pid, char *buffer, size_t size)

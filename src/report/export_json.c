@@ -394,8 +394,10 @@ int export_json(const struct export *export, const char *path)
 	jot_unsigned(&writer.jot, "version", 1);
 	jot_open(&writer.jot, "run", '{');
 	run_jot_head(export->run, &writer.jot);
-	jot_unsigned(&writer.jot, "events_produced", export->run->produced);
-	jot_unsigned(&writer.jot, "events_lost", export->run->lost);
+	if (run_is_counted(export->run)) {
+		jot_unsigned(&writer.jot, "events_produced", export->run->produced);
+		jot_unsigned(&writer.jot, "events_lost", export->run->lost);
+	}
 	jot_close(&writer.jot, '}');
 	jot_open(&writer.jot, "host", '{');
 	run_jot_host(export->run, &writer.jot);

@@ -295,7 +295,8 @@ static void add_run(struct otlp *otlp)
 	attribute_words(otlp, "process.command_args", command);
 	attribute_text(otlp, "process.working_directory", run->directory);
 	attribute_number(otlp, "sonde.run.processes", run->process_count);
-	attribute_number(otlp, "sonde.run.events_lost", run->lost);
+	if (run_is_counted(run))
+		attribute_number(otlp, "sonde.run.events_lost", run->lost);
 	if (run->exit_status >= 0)
 		attribute_number(otlp, "process.exit.code", run->exit_status);
 	jot_close(&otlp->jot, ']');

@@ -83,9 +83,11 @@ static void add_run(struct data *data)
 	if (export_user(data->export, run->user))
 		jot_string(jot, "user", export_user(data->export, run->user));
 	jot_unsigned(jot, "interval", run->interval / 1000);
-	jot_unsigned(jot, "produced", run->produced);
-	jot_unsigned(jot, "lost", run->lost);
-	jot_unsigned(jot, "overhead", run->overhead.cpu);
+	if (run_is_counted(run)) {
+		jot_unsigned(jot, "produced", run->produced);
+		jot_unsigned(jot, "lost", run->lost);
+		jot_unsigned(jot, "overhead", run->overhead.cpu);
+	}
 	jot_text(data, "host", run->host.name);
 	jot_text(data, "kernel", run->host.kernel);
 	jot_text(data, "model", run->host.model);

@@ -314,11 +314,15 @@ void report_coverage_text(struct report *report)
 
 	if (coverage.lost) {
 		text_add(out, report->style.colour ? "  \033[31mnote:\033[0m " : "  note: ");
-		text_add_format(out, "%llu of %llu events were lost", (unsigned long long)coverage.lost,
-				(unsigned long long)report->run->produced);
+		text_add_format(out, "%llu ", (unsigned long long)coverage.lost);
+		if (run_is_counted(report->run))
+			text_add_format(out, "of %llu ", (unsigned long long)report->run->produced);
+		text_add(out, "events were lost");
 		add_losses(report, RUN_FACT_LOST);
 		text_add(out, "; the totals cover what arrived\n");
 	}
+	if (!coverage.lost && report->run->state == RUN_INTERRUPTED && !run_is_counted(report->run))
+		text_add(out, "  note: whether events were lost is not known\n");
 	if (coverage.gave_up) {
 		text_add_format(out, "  note: %llu rows could not be written", (unsigned long long)coverage.gave_up);
 		add_losses(report, RUN_FACT_GAVE_UP);

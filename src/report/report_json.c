@@ -35,12 +35,16 @@ static void jot_costs(struct writer *writer, const char *key, const struct costs
 static void add_coverage(struct writer *writer)
 {
 	const struct report_coverage coverage = report_coverage(writer->report.run);
+	bool counted = run_is_counted(writer->report.run);
 	struct jot *jot = &writer->jot;
 
 	jot_open(jot, "coverage", '{');
-	jot_unsigned(jot, "events_produced", writer->report.run->produced);
-	jot_unsigned(jot, "events_lost", coverage.lost);
-	jot_unsigned(jot, "rows_not_written", coverage.gave_up);
+	if (counted)
+		jot_unsigned(jot, "events_produced", writer->report.run->produced);
+	if (counted || coverage.lost)
+		jot_unsigned(jot, "events_lost", coverage.lost);
+	if (counted || coverage.gave_up)
+		jot_unsigned(jot, "rows_not_written", coverage.gave_up);
 	jot_unsigned(jot, "processes_living", coverage.living);
 	jot_unsigned(jot, "processes_earlier", coverage.earlier);
 	jot_unsigned(jot, "processes_left", coverage.left);

@@ -85,7 +85,12 @@ static void print_offers(struct report *report, const struct size_need *need)
 static void add_used(struct grid *grid, const struct size_need *need)
 {
 	grid_number(grid, need->cpus);
-	grid_size(grid, need->memory);
+	if (need->short_of_memory) {
+		text_add_char(&grid->text, '?');
+		grid_end_cell(grid);
+	} else {
+		grid_size(grid, need->memory);
+	}
 	text_add_format(&grid->text, "%.2f", need->mean_cpus);
 	grid_end_cell(grid);
 	text_add_format(&grid->text, "%.2f", need->peak_cpus);
@@ -121,6 +126,9 @@ static void print_needs(struct report *report, const struct size_need *whole)
 	}
 	grid_print(&grid, report->out, report->style.width, "  ");
 	report_more(report, limit && count > limit ? count - limit : 0);
+	/* no group is short of it if the run is not */
+	if (whole->short_of_memory)
+		text_add(report->out, "  ?: more than the peak; how much is not known, as a process of it was killed for want of memory\n");
 	grid_free(&grid);
 	free(needs);
 }

@@ -19,11 +19,15 @@ static void jot_offer(struct jot *jot, const char *key, const struct size_offer 
 void size_jot_need(const struct size_need *need, struct jot *jot)
 {
 	jot_unsigned(jot, "cpus", need->cpus);
-	jot_unsigned(jot, "memory", need->memory);
+	if (need->short_of_memory)
+		jot_string(jot, "memory_unknown", "killed for want of memory");
+	else
+		jot_unsigned(jot, "memory", need->memory);
 	jot_unsigned(jot, "peak_memory", need->peak_memory);
 	jot_real(jot, "mean_cpus", need->mean_cpus, 3);
 	jot_real(jot, "peak_cpus", need->peak_cpus, 3);
-	jot_real(jot, "headroom", need->headroom, 3);
+	if (!need->short_of_memory)
+		jot_real(jot, "headroom", need->headroom, 3);
 }
 
 static void jot_need(struct jot *jot, const struct size_need *need)

@@ -91,11 +91,10 @@ static const struct container_names *set_container(struct live *live, struct liv
 	const struct container_names *names = NULL;
 	const char *name = NULL;
 
-	/* Looking for names may make a candidate certain. */
-	if (cgroup && cgroup->identity.state != CONTAINER_NONE)
+	if (cgroup && cgroup_state(live->identity->cgroups, cgroup, live->identity->now) == CONTAINER_INSIDE) {
 		names = cgroup_names(live->identity->cgroups, cgroup, live->identity->now);
-	if (cgroup && cgroup->identity.state == CONTAINER_INSIDE)
 		name = names && names->name[0] ? names->name : cgroup->identity.id;
+	}
 	set_text(live, &living->container, name, name ? strlen(name) : 0);
 	return name ? names : NULL;
 }

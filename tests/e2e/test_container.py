@@ -4,9 +4,12 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 
 import cgroups
+import harness
+import recorded
 from harness import Skip, check_fields, equal, expect, field, in_child, program, spawn, until
 
 ID = os.urandom(32).hex()  # another each time: a test that was killed may have left its control groups
@@ -148,6 +151,11 @@ class Container:
     """A real container by crun or runc, with busybox for a root; waits for a line in a pipe, then runs a command."""
 
     def __init__(self, case, name, cgroup=None, command="true"):
+        self.prepare(case, name, cgroup, "read line < /gate/go; " + command)
+        self.process = case.start(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        until(self.running, "the container's start: %s" % self.runtime)
+
+    def prepare(self, case, name, cgroup, script):
         self.runtime = working_runtime()
         self.name = name
         bundle = case.path("bundle-" + name[:12])
@@ -162,7 +170,7 @@ class Container:
         subprocess.run([self.runtime, "spec"], cwd=bundle, check=True)
         with open(os.path.join(bundle, "config.json")) as file:
             config = json.load(file)
-        config["process"].update(terminal=False, args=["/bin/sh", "-c", "read line < /gate/go; " + command])
+        config["process"].update(terminal=False, args=["/bin/sh", "-c", script])
         config["root"] = {"path": "rootfs", "readonly": False}
         if cgroup:
             config["linux"]["cgroupsPath"] = cgroup
@@ -170,9 +178,7 @@ class Container:
         with open(os.path.join(bundle, "config.json"), "w") as file:
             json.dump(config, file)
         case.defer(subprocess.run, [self.runtime, "delete", "--force", name])
-        self.process = case.start([self.runtime, "run", "--bundle", bundle, name], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        until(self.running, "the container's start: %s" % self.runtime)
+        self.command = [self.runtime, "run", "--bundle", bundle, name]
 
     def running(self):
         if self.process.poll() is not None:
@@ -184,9 +190,12 @@ class Container:
         with open("/proc/%d/cmdline" % self.pid) as file:
             return "/gate/go" in file.read()
 
-    def go(self):
+    def nudge(self):
         with open(self.gate, "w") as file:
             file.write("\n")
+
+    def go(self):
+        self.nudge()
         self.process.wait(120)
 
 
@@ -222,6 +231,65 @@ def test_real_container_without_a_telling_name(case):
         "container.state": lambda state: state in ("container", "unknown")})
 
 
+def test_any_field_finds_a_container(case):
+    """A plain name of a cgroup: only the runtime's files tell, and whichever field is asked first, they are looked at."""
+    name = "sonde-plain-" + ID[:8]
+    container = Container(case, name, "/" + name, "/bin/true; read line < /gate/go; /bin/ls >/dev/null")
+    runtime = os.path.basename(container.runtime)
+    wanted = {"container.id": name, "container.name": name, "container.runtime": runtime}
+    asking = [case.sonde("exec", "-f", '%s == "%s"' % asked) for asked in wanted.items()]
+    columns = case.sonde("exec", "-o", "container.runtime,container.id,container.state", json_lines=False)
+    container.nudge()
+    for sonde in asking:
+        sonde.wait_record(lambda r: field(r, "process.command_args") == ["/bin/true"], "%s: /bin/true" % sonde.args)
+    until(lambda: name.encode() in columns.stdout(), "/bin/true in columns")
+    container.go()
+    for sonde in asking:
+        sonde.stop()
+        equal([field(r, "process.command_args")[0] for r in sonde.events("exec")], ["/bin/true", "/bin/ls"],
+              "executions found by %s" % sonde.args)
+        for record in sonde.events("exec"):
+            check_fields(record, dict(wanted, **{"container.state": "container"}))
+    columns.stop()
+    told = [line.split()[2:] for line in columns.stdout().decode().splitlines() if name in line]
+    equal(told, [[runtime, name, "container"]] * 2, "lines of text")
+
+
+class RecordedContainer(Container):
+    """The same, started by `sonde run`; it says nothing of its own."""
+
+    def __init__(self, case, name, cgroup, script):
+        self.prepare(case, name, cgroup, script)
+        self.store = case.path("store.db")
+        self.process = case.start([harness.SONDE, "run", "-q", "--store", self.store, "--", *self.command],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def is_stored(self):
+        if self.process.poll() is not None:
+            raise Skip("no container runs here: " + self.process.stdout.read().decode()[-300:])
+        try:
+            return recorded.Run(self.store).tables["containers"]
+        except (sqlite3.Error, TypeError):  # not there yet
+            return False
+
+
+def test_all_processes_of_a_container_are_recorded_in_it(case):
+    """Also its first one, and those that were over before the runtime had said that this is a container."""
+    name = "sonde-plain-" + ID[:8]
+    container = RecordedContainer(case, name, "/" + name,
+                                  "/bin/true; /bin/ls >/dev/null; read line < /gate/go; /bin/true; exit")
+    until(container.is_stored, "the container in the store")
+    container.go()
+    run = recorded.Run(container.store)
+    equal([run.texts[row["id"]].decode() for row in run.tables["containers"]], [name], "containers")
+    inside = [row for row in run.processes if row["executable"] == b"/bin/busybox"]
+    equal([row["tool"] for row in inside], [b"sh", b"true", b"ls", b"true"], "programs in the container")
+    equal([row["container"] for row in inside], [0] * 4, "their container")
+    equal(len({row["task"] for row in inside}), 1, "tasks they are")
+    expect(all(row["container"] is None for row in run.processes if b"runc" in row["tool"] or b"crun" in row["tool"]),
+           "the runtime is in its container")
+
+
 def test_scope_of_a_container(case):
     """--container with the whole id, or its beginning: only its processes."""
     for given in (ID, ID[:12]):
@@ -238,7 +306,6 @@ def test_scope_of_a_container(case):
 
 
 def test_scope_of_an_unknown_container(case):
-    import harness
     result = subprocess.run([harness.SONDE, "trace", "exec", "--container", "nosuchcontainer", "--for", "1s"],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     expect(result.returncode in (0, 1), "exit status %d" % result.returncode)

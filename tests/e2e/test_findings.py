@@ -170,6 +170,14 @@ def test_out_of_memory(case):
     group = memory_group(case, 512 * MIB)
     report = recorded(case, *shell('$1 burn 1 2; $1 hold 800 2 2'), within=group, status=137)
     first_is(report, "oom-kill", words=["512 MiB", "sonde-findings-"], sure="certain")
+    size = report["right_size"]
+    equal((size.get("memory_unknown"), "memory" in size, "headroom" in size, size["offers"]),
+          ("killed for want of memory", False, False, []), "memory that is needed, and machines for it: %s" % size)
+    said = subprocess.run([SONDE, "report", "--store", case.path("store.db")], stdout=subprocess.PIPE, check=True, text=True).stdout
+    expect("?: more than the peak; how much is not known" in said.split("Right size")[1], said)
+    subprocess.run([SONDE, "report", "--store", case.path("store.db"), "--html", case.path("page.html")], check=True)
+    with open(case.path("page.html")) as file:
+        expect('"memory_unknown":"killed for want of memory"' in file.read(), "the page offers memory")
 
 
 def test_short_of_memory(case):

@@ -101,21 +101,26 @@ def test_a_thousand_short_ones(case):
                               "bytes.to_server": 11, "bytes.to_client": 22, "state": "closed"})
 
 
+def twin_of(case):
+    """Two hosts with the addresses of `a` and `b` in Hosts, and their names."""
+    names = ["sonde-%s-%d" % (host, os.getpid()) for host in "cd"]
+    for name in names:
+        run("ip", "netns", "add", name)
+        case.defer(subprocess.run, ["ip", "netns", "del", name])
+    run("ip", "-n", names[0], "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", names[1])
+    for name, address in zip(names, ("10.213.1.2/16", "10.213.2.2/16")):
+        run("ip", "-n", name, "addr", "add", address, "dev", "eth0")
+        run("ip", "-n", name, "link", "set", "eth0", "up")
+    return names
+
+
 def test_across_namespaces_and_addresses_that_exist_twice(case):
     """Two networks with the same addresses, of three namespaces each."""
     with Hosts() as one:
-        twin = {}
-        for name in ("c", "d"):
-            twin[name] = "sonde-%s-%d" % (name, os.getpid())
-            run("ip", "netns", "add", twin[name])
-            case.defer(subprocess.run, ["ip", "netns", "del", twin[name]])
-        run("ip", "-n", twin["c"], "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", twin["d"])
-        for name, address in (("c", "10.213.1.2/16"), ("d", "10.213.2.2/16")):
-            run("ip", "-n", twin[name], "addr", "add", address, "dev", "eth0")
-            run("ip", "-n", twin[name], "link", "set", "eth0", "up")
+        twin = twin_of(case)
         sonde = flows(case)
-        named = flows(case, "-f", 'client.network_namespace_name == "%s" and server.port == 7777' % twin["c"])
-        pairs = [(one.names["a"], one.names["b"]), (twin["c"], twin["d"])]
+        named = flows(case, "-f", 'client.network_namespace_name == "%s" and server.port == 7777' % twin[0])
+        pairs = [(one.names["a"], one.names["b"]), twin]
         # The same ports too, at the same time.
         servers = [python(case, SERVER % ("10.213.2.2", 7777, 1, 9), ("ip", "netns", "exec", there)) for _, there in pairs]
         for server in servers:
@@ -358,6 +363,89 @@ def test_what_stood_before_and_what_stands_at_the_end(case):
     sonde.stop()
     equal(of_port(sonde, port)[-1]["state"], "open", "state at the end")
     client.close()
+
+
+def test_idle_ones_that_stood_before(case):
+    """Nothing ever went over them, and both ends are known."""
+    server = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(server.getsockname())
+    accepted, _ = server.accept()
+    sonde = flows(case)
+    sonde.stop()
+    check_fields(one_of_port(sonde, server.getsockname()[1]), {
+        "state": "open", "client.port": client.getsockname()[1], "client.process.pid": os.getpid(), "server.process.pid": os.getpid(),
+        "bytes.to_server": 0, "bytes.to_client": 0, "client.segments_sent": lambda n: n >= 2, "server.segments_received": lambda n: n >= 1})
+    accepted.close()
+
+
+def test_a_socket_that_is_its_own_peer(case):
+    sonde = flows(case)
+    own = socket.socket()
+    own.bind(("127.0.0.1", 0))
+    port = own.getsockname()[1]
+    own.connect(("127.0.0.1", port))
+    own.sendall(b"12345")
+    equal(own.recv(10), b"12345", "what it sent itself")
+    own.close()
+    sonde.stop()
+    check_fields(one_of_port(sonde, port), {"client.process.pid": os.getpid(), "server.process.pid": os.getpid(), "bytes.to_server": 5,
+                                            "client.port": port})
+
+
+BOTH = """
+pair = [socket.socket() for _ in range(2)]
+for end in pair: end.bind(("127.0.0.1", 0)); end.setblocking(False)
+for i in range(2): pair[i].connect_ex(pair[1 - i].getsockname())
+for end in pair: end.setblocking(True)
+pair[0].sendall(b"1234567")
+assert pair[1].recv(10) == b"1234567"
+print(*(end.getsockname()[1] for end in pair), flush=True)
+for end in pair: end.close()
+"""
+
+
+def test_both_call_the_other(case):
+    """Where nobody resets the first call, the second meets it half way."""
+    with Hosts() as hosts:
+        hosts.nft("a", "table ip t {\n chain c { type filter hook output priority 0\n tcp flags rst drop\n }\n}")
+        sonde = flows(case)
+        process = python(case, BOTH, ("ip", "netns", "exec", hosts.names["a"]))
+        ports = set(map(int, process.stdout.readline().split()))
+        equal(process.wait(), 0, "status")
+        sonde.stop()
+        record, = [r for r in sonde.records if r["kind"] == "connection" and field(r, "client.port") in ports]
+        check_fields(record, {"client.process.pid": process.pid, "server.process.pid": process.pid, "server.port": lambda n: n in ports,
+                              "client.network_namespace": hosts.namespace("a"), "server.network_namespace": hosts.namespace("a")})
+        equal(field(record, "bytes.to_server") + field(record, "bytes.to_client"), 7, "bytes")
+
+
+ECHO = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.213.2.2", 7123)); print(7123, flush=True)
+for _ in range(5): s.sendto(*s.recvfrom(999))
+"""
+ASK = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.213.1.2", 7124)); s.connect(("10.213.2.2", 7123))
+for _ in range(5): s.send(b"x" * %d); s.recv(999)
+"""
+
+
+def test_datagrams_between_addresses_that_exist_twice(case):
+    """Which two belong together only what they counted tells."""
+    with Hosts() as one:
+        pairs = [(one.names["a"], one.names["b"]), twin_of(case)]
+        sonde = flows(case, "--interval", "1m")
+        servers = [python(case, ECHO, ("ip", "netns", "exec", there)) for _, there in pairs]
+        for server in servers:
+            equal(number(server), 7123, "port")
+        clients = [python(case, ASK % (48 * (i + 1)), ("ip", "netns", "exec", here)) for i, (here, _) in enumerate(pairs)]
+        for process in clients + servers:
+            equal(process.wait(), 0, "status")
+        sonde.stop()
+        found = sorted((r for r in sonde.events("flow") if {field(r, "client.port"), field(r, "server.port")} == {7123, 7124}),
+                       key=lambda r: field(r, "bytes.to_server"))
+        equal([(field(r, "bytes.to_server"), field(r, "bytes.to_client")) for r in found], [(240, 240), (480, 480)], "bytes")
+        for i, record in enumerate(found):
+            equal({field(record, "client.process.pid"), field(record, "server.process.pid")}, {clients[i].pid, servers[i].pid}, "processes")
 
 
 def test_filters(case):

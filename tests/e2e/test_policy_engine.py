@@ -151,6 +151,20 @@ def test_a_program_about_to_run(case):
     expect({os.path.join(directory, name) for name in ("nop", "other")} <= set(paths), lambda: "programs: %s" % paths)
 
 
+def test_the_file_of_a_program(case):
+    policy = write_policy(case, "program", """  kprobes:
+  - call: security_bprm_creds_from_file
+    syscall: false
+    args: [{index: 0, type: linux_binprm}, {index: 1, type: file}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: ["%s"]}]
+""" % case.path("mine"))
+    for name in ("mine", "other"):
+        shutil.copy("/bin/true", case.path(name))
+    event = Ran(case, [policy], ["sh", "-c", "./other; ./mine; true"]).one("program")
+    equal([each["path"] for each in arguments(event)], [case.path("mine")] * 2, "the program, and its file")
+
+
 def test_system_calls(case):
     ran = Ran(case, foreign("sys_mount", "list-syscalls", "hardlink-override", "sys_ptrace"), python(
         "import os, ctypes\nlibc = ctypes.CDLL(None)\n"
@@ -181,6 +195,23 @@ def test_connections(case):
     asked = ran.one("security-socket-connect")
     equal(arguments(asked), [{"type": "sockaddr", "family": "ipv4", "address": "127.0.0.1", "port": port},
                              {"type": "int32", "value": 16}], "what connect was asked for; unix sockets are not told of")
+
+
+def test_the_port_of_what_ends(case):
+    """A connection that is cut off has given its port back by the time it is told of."""
+    policy = write_policy(case, "ends", """  kprobes:
+  - call: tcp_close
+    syscall: false
+    args: [{index: 0, type: sock}]
+    selectors:
+    - matchArgs: [{index: 0, operator: DAddr, values: [127.77.0.3]}]
+""")
+    ran = Ran(case, [policy], python(
+        "import socket, struct\ns = socket.socket(); s.bind(('127.77.0.3', 0)); s.listen(1)\n"
+        "c = socket.create_connection(s.getsockname())\nopen('port', 'w').write(str(c.getsockname()[1]))\n"
+        "c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))\nc.close()"))
+    with open(case.path("port")) as file:
+        equal(field(arguments(ran.one("ends"))[0], "local.port"), int(file.read()), "its own port")
 
 
 def test_credentials_and_privileges(case):

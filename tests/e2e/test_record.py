@@ -63,7 +63,7 @@ def test_whole_machine(case):
     earlier.communicate(b"\n")
     run = recording.stop()
     equal(run.row["state"], 1, "state")
-    equal(len(run.all(tool=b"burst")), 1, "leaves")
+    equal(len(run.all(tool=b"burst", executable=leaf(0)[0].encode())), 1, "leaves")
     row = run.one(pid=earlier.pid)
     equal((row["code"], row["flags"] & EARLIER), (5, EARLIER), "code and mark of who was there before")
     expect(row["cpu"] < before / 2, "CPU %d ns has what it used before, %d ns" % (row["cpu"], before))
@@ -87,7 +87,7 @@ def test_tree(case):
         file.write("\n")
     tree.wait(120)
     run = recording.stop()
-    equal(len(run.all(tool=b"burst")), 1, "leaves")
+    equal(len(run.all(tool=b"burst", executable=leaf(0)[0].encode())), 1, "leaves")
     equal(run.one(pid=tree.pid)["code"], 3, "exit status of the root")
     equal(len(run.processes), 3, "processes: %s" % [(row["pid"], row["tool"]) for row in run.processes])
 

@@ -109,6 +109,28 @@ def test_daemons(case):
     expect("still" in said, "nothing said of what is left: " + said)
 
 
+def test_left_at_the_last_moment(case):
+    """What a process cost that began just before the end and lives on is known, though its fork was hardly told yet."""
+    script = """setsid -f "$0" "$1" "$2"; until test -s "$2"; do :; done"""
+    leaver = case.path("leaver.py")
+    with open(leaver, "w") as file:
+        file.write("import os, sys, time\n"
+                   "for fd in range(3): os.close(fd)\n"
+                   "while time.process_time_ns() < 60e6: pass\n"
+                   "with open(sys.argv[1] + '-', 'w') as file: print(os.getpid(), time.process_time_ns(), file=file)\n"
+                   "os.rename(sys.argv[1] + '-', sys.argv[1])\n"
+                   "time.sleep(60)\n")
+    done, run = recorded.run(case, SHELL, "-c", script, sys.executable, leaver, case.path("left"))
+    equal(done.returncode, 0, "exit status; %r" % done.stderr)
+    with open(case.path("left")) as file:
+        pid, burned = map(int, file.read().split())
+    os.kill(pid, signal.SIGKILL)
+    row = run.one(pid=pid)
+    equal(row["flags"] & (LIVING | LEFT), LIVING | LEFT, "it lives, and left the tree")
+    expect(row["cpu"] >= burned and row["cpu_user"] + row["cpu_system"] == row["cpu"] and row["memory"] >= 1 << 20,
+           "costs of who was left, at least %d ns and 1 MiB: %s" % (burned, row))
+
+
 def test_network(case):
     """Bytes at both ends, by process and by peer."""
     lines, run, said = truth(case)
@@ -403,6 +425,15 @@ def test_killed(case):
     run = Run(path)
     expect(run.row["state"] != 1, "state of the run: %s" % run.row["state"])
     expect(len(run.processes) >= 2, "processes: %d" % len(run.processes))
+
+    def said(*words):
+        return subprocess.run([SONDE, *words, "--store", path], stdout=subprocess.PIPE, check=True, timeout=60, text=True).stdout
+    report, whole = json.loads(said("report", "--json")), json.loads(said("export", "--format", "json"))
+    for part, name in ((report["coverage"], "events_produced"), (report["coverage"], "events_lost"), (report["run"], "overhead"),
+                       (report["coverage"], "rows_not_written"), (whole["run"], "events_produced"), (whole["run"], "events_lost")):
+        expect(name not in part, "%s, which nobody knows: %s" % (name, part))
+    expect("  note: whether events were lost is not known\n" in said("report"), "nothing said of what may have been lost")
+    expect("events_lost" not in said("export", "--format", "otlp"), "events lost as OTLP")
 
 
 def test_two_at_once(case):

@@ -27,9 +27,9 @@ function makeHead() {
 	byId("warning").hidden = !warnings.length;
 	byId("footer").append("Made by sonde " + run.sonde + " from run " + run.id +
 		(run.kernel ? ", Linux " + run.kernel : "") + (run.model ? ", " + run.model : "") +
-		". Sampled every " + duration(run.interval) + "; sonde itself used " + duration(run.overhead / 1000) +
-			" of CPU" +
-		(run.lost ? "." : ", and lost nothing."));
+		". Sampled every " + duration(run.interval) +
+		(run.produced === undefined ? "; it is not known what sonde itself used, and whether it lost events" :
+			"; sonde itself used " + duration(run.overhead / 1000) + " of CPU" + (run.lost ? "" : ", and lost nothing")) + ".");
 }
 
 function waited(ratio) {
@@ -197,10 +197,12 @@ function makeSize() {
 		return;
 	}
 	byId("size-lead").append(element("strong", {},
-		need.cpus + (need.cpus === 1 ? " CPU" : " CPUs") + " and " + bytes(need.memory)),
+		need.cpus + (need.cpus === 1 ? " CPU" : " CPUs") + (need.memory_unknown ? "" : " and " + bytes(need.memory))),
 		" would do: it used " + cores(need.mean_cpus) + " cores on average and " + cores(need.peak_cpus) +
 			" at most, and " + bytes(need.peak_memory) +
-		" of memory; " + percent(need.headroom) + " of memory is headroom." +
+		(need.memory_unknown ? " of memory. How much memory it needs is not known, only that it is more: a process was " +
+			need.memory_unknown + "." :
+			" of memory; " + percent(need.headroom) + " of memory is headroom.") +
 			(need.duration && need.duration > run.wall * 1.02 ? " It would take about " +
 			duration(need.duration) + "." : "") +
 			(run.cpus ? " This machine has " + run.cpus + " CPUs and " + bytes(run.memory) + "." : ""));
@@ -235,7 +237,8 @@ function makeGroups(groups) {
 	byId("size-table").append(element("h3", {class: "within"}, "Each task"),
 		new Table({label: "What each task needs", rows: groups.keys(), sort: "CPUs", columns: [
 		words("Group", (i) => groups[i].name), number("CPUs", (i) => groups[i].cpus),
-		size("Memory", (i) => groups[i].memory, "with headroom"),
+		{label: "Memory", help: "with headroom", value: (i) => groups[i].memory_unknown ? Infinity : groups[i].memory,
+			say: (i) => groups[i].memory_unknown ? "more (" + groups[i].memory_unknown + ")" : bytes(groups[i].memory)},
 		size("Peak memory", (i) => groups[i].peak_memory),
 		{label: "Mean CPUs", value: (i) => groups[i].mean_cpus, say: (i) => cores(groups[i].mean_cpus)},
 		{label: "Peak CPUs", value: (i) => groups[i].peak_cpus, say: (i) => cores(groups[i].peak_cpus)},
