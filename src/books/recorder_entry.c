@@ -160,6 +160,8 @@ void recorder_tell(struct recorder *recorder, struct entry *entry)
 		row.executable = before->executable;
 		row.directory = before->directory;
 	}
+	if (before ? before->arguments_cut : entry->arguments_cut)
+		row.flags |= RUN_PROCESS_ARGUMENTS_CUT;
 	/* once for each image; none are told where they would be another image's */
 	if (!entry->image_changed && entry->told_busiest == !!before)
 		store_process(recorder->writer, entry->index, &row, NULL, 0);

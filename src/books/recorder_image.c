@@ -379,6 +379,7 @@ void recorder_image(struct recorder *recorder, struct entry *entry, const struct
 	set_tool(recorder, entry, &facts);
 	process_table_drop(event->identity->processes, entry->arguments);
 	entry->arguments = process->arguments ? shared_hold(process->arguments) : NULL;
+	entry->arguments_cut = process->flags & PROCESS_ARGUMENTS_CUT;
 	find_task(recorder, entry, event, cgroup);
 }
 
@@ -400,7 +401,7 @@ void recorder_image_ends(struct recorder *recorder, struct entry *entry, u64 run
 	process_table_drop(recorder->identity->processes, entry->busiest->arguments);
 	*entry->busiest = (struct recorder_image){
 		.tool = entry->row.tool, .executable = entry->row.executable, .directory = entry->row.directory, .cpu = cpu,
-		.arguments = entry->arguments,
+		.arguments = entry->arguments, .arguments_cut = entry->arguments_cut,
 	};
 	entry->arguments = NULL;
 	entry->told_busiest = false;

@@ -17,6 +17,7 @@ struct recorder_image {
 	u32 tool, executable, directory;
 	u64 cpu;
 	struct shared_bytes *arguments;	/* held; NULL: not known, or told */
+	bool arguments_cut;
 };
 
 /*
@@ -37,6 +38,7 @@ struct entry {
 	bool changed : 1;		/* since it was told to the store */
 	bool told : 1;
 	bool image_changed : 1;		/* its arguments were not told yet */
+	bool arguments_cut : 1;		/* of its image */
 	bool dead : 1;
 	bool resting : 1;		/* dead, and without connections */
 	bool oom : 1;

@@ -34,6 +34,7 @@ enum run_process_flag {
 	RUN_PROCESS_LEFT = 1 << 4,	/* left the tree of the command: its parent died first */
 	RUN_PROCESS_NO_LEDGER = 1 << 5,	/* its exit was lost: costs as last sampled, or none */
 	RUN_PROCESS_THREADED = 1 << 6,	/* had more than one thread */
+	RUN_PROCESS_ARGUMENTS_CUT = 1 << 7,	/* its arguments are known in part, or were too long to keep */
 };
 
 struct run_process {

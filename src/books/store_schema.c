@@ -84,7 +84,8 @@ static const struct store_column process_columns[] = {
 	COLUMN(run_process, signal, STORE_PLAIN, "that ended it; 0: none"),
 	COLUMN(run_process, flags, STORE_PLAIN,
 	       "sum of 1: ran before the recording, 2: still there at the end, 4: dumped core, 8: killed for want of "
-	       "memory, 16: its parent died first, 32: its exit was lost, 64: had more than one thread"),
+	       "memory, 16: its parent died first, 32: its exit was lost, 64: had more than one thread, 128: its arguments "
+	       "are there in part, or not at all since they were too long"),
 };
 
 static const struct store_column sample_columns[] = {

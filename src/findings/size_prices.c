@@ -1,7 +1,8 @@
 /*
  * The table of prices: lines `provider,region,name,cpus,memory_gib,price_hour,currency`, comments with #, among them `# source: ...` and
- * `# date: ...`. The built-in one is a file of the source tree; a user's replaces it whole, in any currency.
+ * `# date: ...`. The built-in one is a file of the source tree; a user's replaces it whole, in any currency, but one.
  */
+#define _GNU_SOURCE
 #include "findings/size.h"
 
 #include <ctype.h>
@@ -157,6 +158,9 @@ static bool read_lines(struct reader *reader, struct size_prices *prices, const 
 		}
 		if (!take_offer(reader, &prices->offers[prices->count], line, length))
 			return false;
+		if (strcmp(prices->offers[prices->count].currency, prices->offers[0].currency))
+			return refuse(reader, (const char *)memrchr(line, ',', length) + 1 - line, "another currency than in the lines "
+				      "before; a table has one, so that its prices can be compared");
 		prices->count++;
 	}
 	return prices->count || refuse(reader, 0, "there is no price in it");
@@ -234,8 +238,7 @@ static bool is_cheapest_of_provider(const struct size_prices *prices, const stru
 	for (u32 i = 0; i < prices->count; i++) {
 		const struct size_offer *other = &prices->offers[i];
 
-		if (other == offer || strcmp(other->provider, offer->provider) || strcmp(other->currency, offer->currency) ||
-		    !fits(other, need))
+		if (other == offer || strcmp(other->provider, offer->provider) || !fits(other, need))
 			continue;
 		if (is_better(other, offer) || (!is_better(offer, other) && other < offer))
 			return false;

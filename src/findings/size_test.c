@@ -310,6 +310,8 @@ static void a_users_table(void **state)
 	refuses("a,b,c,2,4,-1,USD\n", "1:11: the price is not a number above 0");
 	refuses("a,b,c,2,4,inf,USD\n", "1:11: the price is not a number above 0");
 	refuses("a,b\n", "1:4: columns are missing: a line is provider,region,name,cpus,memory_gib,price_hour,currency");
+	refuses("a,b,c,2,4,0.1,USD\n# new\na,b,d,2,4,0.1, EUR\n", "3:15: another currency than in the lines before; a table has one, "
+								   "so that its prices can be compared");
 	refuses("a,b,c,2,4,1,USD,x\n", "1:16: there are more than seven columns");
 }
 

@@ -171,7 +171,7 @@ static void add_exit(struct jot *jot, const struct run_process *process)
 static void add_flags(struct jot *jot, u16 flags)
 {
 	static const char *const names[] = { "earlier", "living", "core_dumped", "oom_killed",
-					     "left", "no_ledger", "threaded" };
+					     "left", "no_ledger", "threaded", "arguments_cut" };
 
 	jot_open(jot, "flags", '[');
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

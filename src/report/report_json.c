@@ -112,6 +112,11 @@ static void add_process(struct writer *writer, u32 index)
 	}
 	if (arguments.length)
 		jot_words(jot, "command_args", arguments.data, arguments.length);
+	if (process->flags & RUN_PROCESS_ARGUMENTS_CUT) {
+		jot_open(jot, "args", '{');
+		jot_bool(jot, "cut", true);
+		jot_close(jot, '}');
+	}
 	jot_text(writer, "working_directory", process->directory);
 	jot_open(jot, "user", '{');
 	jot_unsigned(jot, "id", process->user);

@@ -188,6 +188,48 @@ static int read_lookup(struct reader *reader, struct rule *rule, const yaml_node
 	return found[4] ? document_flag(&reader->document, found[4], "required", &rule->required) : 0;
 }
 
+/* "4"; of bytes also "1.5 GB", "512M". */
+static bool is_number(const char *text, bool bytes)
+{
+	const char *end = text + strspn(text, "0123456789");
+
+	if (end == text)
+		return false;
+	if (*end == '.' && strspn(end + 1, "0123456789"))
+		end += 1 + strspn(end + 1, "0123456789");
+	/* only of bytes is less than one with a unit */
+	if (strtod(text, NULL) < (bytes ? 1e-9 : 1))
+		return false;
+	if (bytes) {
+		end += strspn(end, " ");
+		if (*end && strchr("kKmMgGtT", *end))
+			end += end[1] == 'i' ? 2 : 1;
+		end += *end == 'B' || *end == 'b';
+	}
+	return !*end;
+}
+
+/* What comes from facts may be anything and is then not known; what stands in the file itself can be told to be wrong. */
+static int check_number(struct reader *reader, const struct rule_template *template, const yaml_node_t *node, enum rule_part part)
+{
+	struct text constant = { 0 };
+	int status = 0;
+
+	for (size_t i = 0; i < template->part_count; i++) {
+		if (template->parts[i].type == PART_FACTS)
+			goto out;
+		if (template->parts[i].type == PART_LITERAL)
+			text_add(&constant, template->parts[i].literal);
+	}
+	if (!is_number(text_string(&constant), part == RULE_MEMORY))
+		status = wrong_at(reader, node, "%s is %s, not \"%s\"", part_names[part],
+				  part == RULE_MEMORY ? "a number of bytes, as 512M or \"1.5 GB\"" : "a number from 1",
+				  text_string(&constant));
+out:
+	text_free(&constant);
+	return status;
+}
+
 static int read_task(struct reader *reader, struct rule *rule, const yaml_node_t *node)
 {
 	const yaml_node_t *found[RULE_PARTS] = { 0 };
@@ -198,6 +240,9 @@ static int read_task(struct reader *reader, struct rule *rule, const yaml_node_t
 	for (size_t part = 0; part < RULE_PARTS; part++) {
 		rule->has[part] = found[part];
 		if (found[part] && read_template(reader, rule, &rule->parts[part], found[part], part_names[part]))
+			return -1;
+		if (found[part] && (part == RULE_CPUS || part == RULE_MEMORY) &&
+		    check_number(reader, &rule->parts[part], found[part], part))
 			return -1;
 	}
 	return 0;

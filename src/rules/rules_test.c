@@ -401,6 +401,16 @@ static void test_mistakes_are_told(void **state)
 		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {name: '{1}'}", ":4:16: there is no {1}: the expressions of this rule have 0 groups" },
 		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {name: '{0}'}", "is no number from 1" },
 		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {name: '{tool'}", "a lone \"{\"" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {cpus: four}", ":4:16: cpus is a number from 1, not \"four\"" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {cpus: 0}", "cpus is a number from 1" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {cpus: 4 GB}", "cpus is a number from 1" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {cpus: ''}", "cpus is a number from 1" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {cpus: nan}", "cpus is a number from 1" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {cpus: 0x4}", "cpus is a number from 1" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {memory: 1 parsec}", ":4:18: memory is a number of bytes, as 512M or \"1.5 GB\", not \"1 parsec\"" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {memory: 0 GB}", "memory is a number of bytes" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {memory: 1GBit}", "memory is a number of bytes" },
+		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {memory: -1}", "memory is a number of bytes" },
 		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {name: 'a]'}", "a lone \"]\"" },
 		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {name: '[a'}", "a lone \"[\"" },
 		{ "rules:\n- name: a\n  when: {tool: x}\n  task: {name: \"{'}\"}", "a word stands between two quotes" },
@@ -441,7 +451,7 @@ static void test_mistakes_are_told(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-static void test_builtin_rules_load_as_own(void **state)
+static void test_good_rules_load(void **state)
 {
 	struct text error = { 0 };
 	struct rules *rules = load(rules_builtin(), &error);
@@ -452,6 +462,9 @@ static void test_builtin_rules_load_as_own(void **state)
 	for (size_t i = 0; rules_entry(rules, i, &entry); i++)
 		assert_true(entry.own);
 	rules_free(rules);
+	rules = load("rules:\n- name: a\n  when: {tool: x}\n  task: {cpus: '4', memory: 0.5 GiB}", &error);
+	assert_string_equal(text_string(&error), "");
+	rules_free(rules);
 }
 
 int main(void)
@@ -459,7 +472,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden_tasks), cmocka_unit_test(test_nextflow_name), cmocka_unit_test(test_snakemake_log),
 		cmocka_unit_test(test_own_rules), cmocka_unit_test(test_mistakes_are_told),
-		cmocka_unit_test(test_builtin_rules_load_as_own),
+		cmocka_unit_test(test_good_rules_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

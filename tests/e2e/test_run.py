@@ -189,6 +189,20 @@ def test_work_before_an_exec(case):
         expect(words in said, "its words in the report: " + said)
 
 
+def test_arguments_that_are_cut(case):
+    """Of more than 128 KiB only the beginning is kept, and that is said; of others nothing is said."""
+    arguments = ["%06d" % number for number in range(20000)]
+    subprocess.run([SONDE, "run", "-q", "--store", case.path("store.db"), "--", SHELL, "-c", "/bin/true short; exit 0", *arguments],
+                   stdin=subprocess.DEVNULL, check=True)
+    said = subprocess.run([SONDE, "report", "--store", case.path("store.db"), "--json", "--by", "process"], stdout=subprocess.PIPE,
+                          check=True)
+    root, child = sorted((row["process"] for row in json.loads(said.stdout)["rows"]), key=lambda process: -len(process["command_args"]))
+    expect(100 < len(root["command_args"]) < len(arguments), "%d arguments" % len(root["command_args"]))
+    equal((root.get("args"), child["command_args"], child.get("args")), ({"cut": True}, ["/bin/true", "short"], None), "what is cut")
+    said = subprocess.run([SONDE, "export", "--store", case.path("store.db"), "--format", "json"], stdout=subprocess.PIPE, check=True)
+    equal(["arguments_cut" in process["flags"] for process in json.loads(said.stdout)["processes"]], [True, False], "flags")
+
+
 def test_exit_status(case):
     for script, want in (("exit 0", 0), ("exit 42", 42), ("kill -TERM $$", 143), ("kill -KILL $$", 137)):
         done, run = recorded.run(case, SHELL, "-c", script)
