@@ -43,6 +43,8 @@ static inline void books_add_process(struct run *run, u32 i)
 	process->task = i % 3 ? i % run->task_count : RUN_NONE;
 	process->container = i % 4 ? RUN_NONE : i % run->container_count;
 	process->user = i % 2 ? 1000 : 4294967294;
+	memset(process->padding, 0, sizeof(process->padding));
+	process->name = i % 5 ? books_text(run, "name%u", i % 7) : RUN_NONE;
 	process->executable = i % 6 ? books_text(run, "/usr/bin/tool%u", i % 7) : RUN_NONE;
 	process->directory = books_text(run, "/work/%u", i % 11);
 	process->group = 900 + i;
@@ -133,6 +135,7 @@ static inline struct run *books_make(u32 processes)
 		peer->address = books_text(run, "10.0.0.%u", i);
 		peer->local = i % 4 ? books_text(run, "10.0.1.%u", i) : RUN_NONE;
 		peer->error = i;
+		memset(peer->padding, 0, sizeof(peer->padding));
 		peer->first = run->start + 7000ULL * i;
 		peer->last = peer->first + 100 + i;
 		drop = run_drop_add(run);
@@ -206,6 +209,7 @@ static inline const char *books_wrong(const struct run *run)
 		run_arguments(run, i);
 		run_text(run, process->executable);
 		run_text(run, process->directory);
+		run_text(run, process->name);
 	}
 	for (u32 i = 0; i < run->task_count; i++) {
 		u32 steps = 0;

@@ -134,7 +134,7 @@ struct entry *recorder_add(struct recorder *recorder, u32 pid, u64 start, u32 pa
 		.pid = pid,
 		.parent = parent && !root ? parent->index : RUN_NONE,
 		.tool = RUN_NONE, .task = RUN_NONE, .container = RUN_NONE,
-		.executable = RUN_NONE, .directory = RUN_NONE,
+		.executable = RUN_NONE, .directory = RUN_NONE, .name = RUN_NONE,
 		.threads = 1,
 	};
 	list_add(&recorder->living, entry);
@@ -159,6 +159,7 @@ void recorder_tell(struct recorder *recorder, struct entry *entry)
 		row.tool = before->tool;
 		row.executable = before->executable;
 		row.directory = before->directory;
+		row.name = before->name;
 	}
 	if (before ? before->arguments_cut : entry->arguments_cut)
 		row.flags |= RUN_PROCESS_ARGUMENTS_CUT;

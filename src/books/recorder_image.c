@@ -374,6 +374,7 @@ void recorder_image(struct recorder *recorder, struct entry *entry, const struct
 		return;
 	entry->row.executable = shared_text(recorder, process->executable);
 	entry->row.directory = shared_text(recorder, process->working_directory);
+	entry->row.name = process->name[0] ? recorder_text_of(recorder, process->name) : RUN_NONE;
 	set_container(recorder, entry, cgroup);
 	facts = tool_facts_of(process);
 	set_tool(recorder, entry, &facts);
@@ -400,8 +401,8 @@ void recorder_image_ends(struct recorder *recorder, struct entry *entry, u64 run
 		return;
 	process_table_drop(recorder->identity->processes, entry->busiest->arguments);
 	*entry->busiest = (struct recorder_image){
-		.tool = entry->row.tool, .executable = entry->row.executable, .directory = entry->row.directory, .cpu = cpu,
-		.arguments = entry->arguments, .arguments_cut = entry->arguments_cut,
+		.tool = entry->row.tool, .executable = entry->row.executable, .directory = entry->row.directory,
+		.name = entry->row.name, .cpu = cpu, .arguments = entry->arguments, .arguments_cut = entry->arguments_cut,
 	};
 	entry->arguments = NULL;
 	entry->told_busiest = false;
@@ -432,6 +433,7 @@ void recorder_inherit(struct entry *entry, const struct entry *parent)
 	entry->cgroup = parent->cgroup;
 	entry->row.executable = parent->row.executable;
 	entry->row.directory = parent->row.directory;
+	entry->row.name = parent->row.name;
 	entry->row.user = parent->row.user;
 	entry->row.group = parent->row.group;
 }
@@ -442,5 +444,6 @@ void recorder_fill_unknown(struct recorder *recorder, struct entry *entry, const
 
 	memcpy(comm, name, strnlen(name, 16));
 	comm[strnlen(name, 16)] = '\0';
+	entry->row.name = comm[0] ? recorder_text_of(recorder, comm) : RUN_NONE;
 	set_tool(recorder, entry, &(struct tool_facts){ .executable = "", .name = comm, .arguments = "" });
 }

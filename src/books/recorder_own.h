@@ -14,7 +14,7 @@
 
 /* A program that a process was. */
 struct recorder_image {
-	u32 tool, executable, directory;
+	u32 tool, executable, directory, name;
 	u64 cpu;
 	struct shared_bytes *arguments;	/* held; NULL: not known, or told */
 	bool arguments_cut;

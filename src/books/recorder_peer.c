@@ -155,7 +155,12 @@ static void on_close(struct recorder *recorder, struct entry *entry, struct run_
 {
 	struct recorder_standing *last = table_remove(&recorder->standing, key_of(recorder, connection)), none = { 0 };
 
-	add_failure(peer, connection->error);
+	/* it was established: cut off by the other end, or given up, is not what is called a failure */
+	if (connection->error < 0) {
+		peer->broken++;
+		if (!peer->failures)
+			peer->error = -connection->error;
+	}
 	if (entry->connections)
 		entry->connections--;
 	add_progress(recorder, entry, peer, last ? last : &none, connection);

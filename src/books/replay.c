@@ -36,20 +36,39 @@ u32 replay_kinds(const struct run *run)
 	       (run->file_count ? KIND_BIT(open) : 0);
 }
 
-bool replay_keeps(const char *field)
+/* Recordings of before there was a place for it have the names of none. */
+static bool has_names(const struct run *run)
 {
-	static const char *const kept[] = {
-		"kind", "time", "process.pid", "process.name", "process.creation.time", "process.parent_pid",
-		"process.parent.executable.path", "process.ancestors", "process.executable.path", "process.executable.name",
-		"process.command_args", "process.working_directory", "process.user.id", "process.user.name",
-		"process.exit.code", "process.exit.signal", "ancestor.name", "ancestor.pid", "ancestor.executable.path",
-		"file.path", "file.flags", "file.created", "file.size", "network.peer.address", "network.peer.port",
-		"network.transport", "network.type", "network.direction", "network.path", "error.code", "error.type",
+	for (u32 i = 0; i < run->process_count; i++)
+		if (run->processes[i].name != RUN_NONE)
+			return true;
+	return false;
+}
+
+bool replay_keeps(const struct run *run, const char *field, u32 kinds)
+{
+	const u32 connections = KIND_BIT(connect) | KIND_BIT(accept), ends = KIND_BIT(exit), opens = KIND_BIT(open),
+		  all = ~0U, names = has_names(run) ? all : 0;
+	const struct {
+		const char *field;
+		u32 kinds;
+	} kept[] = {
+		{ "kind", all }, { "time", all }, { "process.pid", all }, { "process.name", names },
+		{ "process.creation.time", all }, { "process.parent_pid", all }, { "process.parent.executable.path", all },
+		{ "process.ancestors", names }, { "process.executable.path", all }, { "process.executable.name", all },
+		{ "process.command_args", all }, { "process.working_directory", all }, { "process.user.id", all },
+		{ "process.user.name", all }, { "process.exit.code", ends }, { "process.exit.signal", ends },
+		{ "ancestor.name", names }, { "ancestor.pid", all }, { "ancestor.executable.path", all },
+		{ "file.path", opens }, { "file.created", opens }, { "file.size", opens },
+		{ "network.peer.address", connections }, { "network.peer.port", KIND_BIT(connect) },
+		{ "network.local.port", KIND_BIT(accept) }, { "network.transport", connections },
+		{ "network.type", connections }, { "network.direction", connections },
+		{ "error.code", all }, { "error.type", all },
 	};
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (!strcmp(kept[i], field))
-			return true;
+		if (!strcmp(kept[i].field, field))
+			return !(kinds & ~kept[i].kinds);
 	return false;
 }
 
@@ -109,34 +128,31 @@ static const struct run_process *parent_of(const struct run *run, u32 process)
 	return parent < run->process_count ? &run->processes[parent] : NULL;
 }
 
-/* What the kernel would call it: the last part of its path, as far as there is room. */
-static struct run_bytes name_of(const struct run *run, u32 process)
+/* What the kernel calls it, which is not always the last part of its path: of a script or a link it is what was asked for. */
+static void copy_name(const struct run *run, u32 process, char name[16])
 {
-	struct run_bytes path = run_text(run, run->processes[process].executable);
-	const char *slash = memrchr(path.data, '/', path.length);
-	size_t skipped = slash ? (size_t)(slash + 1 - path.data) : 0, length = path.length - skipped;
+	struct run_bytes text = run_text(run, run->processes[process].name);
 
-	return (struct run_bytes){ path.data + skipped, length < 15 ? length : 15 };
+	memcpy(name, text.data, text.length < 15 ? text.length : 15);
 }
 
 static int tell_fork(struct replay *replay, u32 process)
 {
 	const struct run_process *row = &replay->run->processes[process], *parent = parent_of(replay->run, process);
 	struct fork_record *fork = begin(replay, KIND_fork, sizeof(*fork), process, row->start);
-	struct run_bytes name = name_of(replay->run, parent ? row->parent : process);
 
 	if (parent) {
 		fork->parent_pid = fork->parent_tid = parent->pid;
 		fork->parent_start = parent->start;
 	}
-	memcpy(fork->name, name.data, name.length);
+	copy_name(replay->run, parent ? row->parent : process, fork->name);
 	return tell(replay, process);
 }
 
 static int tell_exec(struct replay *replay, u32 process)
 {
 	const struct run_process *row = &replay->run->processes[process], *parent = parent_of(replay->run, process);
-	struct run_bytes arguments = run_arguments(replay->run, process), name = name_of(replay->run, process);
+	struct run_bytes arguments = run_arguments(replay->run, process);
 	struct exec_record *exec = begin(replay, KIND_exec, sizeof(*exec), process, row->exec ? row->exec : row->start);
 
 	if (parent) {
@@ -154,7 +170,7 @@ static int tell_exec(struct replay *replay, u32 process)
 	add_text(replay, row->executable);
 	add_text(replay, row->directory);
 	add_string(replay, NULL, 0);
-	add_string(replay, name.data, name.length);
+	add_text(replay, row->name);
 	add_string(replay, arguments.data, arguments.length);
 	return tell(replay, process);
 }
@@ -166,6 +182,7 @@ static int tell_exit(struct replay *replay, u32 process)
 
 	exit->code = row->code;
 	exit->signal = row->signal;
+	copy_name(replay->run, process, exit->name);
 	return tell(replay, process);
 }
 
@@ -211,7 +228,7 @@ static int tell_open(struct replay *replay, const struct run_file *file, u32 pro
 	open->mode = S_IFREG;
 	open->size = file->size;
 	open->descriptor = -1;
-	if (file->creates)
+	if (flags & O_CREAT)
 		open->state = OPEN_CREATED;
 	add_text(replay, file->path);
 	add_string(replay, NULL, 0);
@@ -221,13 +238,15 @@ static int tell_open(struct replay *replay, const struct run_file *file, u32 pro
 static int tell_file(struct replay *replay, const struct turn *turn)
 {
 	const struct run_file *file = &replay->run->files[turn->index];
-	u32 process = replay->first[file->tool];
+	u32 process = replay->first[file->tool], made = file->creates < file->writes ? file->creates : file->writes;
 	int error = 0;
 
 	if (file->reads)
 		error = tell_open(replay, file, process, turn->time, O_RDONLY, file->reads);
-	if (!error && file->writes)
-		error = tell_open(replay, file, process, turn->time, O_WRONLY | (file->creates ? O_CREAT : 0), file->writes);
+	if (!error && made)
+		error = tell_open(replay, file, process, turn->time, O_WRONLY | O_CREAT, made);
+	if (!error && file->writes > made)
+		error = tell_open(replay, file, process, turn->time, O_WRONLY, file->writes - made);
 	return error;
 }
 

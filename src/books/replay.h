@@ -10,8 +10,8 @@
 
 /* KIND_BIT()s of the events that can be made of it. */
 u32 replay_kinds(const struct run *run);
-/* Is this member of an event kept by runs? By the field's name. */
-bool replay_keeps(const char *field);
+/* Does the run keep this member of all events of these kinds (KIND_BIT()s)? By the field's name. */
+bool replay_keeps(const struct run *run, const char *field, u32 kinds);
 
 /*
  * `count`: of so many alike this is the first, and `last` the time of the last. 0: of a process from before the recording, when this

@@ -9,6 +9,7 @@
 #include "event/event.h"
 #include "tests/books.h"
 #include "wire/net.h"
+#include "wire/process.h"
 
 static u64 counts[KIND_MAX], latest;
 
@@ -74,11 +75,65 @@ static void it_ends_when_told(void **state)
 	run_free(run);
 }
 
+static int look(void *context, const void *bytes, size_t size, u64 many, u64 last)
+{
+	const struct record *record = bytes;
+
+	(void)size, (void)many, (void)last;
+	if (record->kind == KIND_fork)
+		assert_string_equal(((const struct fork_record *)bytes)->name, "a name of more ");
+	if (record->kind == KIND_exit)
+		assert_string_equal(((const struct exit_record *)bytes)->name, "a name of more ");
+	++*(int *)context;
+	return 0;
+}
+
+/* A link's or a script's is not its path's; and what is not kept is not made up. */
+static void names_are_the_kernels(void **state)
+{
+	struct run *run = books_make(10);
+	u32 name = run_text_add(run, "a name of more than fifteen", 27);
+	int told = 0;
+
+	(void)state;
+	for (u32 i = 0; i < run->process_count; i++)
+		run->processes[i].name = RUN_NONE;
+	assert_false(replay_keeps(run, "process.name", KIND_BIT(exec)));
+	assert_false(replay_keeps(run, "ancestor.name", KIND_BIT(exec)));
+	assert_true(replay_keeps(run, "process.executable.path", KIND_BIT(exec)));
+	for (u32 i = 0; i < run->process_count; i++)
+		run->processes[i].name = name;
+	assert_true(replay_keeps(run, "process.name", KIND_BIT(exec) | KIND_BIT(exit)));
+	assert_int_equal(replay(run, look, &told), 0);
+	assert_true(told > 10);
+	run_free(run);
+}
+
+static void members_are_kept_by_kind(void **state)
+{
+	struct run *run = books_make(10);
+	const u32 both = KIND_BIT(connect) | KIND_BIT(accept);
+
+	(void)state;
+	assert_true(replay_keeps(run, "network.peer.address", both));
+	assert_true(replay_keeps(run, "network.peer.port", KIND_BIT(connect)));
+	assert_false(replay_keeps(run, "network.peer.port", KIND_BIT(accept)));
+	assert_false(replay_keeps(run, "network.peer.port", both));
+	assert_true(replay_keeps(run, "network.local.port", KIND_BIT(accept)));
+	assert_false(replay_keeps(run, "network.local.port", KIND_BIT(connect)));
+	assert_false(replay_keeps(run, "network.path", KIND_BIT(connect)));
+	assert_false(replay_keeps(run, "file.flags", KIND_BIT(open)));
+	assert_false(replay_keeps(run, "no.such.field", KIND_BIT(open)));
+	run_free(run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_become_events),
 		cmocka_unit_test(it_ends_when_told),
+		cmocka_unit_test(names_are_the_kernels),
+		cmocka_unit_test(members_are_kept_by_kind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,11 +47,13 @@ struct run_process {
 	u32 user;		/* uid */
 	u32 executable;		/* texts; RUN_NONE: not known */
 	u32 directory;
+	u32 name;		/* text: what the kernel called it as its last image began; RUN_NONE: not known */
 	u32 group;		/* process group */
 	u32 threads;		/* ever */
 	s32 code;		/* exit status; signal says more if not 0 */
 	u16 signal;		/* that ended it */
 	u16 flags;
+	u8 padding[4];
 	struct costs costs;	/* its own, without children */
 };
 
@@ -138,8 +140,10 @@ struct run_peer {
 	u32 network_namespace;	/* 0: not known */
 	u16 port;		/* of the service: the peer's if it connected, its own if it accepted */
 	u8 transport, direction;	/* NET_* of wire/net.h */
-	u32 connections, failures;
-	s32 error;		/* errno of the last failure, positive */
+	u32 connections, failures;	/* established, and not */
+	u32 broken;		/* of those established: ended by an error */
+	s32 error;		/* errno of the last failure, positive; without any, of the last that broke */
+	u8 padding[4];
 	u64 sent, received, retransmits;
 	u64 packets_sent, packets_received;	/* datagrams; of TCP 0 */
 	u64 latency;		/* longest handshake, ns */

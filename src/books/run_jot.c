@@ -138,7 +138,7 @@ void run_jot_file(const struct run *run, struct jot *jot, const struct run_file 
 
 void run_jot_peer(const struct run *run, struct jot *jot, const struct run_peer *peer)
 {
-	const char *error = peer->failures ? word_errno(peer->error) : NULL;
+	const char *error = peer->failures || peer->broken ? word_errno(peer->error) : NULL;
 
 	run_jot_text(run, jot, "address", peer->address);
 	jot_unsigned(jot, "port", peer->port);
@@ -146,6 +146,7 @@ void run_jot_peer(const struct run *run, struct jot *jot, const struct run_peer 
 	jot_string(jot, "direction", peer->direction == NET_IN ? "in" : "out");
 	jot_unsigned(jot, "connections", peer->connections);
 	jot_unsigned(jot, "failures", peer->failures);
+	jot_nonzero(jot, "broken", peer->broken);
 	if (error)
 		jot_string(jot, "error", error);
 	jot_unsigned(jot, "sent", peer->sent);

@@ -78,6 +78,7 @@ static const struct store_column process_columns[] = {
 	COLUMN(run_process, user, STORE_PLAIN, "uid"),
 	REFERENCE(run_process, executable, "executable", STORE_TEXTS, "path"),
 	REFERENCE(run_process, directory, "directory", STORE_TEXTS, "working directory"),
+	REFERENCE(run_process, name, "name", STORE_TEXTS, "what the kernel called it, at most 15 bytes; NULL: not known"),
 	NAMED(run_process, group, "process_group", STORE_PLAIN, "a pid"),
 	COLUMN(run_process, threads, STORE_PLAIN, "that it ever had"),
 	COLUMN(run_process, code, STORE_PLAIN, "exit status"),
@@ -143,7 +144,8 @@ static const struct store_column peer_columns[] = {
 	COLUMN(run_peer, direction, STORE_PLAIN, "1: it connected, 2: it accepted"),
 	COLUMN(run_peer, connections, STORE_PLAIN, "that were established"),
 	COLUMN(run_peer, failures, STORE_PLAIN, "that were not"),
-	COLUMN(run_peer, error, STORE_PLAIN, "errno of the last failure"),
+	COLUMN(run_peer, broken, STORE_PLAIN, "of those established: ended by an error, such as a reset"),
+	COLUMN(run_peer, error, STORE_PLAIN, "errno of the last failure; without any, of the last that broke"),
 	COLUMN(run_peer, sent, STORE_PLAIN, "bytes"),
 	COLUMN(run_peer, received, STORE_PLAIN, "bytes"),
 	COLUMN(run_peer, retransmits, STORE_PLAIN, "segments sent again"),
@@ -371,6 +373,9 @@ void store_schema_add_layout(struct text *sql, int layout)
 	}
 	if (layout < 4)
 		text_add(sql, "ALTER TABLE runs ADD COLUMN filter;\n");
+	if (layout < 5)
+		text_add(sql, "ALTER TABLE processes ADD COLUMN name;\n"
+			      "ALTER TABLE peers ADD COLUMN broken;\n");
 }
 
 void store_schema_add_costs(struct text *sql, size_t first)

@@ -16,7 +16,7 @@
  * A change of the tables takes a new layout, and a step in store.c that brings older stores to it. A new cost does not:
  * it is a new column at the end, which older stores get by themselves.
  */
-#define STORE_LAYOUT 4
+#define STORE_LAYOUT 5
 #define STORE_VERSION (STORE_LAYOUT * 1000 + (int)cost_count)
 
 /* How a member is kept. */

@@ -414,7 +414,7 @@ static void what_is_no_store_is_refused(void **state)
 
 static void a_newer_one_is_refused_and_an_older_one_brought_up(void **state)
 {
-	char sql[600];
+	char sql[700];
 	const char *last = cost_list[cost_count - 1].name;
 
 	(void)state;
@@ -428,7 +428,8 @@ static void a_newer_one_is_refused_and_an_older_one_brought_up(void **state)
 		 "PRAGMA user_version = %d; DROP VIEW named_processes; ALTER TABLE processes DROP COLUMN %s; "
 		 "ALTER TABLE runs DROP COLUMN sonde_%s; ALTER TABLE peers DROP COLUMN local; "
 		 "ALTER TABLE peers DROP COLUMN network_namespace; ALTER TABLE peers DROP COLUMN packets_sent; "
-		 "ALTER TABLE peers DROP COLUMN packets_received; DROP TABLE drops; ALTER TABLE runs DROP COLUMN filter",
+		 "ALTER TABLE peers DROP COLUMN packets_received; DROP TABLE drops; ALTER TABLE runs DROP COLUMN filter; "
+		 "ALTER TABLE processes DROP COLUMN name; ALTER TABLE peers DROP COLUMN broken",
 		 1000 + (int)cost_count - 1, last, last);
 	change(sql);
 	assert_string_equal(complaint(false), "");

@@ -39,16 +39,16 @@ struct backtest {
 	struct output output;
 };
 
-static const char *field_not_kept(const struct lang_node *node)
+static const char *field_not_kept(const struct lang_node *node, const struct run *run, u32 kinds)
 {
 	const char *left;
 
 	if (!node)
 		return NULL;
 	if (node->op == OP_FIELD)
-		return replay_keeps(node->symbol->name) ? NULL : node->symbol->name;
-	left = field_not_kept(node->left);
-	return left || node->op == OP_LIST ? left : field_not_kept(node->right);
+		return replay_keeps(run, node->symbol->name, kinds) ? NULL : node->symbol->name;
+	left = field_not_kept(node->left, run, kinds);
+	return left || node->op == OP_LIST ? left : field_not_kept(node->right, run, kinds);
 }
 
 /* Whether a policy would say nothing of this run, and why. */
@@ -64,9 +64,9 @@ static bool is_in_the_way(const struct policy *policy, const struct run *run, st
 					kinds & KIND_BIT(open) ? " unless it is recorded with --files" : "");
 			return true;
 		}
-		field = field_not_kept(hook->selectors->condition);
+		field = field_not_kept(hook->asked, run, kinds);
 		if (field) {
-			text_add_format(why, "a run does not keep %s", field);
+			text_add_format(why, "this run does not keep %s at \"%s\"", field, hook->target);
 			return true;
 		}
 	}

@@ -340,7 +340,7 @@ static void add_peers(struct csv *csv)
 	bool good = true;
 
 	text_add(&csv->file.text,
-		 "process,address,port,transport,direction,connections,failures,error,sent,received,retransmits,"
+		 "process,address,port,transport,direction,connections,failures,broken,error,sent,received,retransmits,"
 		 "packets_sent,packets_received,latency_ns,first_ns,last_ns\n");
 	for (u32 i = 0; i < run->peer_count && good; i++) {
 		const struct run_peer *peer = &run->peers[i];
@@ -352,6 +352,7 @@ static void add_peers(struct csv *csv)
 		cell_string(csv, peer->direction == NET_IN ? "in" : "out");
 		cell_number(csv, peer->connections);
 		cell_number(csv, peer->failures);
+		cell_number(csv, peer->broken);
 		cell_string(csv, peer->error ? word_errno(peer->error) : NULL);
 		cell_number(csv, peer->sent);
 		cell_number(csv, peer->received);

@@ -52,7 +52,7 @@ static void add_address(struct grid *grid, const struct run *run, const struct r
 static void add_row(struct grid *grid, const struct run *run, const struct row *row, bool each)
 {
 	const struct run_peer *peer = &row->sum;
-	const char *word = peer->failures ? word_errno(peer->error) : NULL;
+	const char *word = word_errno(peer->error);
 
 	if (row->tool < run->tool_count)
 		label_row(&grid->text, run, SUM_TOOL, row->tool, NULL);
@@ -68,6 +68,9 @@ static void add_row(struct grid *grid, const struct run *run, const struct row *
 	grid_number(grid, peer->connections);
 	if (peer->failures)
 		text_add_format(&grid->text, "%u %s", peer->failures, word ? word : "");
+	if (peer->broken)
+		text_add_format(&grid->text, "%s%u broken%s%s", peer->failures ? ", " : "", peer->broken,
+				!peer->failures && word ? " " : "", !peer->failures && word ? word : "");
 	grid_end_cell(grid);
 	grid_size(grid, peer->sent);
 	grid_size(grid, peer->received);
@@ -124,12 +127,13 @@ static void add_up(struct row *sum, const struct row *row, bool new_host)
 	sum->hosts += new_host;
 	sum->sum.connections += row->sum.connections;
 	sum->sum.failures += row->sum.failures;
+	sum->sum.broken += row->sum.broken;
 	sum->sum.sent += row->sum.sent;
 	sum->sum.received += row->sum.received;
 	sum->sum.packets_sent += row->sum.packets_sent;
 	sum->sum.packets_received += row->sum.packets_received;
 	sum->sum.retransmits += row->sum.retransmits;
-	if (row->sum.error)
+	if (row->sum.error && (row->sum.failures || !sum->sum.failures))
 		sum->sum.error = row->sum.error;
 	if (row->sum.latency > sum->sum.latency)
 		sum->sum.latency = row->sum.latency;
