@@ -379,6 +379,18 @@ struct kernel_siginfo {
 	int si_code;
 };
 
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	struct k_sigaction action[64];
+};
+
 struct signal_struct {
 	atomic_t live;
 	int nr_threads;
@@ -405,16 +417,19 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	unsigned int flags;
+	unsigned int ptrace;
 	int on_cpu;
 	int exit_state;
 	struct sched_entity se;
 	struct sched_info sched_info;
 	struct mm_struct *mm;
 	int exit_code;
+	int exit_signal;
 	int pid;
 	int tgid;
 	void *stack;
 	struct task_struct *real_parent;
+	struct task_struct *parent;	/* the tracer, where there is one */
 	struct list_head children, sibling;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
@@ -431,6 +446,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
 	u64 parent_exec_id;
 	u64 self_exec_id;
 	kuid_t loginuid;

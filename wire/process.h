@@ -91,6 +91,21 @@ struct exit_record {
 };
 RECORD_SIZE(struct exit_record, 248);
 
+/* A process, in tables that programs keep. */
+struct process_key {
+	u32 pid;
+	u32 padding;
+	u64 start;
+};
+RECORD_SIZE(struct process_key, 16);
+
+/* An exit that is put aside until the process's memory is given back. */
+struct ending {
+	struct exit_record sum;
+	u64 last_wait_ns;	/* of its wait_ns, what the last thread had waited */
+};
+RECORD_SIZE(struct ending, 256);
+
 /* record.cgroup is the key. Strings: its path in its hierarchy, and in v2 where a v1 hierarchy gave the first. */
 struct cgroup_record {
 	struct record record;

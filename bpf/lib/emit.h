@@ -55,7 +55,8 @@ static __always_inline void emit_failed(u32 site)
  * Kinds that are told of in interrupts as well as by processes, so that one can be in the middle of the other's counting.
  * What a CPU counts for itself needs no lock otherwise.
  */
-#define EMIT_NESTS (KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(close) | KIND_BIT(reset) | KIND_BIT(drop))
+#define EMIT_NESTS                                                                              \
+	(KIND_BIT(exit) | KIND_BIT(connect) | KIND_BIT(accept) | KIND_BIT(close) | KIND_BIT(reset) | KIND_BIT(drop))
 
 static __always_inline void emit_count(u64 *counter, u32 kind)
 {

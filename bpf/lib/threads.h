@@ -6,12 +6,7 @@
 #define SONDE_BPF_THREADS_H
 
 #include "../kernel.h"
-
-struct process_key {
-	u32 pid;
-	u32 padding;
-	u64 start;
-};
+#include "../../wire/process.h"
 
 struct thread_sum {
 	u64 wait_ns;

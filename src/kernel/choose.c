@@ -136,12 +136,8 @@ static u32 type_id(const struct choose *choose, const struct type_query *query)
 	return 0;
 }
 
-static int try_load(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
+static int try_program(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id, const struct bpf_insn *program)
 {
-	const struct bpf_insn program[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach, .attach_btf_id = id);
 	int fd = bpf_prog_load(type, "sonde_probe", "GPL", program, 2, &options);
 
@@ -149,6 +145,30 @@ static int try_load(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+static int try_load(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return try_program(type, attach, id, program);
+}
+
+/* Has a tracepoint so many arguments? The verifier knows, and refuses a program that reads one more. */
+static bool has_arguments(const struct choose *choose, struct bpf_object *object, const char *name, unsigned count)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 0, .src_reg = 1, .off = (count - 1) * 8 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	struct bpf_program *of = bpf_object__find_program_by_name(object, name);
+	struct type_query query;
+
+	return of && query_of(&query, bpf_program__section_name(of)) &&
+	       !try_program(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, type_id(choose, &query), program);
 }
 
 static const char *object_to(struct choose *choose, const char *format, const char *what)
@@ -200,8 +220,11 @@ const char *choose_rung_objection(struct choose *choose, struct bpf_object *obje
 		if (!type_id(choose, &query))
 			return rung->lacks ? rung->lacks : object_to(choose, "this kernel has no %s", rung->needs);
 	}
-	for (const char *const *name = rung->programs; *name && !why; name++)
+	for (const char *const *name = rung->programs; *name && !why; name++) {
 		why = choose_objection(choose, object, *name);
+		if (!why && !name[1] && rung->arguments && !has_arguments(choose, object, *name, rung->arguments))
+			why = rung->lacks;
+	}
 	return why;
 }
 

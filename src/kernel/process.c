@@ -1,4 +1,4 @@
-/* The process sensor: fork, exec, exit on raw tracepoints, and what an exec adds to them. */
+/* The process sensor: fork and exec on raw tracepoints, and what an exec adds to them. Exits: exit.c. */
 #include <errno.h>
 
 #include "kernel/sensor.h"
@@ -15,12 +15,6 @@ static const struct rung exec_rungs[] = {
 	{ 0 }
 };
 
-static const struct rung exit_rungs[] = {
-	{ .name = "btf", .programs = { "exit_btf" } },
-	{ .name = "raw", .programs = { "exit_raw" } },
-	{ 0 }
-};
-
 static const struct rung credentials_rungs[] = {
 	{ .name = "prepare", .programs = { "prepare_exec_btf" } },
 	{ .name = "rename", .programs = { "rename_btf" } },
@@ -33,8 +27,6 @@ static const struct point process_points[] = {
 	  .kinds = KIND_BIT(fork) },
 	{ .name = "process exec", .help = "a program is started", .core = true, .rungs = exec_rungs,
 	  .kinds = KIND_BIT(exec) },
-	{ .name = "process exit", .help = "a process ends, with its ledger", .core = true, .rungs = exit_rungs,
-	  .kinds = KIND_BIT(exit) },
 	{ .name = "exec credentials", .help = "capabilities a program gains as it starts",
 	  .rungs = credentials_rungs, .kinds = KIND_BIT(exec) },
 	{ 0 }

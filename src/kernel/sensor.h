@@ -24,6 +24,7 @@ struct rung {
 	const char *optional[8];	/* tried too; failing is no reason to refuse the rung */
 	const char *needs;		/* a function of the kernel that must be there; NULL: none */
 	const char *lacks;		/* what a kernel without it cannot do, for a person; NULL: "this kernel has no FUNCTION" */
+	unsigned arguments;		/* so many must the tracepoint of its last program have, or `lacks`; 0: any number */
 	enum rung_cost cost;
 	/* The kernel skips it where it runs already; then it is attached again (again.h), and the map of this name is told so. */
 	const char *again;
