@@ -91,21 +91,31 @@ static int wrong_yaml(struct document *document, const yaml_parser_t *parser)
 	return -1;
 }
 
-/* A second document would be passed over in silence. */
+static bool is_empty(const yaml_node_t *root)
+{
+	return root->type == YAML_SCALAR_NODE && !root->data.scalar.length && root->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+/* A second document would be passed over in silence; nothing behind a last "---" is none. */
 static int check_end(struct document *document, yaml_parser_t *parser, const char *single)
 {
-	yaml_document_t more;
-	const yaml_node_t *root;
+	bool at_end = false;
 	int status = 0;
 
-	if (!yaml_parser_load(parser, &more))
-		return wrong_yaml(document, parser);
-	root = yaml_document_get_root_node(&more);
-	if (root) {
-		status = document_wrong(document, root, "a second document begins here");
-		document_mend(document, "%s", single);
+	while (!at_end && !status) {
+		yaml_document_t more;
+		const yaml_node_t *root;
+
+		if (!yaml_parser_load(parser, &more))
+			return wrong_yaml(document, parser);
+		root = yaml_document_get_root_node(&more);
+		at_end = !root;
+		if (root && !is_empty(root)) {
+			status = document_wrong(document, root, "a second document begins here");
+			document_mend(document, "%s", single);
+		}
+		yaml_document_delete(&more);
 	}
-	yaml_document_delete(&more);
 	return status;
 }
 

@@ -24,6 +24,7 @@
  */
 #define PIPELINE_START (100 * MS)
 #define PIPELINE_NEAR 32
+#define PIPELINE_DEPTH 8
 /* A member that has had the end of its input ends this soon, but for what it still has to do. */
 #define PIPELINE_END (20 * MS)
 /* So soon after its command a run of a command ends. */
@@ -173,13 +174,30 @@ static u32 last_child(struct walk *walk, u32 process, u64 now)
 	return RUN_NONE;
 }
 
+/* Is one of them beside the other, or beside the subshell that it is in: a | (b; c)? */
+static bool is_beside(const struct run *run, u32 a, u32 b)
+{
+	u32 parent = parent_of(run, a);
+
+	for (u32 depth = 0; a != b && parent != RUN_NONE && depth < PIPELINE_DEPTH; depth++) {
+		if (parent == parent_of(run, b))
+			return true;
+		/* a shell that became another program is no part of the pipeline's own text */
+		if (run->processes[parent].exec)
+			return false;
+		a = parent;
+		parent = parent_of(run, a);
+	}
+	return false;
+}
+
 static bool in_one_pipeline(const struct walk *walk, u32 a, u32 b)
 {
 	const struct run_process *one = &walk->run->processes[a], *other = &walk->run->processes[b];
 	u64 apart = one->start > other->start ? one->start - other->start : other->start - one->start;
 
-	return a != b && one->parent == other->parent && one->group == other->group && apart < PIPELINE_START &&
-	       !(other->flags & RUN_PROCESS_LIVING);
+	return one->group == other->group && apart < PIPELINE_START && !(other->flags & RUN_PROCESS_LIVING) &&
+	       is_beside(walk->run, a, b);
 }
 
 /*

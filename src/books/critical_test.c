@@ -127,6 +127,25 @@ static void a_pipeline(void **state)
 	path_is(run, "0:0-5 1:5-700 2:700-705 3:705-995 0:995-1000");
 }
 
+/* a | (cat; b; true): cat waited for a, though its parent is the subshell. An exec'd shell may be anything, as a recipe of make. */
+static void a_pipeline_into_a_subshell(void **state)
+{
+	(void)state;
+	for (int exec = 0; exec < 2; exec++) {
+		struct run *run = new(1500);
+		u32 shell = add(run, RUN_NONE, 0, 1500, 4), subshell;
+
+		add(run, shell, 2, 1000, 990);
+		subshell = add(run, shell, 3, 1495, 2);
+		add(run, subshell, 5, 1001, 1);
+		add(run, subshell, 1003, 1490, 480);
+		row(run, shell)->exec = row(run, shell)->start + MS;
+		row(run, subshell)->exec = exec ? row(run, subshell)->start + MS : 0;
+		path_is(run, exec ? "0:0-3 2:3-5 3:5-1001 2:1001-1003 4:1003-1490 2:1490-1495 0:1495-1500" :
+				    "0:0-2 1:2-1000 3:1000-1001 2:1001-1003 4:1003-1490 2:1490-1495 0:1495-1500");
+	}
+}
+
 /* producer | busy consumer: the producer only waits for room, the consumer is what takes the time. */
 static void a_pipeline_whose_last_is_the_busy_one(void **state)
 {
@@ -460,6 +479,7 @@ int main(void)
 		cmocka_unit_test(a_sequence),
 		cmocka_unit_test(beside_each_other_with_one_long),
 		cmocka_unit_test(a_pipeline),
+		cmocka_unit_test(a_pipeline_into_a_subshell),
 		cmocka_unit_test(a_pipeline_whose_last_is_the_busy_one),
 		cmocka_unit_test(a_sleep_beside_a_job),
 		cmocka_unit_test(shells_beside_each_other),

@@ -29,8 +29,8 @@ int policies_parse(struct policies *policies, const char *bytes, size_t length, 
 	bool is_tracing;
 	int status;
 
-	is_tracing = !document_load(&document, bytes, length, "several policies of a file are a list: - name: one") &&
-		     tracing_is(&document);
+	document_load(&document, bytes, length, "several policies of a file are a list: - name: one");
+	is_tracing = document.loaded && tracing_is(&document);
 	status = is_tracing ? 0 : load_short(policies, &document, bytes, length, file, error);
 	document_free(&document);
 	if (!is_tracing)

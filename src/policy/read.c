@@ -55,7 +55,7 @@ struct policy *policy_parse(const char *bytes, size_t length, const char *file, 
 	policy->tree = tracing.tree = tree;
 	tracing.policy = policy;
 	policy->file = strcpy(lang_tree_get(tree, strlen(file) + 1), file);
-	status = document_load(&tracing.document, bytes, length, "a file has one policy");
+	status = document_load(&tracing.document, bytes, length, "a file has one TracingPolicy; put each into a file of its own");
 	if (!status && !tracing_is(&tracing.document)) {
 		status = document_wrong(&tracing.document, document_root(&tracing.document), "this is no TracingPolicy");
 		document_mend(&tracing.document, "it begins with apiVersion: cilium.io/v1alpha1");

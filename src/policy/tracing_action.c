@@ -26,7 +26,8 @@ static const char *const words[] = {
 #define BIT(key) (1u << (key))
 static const u32 allowed[] = {
 	[WORD_POST] = BIT(KEY_RATE) | BIT(KEY_SCOPE) | BIT(KEY_KERNEL_STACK) | BIT(KEY_USER_STACK) | BIT(KEY_HASH),
-	[WORD_SIGNAL] = BIT(KEY_SIGNAL),
+	[WORD_KILL] = BIT(KEY_ERROR),
+	[WORD_SIGNAL] = BIT(KEY_SIGNAL) | BIT(KEY_ERROR),
 	[WORD_OVERRIDE] = BIT(KEY_ERROR),
 	[WORD_NOTIFY] = BIT(KEY_ERROR) | BIT(KEY_SIGNAL),
 	[WORD_TRACK] = BIT(KEY_SOCKET),
@@ -94,7 +95,7 @@ static int read_signal(struct tracing *tracing, const yaml_node_t *node, int *nu
 	return 0;
 }
 
-/* An error as it is written: 0 or negative. */
+/* An error as it is written: 0 or negative. What is none becomes EPERM: a call that is to be denied is not let through for that. */
 static int read_error(struct tracing *tracing, const yaml_node_t *node, int *number)
 {
 	const char *text = document_text(&tracing->document, node, "argError");
@@ -103,11 +104,15 @@ static int read_error(struct tracing *tracing, const yaml_node_t *node, int *num
 
 	if (!text)
 		return -1;
-	if (!tracing_parse_number(text, &value, &negative) || (!negative && value) || (s64)value < -4095) {
-		wrong(tracing, node, "argError is what the call returns, and \"%s\" is no error", text);
+	if (!tracing_parse_number(text, &value, &negative)) {
+		wrong(tracing, node, "argError is what the call returns, and \"%s\" is no number", text);
 		return mend(tracing, "-1 for EPERM, -13 for EACCES; not below -4095");
 	}
 	*number = -(s64)value;
+	if (value && (!negative || (s64)value < -4095)) {
+		note(tracing, node, "%s is no error, which are -4095 to -1: what is denied fails with EPERM, -1", text);
+		*number = 1;
+	}
 	return 0;
 }
 
@@ -173,6 +178,13 @@ static int refuse(struct tracing *tracing, const yaml_node_t *node, int word)
 	return mend(tracing, "hook security_file_permission with a file argument instead");
 }
 
+/* Files have it there; a signal lets the call go on. */
+static void note_error(struct tracing *tracing, const yaml_node_t *node, int word)
+{
+	if (node)
+		note(tracing, node, "argError has no effect with %s; Override beside it lets the call fail", words[word]);
+}
+
 static int read_parameters(struct tracing *tracing, const yaml_node_t *node, const yaml_node_t *const *found, int word,
 			   struct policy_step *step)
 {
@@ -186,9 +198,11 @@ static int read_parameters(struct tracing *tracing, const yaml_node_t *node, con
 	case WORD_KILL:
 		step->action = ACTION_SIGNAL;
 		step->number = SIGKILL;
+		note_error(tracing, found[KEY_ERROR], word);
 		return 0;
 	case WORD_SIGNAL:
 		step->action = ACTION_SIGNAL;
+		note_error(tracing, found[KEY_ERROR], word);
 		if (found[KEY_SIGNAL])
 			return read_signal(tracing, found[KEY_SIGNAL], &step->number);
 		wrong(tracing, node, "Signal does not say which");

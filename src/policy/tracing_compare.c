@@ -175,15 +175,15 @@ struct lang_node *match_numbers(struct match *match)
 }
 
 /* A glob that is the text in either case: [hH][iI]. */
-static struct lang_node *any_case(struct tracing *tracing, const char *text)
+static struct lang_node *any_case(struct tracing *tracing, const char *text, size_t length)
 {
-	char *glob = tracing_get(tracing, strlen(text) * 4 + 5), *out = glob;
+	char *glob = tracing_get(tracing, length * 4 + 5), *out = glob;
 
 	*out++ = '*';
 	*out++ = '*';
-	for (; *text; text++) {
-		unsigned char byte = *text;
-		bool special = strchr("*?[]\\", byte);
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = text[i];
+		bool special = byte && strchr("*?[]\\", byte);
 
 		if (!isalpha(byte) && !special) {
 			*out++ = byte;
@@ -198,6 +198,25 @@ static struct lang_node *any_case(struct tracing *tracing, const char *text)
 	*out++ = '*';
 	*out++ = '*';
 	return lang_string(tracing->tree, glob, out - glob);
+}
+
+/* Zero bytes at the end of a text are those of C; within bytes they are what is looked for. */
+static const char *string_at(struct match *match, u32 at, size_t *length)
+{
+	const yaml_node_t *node = document_at(&match->tracing->document, match->items[at]);
+	bool bytes = match->type == TYPE_char_buf || match->type == TYPE_char_iovec || match->type == TYPE_iov_iter ||
+		     match->type == TYPE_const_buf;
+	const char *text;
+
+	if (node->type == YAML_SCALAR_NODE) {
+		text = (const char *)node->data.scalar.value;
+		*length = node->data.scalar.length;
+		while (!bytes && *length && !text[*length - 1])
+			--*length;
+		if (*length && (bytes || !memchr(text, 0, *length)))
+			return tracing_copy(match->tracing, text, *length);
+	}
+	return match_text(match, at, &node);
 }
 
 struct lang_node *match_strings(struct match *match)
@@ -220,17 +239,17 @@ struct lang_node *match_strings(struct match *match)
 		if (!strcmp(ops[i].name, name))
 			op = ops[i].op;
 	for (u32 i = 0; i < match->count; i++) {
-		const yaml_node_t *node;
-		const char *text = match_text(match, i, &node);
+		size_t length = 0;
+		const char *text = string_at(match, i, &length);
 
 		if (!text)
 			return NULL;
-		if (strlen(text) > TEXT_MOST) {
-			wrong(tracing, node, "a value has %zu bytes", strlen(text));
+		if (length > TEXT_MOST) {
+			wrong(tracing, document_at(&tracing->document, match->items[i]), "a value has %zu bytes", length);
 			mend(tracing, "%d are the most there can be", TEXT_MOST);
 			return NULL;
 		}
-		lang_list_add(tracing->tree, list, op == OP_LIKE ? any_case(tracing, text) : lang_string(tracing->tree, text, strlen(text)));
+		lang_list_add(tracing->tree, list, op == OP_LIKE ? any_case(tracing, text, length) : lang_string(tracing->tree, text, length));
 	}
 	condition = lang_node(tracing->tree, op, lang_field(tracing->tree, symbol), list);
 	return not ? negated(match, symbol, condition) : condition;
@@ -316,6 +335,31 @@ static struct lang_node *words(struct match *match, enum policy_part part, bool 
 	return tracing_among(tracing, symbol_of(match, part), numbers, match->count);
 }
 
+/* One that is read is of AF_UNIX: of an address of another family there is no path. */
+static struct lang_node *unix_family(struct match *match)
+{
+	struct tracing *tracing = match->tracing;
+	struct lang_node *read = lang_node(tracing->tree, OP_EXISTS, lang_field(tracing->tree, symbol_of(match, PART_TEXT)), NULL);
+
+	for (u32 i = 0; i < match->count; i++) {
+		const yaml_node_t *node;
+		const char *text = match_text(match, i, &node);
+		u64 family;
+
+		if (!text)
+			return NULL;
+		if (!tracing_family(text, &family)) {
+			wrong(tracing, node, "there is no family \"%s\"", text);
+			mend(tracing, "AF_UNIX, or 1");
+			return NULL;
+		}
+		if (family == AF_UNIX)
+			return read;
+	}
+	note(tracing, match->node, "it never matches: of a sockaddr_un only AF_UNIX is read; type: sockaddr has the other families");
+	return tracing_both(tracing, read, tracing_not(tracing, read));
+}
+
 /* A sockaddr has one address; a packet has no state; a path has a family only. */
 static bool has_part(struct match *match, const char *name)
 {
@@ -332,9 +376,11 @@ struct lang_node *match_sockets(struct match *match)
 	const char *name;
 	bool not = is_not(match, &name);
 
+	if (match->type == TYPE_sockaddr_un && !strcmp(name, "Family"))
+		return unix_family(match);
 	if (match->type == TYPE_sockaddr_un) {
-		wrong(tracing, match->node, "a sockaddr_un has a path only");
-		mend(tracing, "Equal, Prefix and others; its family is AF_UNIX always");
+		wrong(tracing, match->node, "a sockaddr_un has a path and a family only");
+		mend(tracing, "Equal, Prefix and others; Family");
 		return NULL;
 	}
 	if (!has_part(match, name)) {

@@ -79,6 +79,8 @@ static void texts_compare(void **state)
 	assert_match("char_buf", "operator: NotPostfix, values: [x]", "exists(arg0) and (not (arg0 endswith [\"x\"]))");
 	assert_match("linux_binprm", "operator: SubString, values: [tmp]", "arg0 contains [\"tmp\"]");
 	assert_match("string", "operator: SubStringIgnCase, values: ['a*1']", "arg0 like [\"**[aA][*]1**\"]");
+	assert_match("string", "operator: Equal, values: [\"a\\0\", \"b\\0\\0\"]", "arg0 in [\"a\", \"b\"]");
+	assert_match("char_buf", "operator: Equal, values: [\"a\\0b\\0\"]", "arg0 in [\"a\\x00b\\x00\"]");
 	assert_match("string", "operator: SubStringIgnoreCase, values: [b]", "arg0 like [\"**[bB]**\"]");
 	assert_match("file", "operator: FileType, values: [reg, fifo]", "(arg0.mode & 61440) in [32768, 4096]");
 	assert_match("dentry", "operator: NotFileType, values: [dir]", "exists(arg0.mode) and (not ((arg0.mode & 61440) in [16384]))");
@@ -103,6 +105,8 @@ static void sockets_compare(void **state)
 	assert_match("sock", "operator: NotSportPriv", "arg0.family in [2, 10] and (not (arg0.local.port < 1024))");
 	assert_match("sock", "operator: Protocol, values: [IPPROTO_TCP, 17]", "arg0.protocol in [6, 17]");
 	assert_match("sockaddr", "operator: Family, values: [AF_INET, af_inet6]", "arg0.family in [2, 10]");
+	assert_match("sockaddr_un", "operator: Family, values: [AF_INET, AF_UNIX]", "exists(arg0)");
+	assert_match("sockaddr_un", "operator: Family, values: [AF_INET]", "exists(arg0) and (not exists(arg0))");
 	assert_match("sock", "operator: State, values: [TCP_SYN_RECV]", "arg0.state == 3");
 }
 
@@ -381,6 +385,27 @@ static void what_has_no_effect_is_noted(void **state)
 	policy_free(policy);
 }
 
+static void errors_that_are_none_deny_all_the_same(void **state)
+{
+	struct policy *policy = parse(HEAD "  kprobes:\n  - call: security_file_open\n    selectors:\n"
+				      "    - matchActions: [{action: Override, argError: 1}, {action: Override, argError: -5000}]\n"
+				      "    - matchActions: [{action: Override, argError: 0}, {action: Override, argError: -13}]\n"
+				      "    - matchActions: [{action: Sigkill, argError: -1}]\n");
+	const struct policy_selector *selectors = policy->hooks[0].selectors;
+
+	(void)state;
+	assert_int_equal(selectors[0].steps[0].number, 1);
+	assert_int_equal(selectors[0].steps[1].number, 1);
+	assert_int_equal(selectors[1].steps[0].number, 0);
+	assert_int_equal(selectors[1].steps[1].number, 13);
+	assert_int_equal(selectors[2].steps[0].action, ACTION_SIGNAL);
+	assert_non_null(strstr(policy->notes->text, "1 is no error"));
+	assert_non_null(strstr(policy->notes->next->text, "-5000 is no error"));
+	assert_non_null(strstr(policy->notes->next->next->text, "no effect with Sigkill"));
+	assert_null(policy->notes->next->next->next);
+	policy_free(policy);
+}
+
 /* Aliases in aliases would be read for ever. */
 static void aliases_do_not_multiply(void **state)
 {
@@ -413,6 +438,7 @@ int main(void)
 		cmocka_unit_test(other_sections_are_read),
 		cmocka_unit_test(mistakes_are_told),
 		cmocka_unit_test(what_has_no_effect_is_noted),
+		cmocka_unit_test(errors_that_are_none_deny_all_the_same),
 		cmocka_unit_test(aliases_do_not_multiply),
 	};
 

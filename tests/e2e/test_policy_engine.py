@@ -491,6 +491,13 @@ OWN = {
     - matchArgs: [{index: 1, operator: Equal, values: ["@sonde-own"]}]
 """, "import socket\nfor name in ('\\0sonde-own', '\\0sonde-own2', 'sonde-own'):\n"
                  "    socket.socket(socket.AF_UNIX).connect_ex(name)", ["@sonde-own"]),
+    "family": ("""  kprobes:
+  - call: sys_connect
+    args: [{index: 1, type: sockaddr_un}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Family, values: [AF_UNIX]}, {index: 1, operator: Prefix, values: ["/tmp/\\0"]}]
+""", "import socket\nsocket.socket().connect_ex(('127.0.0.1', 1))\nfor name in ('/tmp/sonde-own', '/run/sonde-own'):\n"
+               "    socket.socket(socket.AF_UNIX).connect_ex(name)", ["/tmp/sonde-own"]),
     "cel": ("""  kprobes:
   - call: sys_getpriority
     args: [{index: 0, type: int}, {index: 1, type: int}]

@@ -40,6 +40,19 @@ def test_what_only_monitors_is_not_enforced(case):
     expect(status == 0 and "monitor" not in shown and "killed" in shown, shown + said)
 
 
+def test_documents_of_a_file(case):
+    """Nothing behind a last line of dashes is no document; a second policy is refused, with a remedy that works for its form."""
+    one = MONITORED % ""
+    status, shown, said = check(write(case, "one.yaml", "---\n" + one + "---\n# the end\n---\n"))
+    expect(status == 0 and "function tcp_connect" in shown, shown + said)
+    status, shown, said = check(write(case, "two.yaml", one + "---\n" + one))
+    expect(status == 1 and ":13:1: a second document begins here; a file has one TracingPolicy; put each into a file of its own" in said, said)
+    status, shown, said = check(write(case, "short.yaml", "{name: a, when: exec}\n---\n{name: b, when: exec}\n"))
+    expect(status == 1 and ":3:1: a second document begins here; several policies of a file are a list" in said, said)
+    status, shown, said = check(write(case, "broken.yaml", one + "---\n{"))
+    expect(status == 1 and "this is not YAML" in said, said)
+
+
 def test_what_check_calls_good_is_loaded(case):
     """Each point that stands in for a function, once."""
     with open(os.path.join(ROOT, "src/policy/stand_in.def")) as rows:
