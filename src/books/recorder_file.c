@@ -49,11 +49,13 @@ void recorder_tell_file(struct recorder *recorder, struct recorder_row *row)
 static void on_open(struct recorder *recorder, const struct entry *entry, const struct event *event)
 {
 	const struct open_record *open = (const void *)event->record;
+	const struct bytes *path = &event->strings[open->error ? OPEN_ASKED : OPEN_PATH];
 	struct run_file *file;
 
-	if (!open->error && S_ISDIR(open->mode))
+	/* a pipe is called by its number, which says nothing later */
+	if (!open->error && (S_ISDIR(open->mode) || (S_ISFIFO(open->mode) && path->length && *path->data != '/')))
 		return;
-	file = file_of(recorder, entry, &event->strings[open->error ? OPEN_ASKED : OPEN_PATH]);
+	file = file_of(recorder, entry, path);
 	if (!file)
 		return;
 	if (open->error) {

@@ -37,7 +37,7 @@ static const struct trigger {
 	{"ncftp", 1}, {"winexe", 3}, {"unrar", 1}, {"-hp", 1}, {"twine", 0}, {"ssh-k", 2}, {"rdesk", 0}, {"yt-d", 2},
 	{"wlfree", 1}, {"sqlpl", 2}, {"sqlld", 2}, {"expdp", 2}, {"impdp", 2}, {"rman", 1}, {"rabbit", 2},
 	{"poetry", 3}, {"basic", 2}, {"identified", 4}, {"@tcp(", 0}, {"@unix(", 0}, {"thin:", 0},
-	{"from-lit", 5}, {"otp", 0},
+	{"from-lit", 5}, {"otp", 0}, {"_pat=", 0}, {"-pat", 0}, {"psk", 1}, {"pswd", 1}, {"mnemonic", 0},
 	{"isql", 1}, {"obscure", 1}, {"crackm", 4}, {"netex", 3}, {"nxc", 0},
 };
 

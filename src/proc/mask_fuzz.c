@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	static const char *const pieces[] = {
 		"--password", "-p", "=", "token=", "curl", "mysql", "-u", "user:", "@", "://", "http", "Authorization: ", "Bearer ",
 		"sh", "-c", "'", "\"", "\\", " ", "$(", "{\"secret\":\"", "AWS_SECRET_ACCESS_KEY=", "ghp_", "eyJ", ".", "--", "/",
-		"sudo", "env", "docker", "login", "sshpass", "***", "\n", "-e", "AKIA", "key", "&", "?", ";",
+		"sudo", "env", "docker", "login", "sshpass", "_AUTH=", "github-pat", "psk", "***", "\n", "-e", "AKIA", "key", "&", "?", ";",
 	};
 	struct fuzz fuzz = fuzz_begin(argc, argv);
 	struct mask *mask = mask_new();

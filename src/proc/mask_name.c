@@ -60,11 +60,31 @@ static struct segment next_segment(const char **name, const char *end)
 	return segment;
 }
 
+/*
+ * REDISCLI_AUTH, NPM_CONFIG__AUTH, _auth: as a variable it is the secret itself. As an option (--smtp-auth plain) it is mostly
+ * the way to show one.
+ */
+static bool is_auth_variable(const char *name, size_t length)
+{
+	static const char suffix[] = "_auth";
+	size_t head = length - (sizeof(suffix) - 1);
+
+	if (length < sizeof(suffix) - 1 || strncasecmp(name + head, suffix, sizeof(suffix) - 1))
+		return false;
+	if (!head || name[head - 1] == '_')
+		return true;
+	for (size_t i = 0; i < length; i++)
+		if (name[i] != '_' && !isupper((unsigned char)name[i]) && !isdigit((unsigned char)name[i]))
+			return false;
+	return !mask_has_negation(name, length);
+}
+
 bool mask_is_secret_name(const char *name, size_t length)
 {
 	static const char *const secrets[] = {
 		"pass", "pwd", "pw", "credential", "credentials", "creds", "jwt", "otp", "bearer", "storepass",
-		"keypass", "dbpass", "rootpw", "bindpw", NULL,
+		"keypass", "dbpass", "rootpw", "bindpw", "sshpass", "userpass", "rootpass", "adminpass", "cred",
+		"pswd", "passcode", "psk", "mnemonic", NULL,
 	};
 	static const char *const endings[] = {
 		"password", "passwd", "passphrase", "passwort", "secret", "token", "apikey", "secretkey",
@@ -72,22 +92,29 @@ bool mask_is_secret_name(const char *name, size_t length)
 	};
 	static const char *const before_key[] = {
 		"api", "access", "secret", "private", "auth", "account", "encryption", "signing", "shared",
-		"master", "client", "storage", "deploy", "service", "subscription", "session", NULL,
+		"master", "client", "storage", "deploy", "service", "subscription", "session", "license", "hmac",
+		"encrypt", NULL,
+	};
+	/* a personal access token of; elsewhere it is a pattern */
+	static const char *const before_pat[] = {
+		"github", "gh", "ghcr", "cr", "gitlab", "gitea", "bitbucket", "azure", "ado", "devops", "ext", "vsts",
+		"jira", "docker", "dockerhub", "databricks", "snowflake", "airtable", "repo", "ci", "bot", NULL,
 	};
 	static const char *const about[] = {
 		"file", "path", "id", "ids", "name", "names", "url", "uri", "env", "stdin", "fd", "prompt",
 		"type", "ttl", "length", "len", "dir", "timeout", "expiry", "expires", "expiration",
 		"command", "cmd", "policy", "count", "limit", "size", "version", "arn", "ref", "store",
 		"provider", "endpoint", "helper", "min", "max", "enabled", "field", "header", "source",
-		"format", "app", "program", "hook", "socket", "port", "host", "audience", "issuer", "through", NULL,
+		"format", "app", "program", "hook", "socket", "port", "host", "audience", "issuer", "through",
+		"identity", "hint", NULL,
 	};
 	const char *end = name + length;
 	struct segment last = {name, 0}, segment;
-	bool secret = false;
+	bool secret = is_auth_variable(name, length) || is((struct segment){name, length}, "DOCKER_AUTH_CONFIG");
 
 	while ((segment = next_segment(&name, end)).length) {
 		if (in(segment, secrets) || ends_in(segment, endings) ||
-		    (is(segment, "key") && in(last, before_key)))
+		    (is(segment, "key") && in(last, before_key)) || (is(segment, "pat") && in(last, before_pat)))
 			secret = true;
 		last = segment;
 	}

@@ -221,6 +221,33 @@ def test_deleted_and_nameless_files(case):
                for r in records), "the nameless file")
 
 
+def test_files_of_no_directory(case):
+    """A pipe has its number for a name, as in /proc; a namespace has none; who asks for the root does not get them."""
+    reader, writer = os.pipe()
+    memory = os.memfd_create("sonde-e2e")
+    os.mkfifo(case.path("named"))
+    for descriptor in (reader, writer, memory):
+        case.defer(os.close, descriptor)
+    pipe = "pipe:[%d]" % os.fstat(reader).st_ino
+
+    def run():
+        return [attempt(path, os.O_RDWR) for path in ("/proc/self/fd/%d" % reader, "/proc/self/fd/%d" % memory,
+                                                      case.path("named"))] + [
+            attempt("/proc/self/ns/" + name, os.O_RDONLY) for name in ("net", "mnt")] + [attempt("/", os.O_RDONLY)]
+    scope = ("--pid", str(os.getpid()))
+    asking = {path: case.sonde("open", *scope, "-f", "file.path == \"%s\"" % path) for path in ("/", "//", pipe)}
+    sonde, pid, told = watched(case, run)
+    equal(os.fsdecode(told[0]["path"]), pipe, "the pipe in /proc")
+    for one, path, kind in zip(told, (pipe, "/memfd:sonde-e2e", case.path("named"), None, None, "/"),
+                               ("fifo", "file", "fifo", "file", "file", "dir")):
+        record = sonde.one("open", process__pid=pid, file__inode=one["inode"], file__descriptor=one["descriptor"],
+                           file__type=kind)
+        check_fields(record, {"file.path": path})
+    for path, kinds in (("/", ["dir"]), ("//", []), (pipe, ["fifo"])):
+        asking[path].stop()
+        equal([field(r, "file.type") for r in asking[path].events("open", process__pid=pid)], kinds, "found as " + path)
+
+
 def test_every_system_call_that_opens(case):
     """open, creat, openat and openat2, as old and new programs call them."""
     with open(case.path("there"), "w") as file:
