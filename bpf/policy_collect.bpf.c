@@ -196,8 +196,11 @@ __noinline u32 policy_read_value(u32 slot, u32 which)
 			policy_copy(&set, sizeof(u32), address);
 		done = policy_read_text(slot, scratch->context + (set & 0xffff));
 		break;
-	case READ_char_buf:
 	case READ_const_buf:
+		value->number = source->element;
+		done = policy_read_bytes(slot, address, source->length);
+		break;
+	case READ_char_buf:
 		done = policy_read_bytes(slot, address, size_of(scratch, source));
 		break;
 	case READ_char_iovec:

@@ -32,6 +32,7 @@ enum policy_from {
 #define POLICY_HOPS 12
 #define POLICY_FOLLOW 0x80000000U
 #define POLICY_PARAMETERS 6
+#define POLICY_SIGNED 0x100
 
 /* From a parameter to what is read: members are stepped into, and pointers followed. */
 struct policy_source {
@@ -44,7 +45,7 @@ struct policy_source {
 	u8 shift, bits;		/* of a bit field in that number; bits 0: it is none */
 	u32 hop[POLICY_HOPS];	/* added to the address; with POLICY_FOLLOW the pointer there is the next one */
 	u32 length;		/* of a const_buf */
-	u32 padding;
+	u32 element;		/* bytes of each of its numbers; with POLICY_SIGNED: they have a sign */
 };
 RECORD_SIZE(struct policy_source, 64);
 

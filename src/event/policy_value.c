@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/escape.h"
@@ -203,6 +204,34 @@ static void show_object(const struct policy_value *value, u8 type, const struct 
 	}
 }
 
+/* The numbers of an array; false: it has none. */
+static bool show_array(const struct policy_value *value, const struct bytes *string, struct jot *jot, struct text *plain)
+{
+	u32 width = value->number & ~POLICY_SIGNED;
+
+	if (width != 1 && width != 2 && width != 4 && width != 8)
+		return false;
+	jot_open(jot, "value", '[');
+	for (size_t at = 0; at + width <= string->length; at += width) {
+		u64 number = 0;
+		s64 with_sign;
+
+		memcpy(&number, string->data + at, width);
+		with_sign = (s64)(number << (64 - 8 * width)) >> (64 - 8 * width);
+		text_add_char(plain, at ? ',' : '[');
+		if (value->number & POLICY_SIGNED) {
+			jot_signed(jot, NULL, with_sign);
+			text_add_format(plain, "%lld", (long long)with_sign);
+		} else {
+			jot_unsigned(jot, NULL, number);
+			text_add_format(plain, "%llu", (unsigned long long)number);
+		}
+	}
+	jot_close(jot, ']');
+	text_add_char(plain, ']');
+	return true;
+}
+
 void policy_value_show(const struct event *event, u32 which, u8 type, const char *label, struct jot *jot, struct text *plain)
 {
 	const struct policy_record *record = (const void *)event->record;
@@ -228,6 +257,8 @@ void policy_value_show(const struct event *event, u32 which, u8 type, const char
 		show_number(value, type, jot, plain);
 		break;
 	case SHAPE_TEXT:
+		if (type == READ_const_buf && show_array(value, string, jot, plain))
+			break;
 		jot_bytes(jot, "value", string->data, string->length);
 		if (string->full > string->length)
 			jot_unsigned(jot, "length", string->full);

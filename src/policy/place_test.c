@@ -116,7 +116,8 @@ static void pointers_are_followed(void **state)
 
 static void fields_of_tracepoints_are_found(void **state)
 {
-	struct policy *policy = resolve(HEAD "  tracepoints:\n  - {subsystem: raw_syscalls, event: sys_enter, args: [{index: 4, type: syscall64}]}\n"
+	struct policy *policy = resolve(HEAD "  tracepoints:\n  - subsystem: raw_syscalls\n    event: sys_enter\n"
+					     "    args: [{index: 4, type: syscall64}, {index: 5, type: auto}]\n"
 					     "  - {subsystem: sched, event: sched_process_exec, raw: true, args: [{index: 2, type: auto}]}\n");
 
 	(void)state;
@@ -125,7 +126,22 @@ static void fields_of_tracepoints_are_found(void **state)
 	/* The four common fields have eight bytes; ids of calls are a long. */
 	assert_int_equal(policy->hooks[0].arguments[0].members[0].offset, 8);
 	assert_int_equal(policy->hooks[0].arguments[0].members[0].size, 8);
+	assert_int_equal(policy->hooks[0].arguments[1].type, TYPE_const_buf);
+	assert_int_equal(policy->hooks[0].arguments[1].length, 48);
+	assert_int_equal(policy->hooks[0].arguments[1].element, 8);
 	assert_int_equal(policy->hooks[1].arguments[0].type, TYPE_linux_binprm);
+	policy_free(policy);
+}
+
+static void arrays_have_their_length(void **state)
+{
+	struct policy *policy = resolve(HEAD "  kprobes:\n  - {call: tcp_connect, args: [{index: 0, type: const_buf, "
+					     "resolve: __sk_common.skc_v6_daddr.in6_u.u6_addr16}]}\n");
+
+	(void)state;
+	assert_int_equal(policy->hooks[0].arguments[0].type, TYPE_const_buf);
+	assert_int_equal(policy->hooks[0].arguments[0].length, 16);
+	assert_int_equal(policy->hooks[0].arguments[0].element, 2);
 	policy_free(policy);
 }
 
@@ -253,6 +269,7 @@ int main(void)
 		cmocka_unit_test(bit_fields_are_found),
 		cmocka_unit_test(pointers_are_followed),
 		cmocka_unit_test(fields_of_tracepoints_are_found),
+		cmocka_unit_test(arrays_have_their_length),
 		cmocka_unit_test(what_the_kernel_does_not_have_is_told),
 		cmocka_unit_test(differing_types_are_noted),
 		cmocka_unit_test(missing_names_have_neighbours),

@@ -65,6 +65,7 @@ struct policy_argument {
 	/* By policy_resolve (place.h). None: the parameter itself is the value, as its type says. */
 	const struct policy_member *members;
 	u32 member_count;
+	u32 length, element;		/* of a const_buf: bytes, and those of each of its numbers, with POLICY_SIGNED */
 	u32 line, column;
 };
 

@@ -91,6 +91,10 @@ static int settle(struct resolving *resolving, struct policy_argument *argument,
 		argument->type = resolve_number(argument->type, end);
 	else if (argument->type != TYPE_capability && !is_set(argument->type) && argument->type != TYPE_char_buf)
 		argument->type = end->type;
+	if (argument->type == TYPE_const_buf) {
+		argument->length = end->length;
+		argument->element = end->element;
+	}
 	return 0;
 }
 

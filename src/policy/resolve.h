@@ -4,11 +4,13 @@
 
 #include "policy/place_kernel.h"
 #include "policy/symbol.h"
+#include "wire/policy_config.h"
 
 /* What a type of BTF is as an argument's type. */
 struct resolved {
 	enum policy_type type;		/* TYPE_NONE: nothing that could be shown */
 	u8 size;			/* of a number */
+	u32 length, element;		/* of an array: bytes, and of each of its numbers, with POLICY_SIGNED; 0: of no numbers */
 	bool pointer;			/* the value is behind a pointer to it */
 	char name[96];			/* as C has it, for messages */
 };

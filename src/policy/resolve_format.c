@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #define FIELDS_MOST 64
 
 struct format_field {
-	u32 offset, size;
+	u32 offset, size, element;	/* of an array: bytes of each of its numbers, with POLICY_SIGNED; 0: not known */
 	bool is_signed, is_array, is_location, is_pointer;
 	char type[96];
 };
@@ -39,6 +40,14 @@ static void narrow(struct format_field *field)
 		}
 }
 
+/* Its type ends with how many there are: unsigned long args[6]. */
+static u32 element_of(const struct format_field *field, bool is_signed)
+{
+	unsigned long count = strtoul(strchr(field->type, '[') + 1, NULL, 10);
+
+	return count && !(field->size % count) ? field->size / count | (is_signed ? POLICY_SIGNED : 0) : 0;
+}
+
 /* "	field:const char * filename;	offset:24;	size:8;	signed:0;" */
 static bool parse_field(const char *line, struct format_field *field)
 {
@@ -54,6 +63,8 @@ static bool parse_field(const char *line, struct format_field *field)
 	snprintf(field->type, sizeof(field->type), "%.*s", (int)(end - at), at);
 	field->is_signed = is_signed;
 	field->is_array = strchr(field->type, '[');
+	if (field->is_array)
+		field->element = element_of(field, is_signed);
 	field->is_location = strstr(field->type, "__data_loc");
 	field->is_pointer = strchr(field->type, '*');
 	narrow(field);
@@ -100,7 +111,8 @@ static int read_struct(const struct policy_kernel *kernel, const struct policy_h
 
 		resolve_type(kernel->btf, btf_members(type)[i].type, &resolved);
 		fields[count] = (struct format_field){
-			.offset = btf_member_bit_offset(type, i) / 8, .size = resolved.size ? resolved.size : 8,
+			.offset = btf_member_bit_offset(type, i) / 8, .size = resolved.length ? resolved.length : resolved.size ? resolved.size : 8,
+			.element = resolved.element,
 			.is_signed = resolved.type >= TYPE_int8 && resolved.type <= TYPE_int64,
 			.is_array = resolved.type == TYPE_const_buf || (resolved.type == TYPE_string && !resolved.pointer),
 			.is_location = !strncmp(member, "__data_loc", 10), .is_pointer = resolved.pointer,
@@ -133,6 +145,10 @@ static int resolve_field(struct resolving *resolving, struct policy_argument *ar
 	if (argument->assumed && (policy_type_shape(argument->type) == SHAPE_TEXT) != (policy_type_shape(type) == SHAPE_TEXT))
 		return resolve_fail(resolving, argument->line, argument->column, "compare it as what it is", "field %d of %s is \"%s\"",
 				    argument->index, resolving->hook->target, field->type);
+	if (type == TYPE_const_buf && argument->type != TYPE_auto && policy_type_shape(argument->type) == SHAPE_NUMBER)
+		return resolve_fail(resolving, argument->line, argument->column, "type: auto gives all of its numbers",
+				    "field %d of %s is \"%s\", no %s", argument->index, resolving->hook->target, field->type,
+				    policy_type_name(argument->type));
 	if (policy_type_shape(argument->type) == SHAPE_PATH)
 		return resolve_fail(resolving, argument->line, argument->column, "raw: true, where parameters are the kernel's own",
 				    "field %d of %s is \"%s\", no %s", argument->index, resolving->hook->target, field->type,
@@ -144,6 +160,8 @@ static int resolve_field(struct resolving *resolving, struct policy_argument *ar
 	*member = (struct policy_member){ .offset = field->offset, .size = plain || type == TYPE_data_loc ? field->size : 0 };
 	argument->members = member;
 	argument->member_count = 1;
+	argument->length = type == TYPE_const_buf ? field->size : 0;
+	argument->element = field->element;
 	/* A text elsewhere: the field is its address. Objects of the kernel's are behind an address too. */
 	if (field->is_pointer || (plain && field->size == 8 && policy_type_shape(argument->type) != SHAPE_NUMBER)) {
 		member[0].pointer = true;

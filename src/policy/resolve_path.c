@@ -89,10 +89,16 @@ void resolve_type(const struct btf *btf, u32 id, struct resolved *resolved)
 		resolve_struct(btf, type, resolved);
 	} else if (btf_is_array(type)) {
 		struct resolved item;
+		s64 size;
 
 		resolve_type(btf, btf_array(type)->type, &item);
 		snprintf(resolved->name, sizeof(resolved->name), "%.80s [%u]", item.name, btf_array(type)->nelems);
 		resolved->type = item.size == 1 ? TYPE_string : TYPE_const_buf;
+		size = btf__resolve_size(btf, id);
+		resolved->length = size > 0 ? size : 0;
+		resolved->element = item.type == TYPE_const_buf ? item.element : item.size;
+		if (item.type >= TYPE_int8 && item.type <= TYPE_int64)
+			resolved->element |= POLICY_SIGNED;
 	} else if (btf_is_int(type) || btf_is_any_enum(type)) {
 		bool is_signed = btf_is_int(type) ? btf_int_encoding(type) & BTF_INT_SIGNED : true;
 		const char *name = name_of(btf, type);

@@ -41,6 +41,8 @@ static void fill_source(const struct spot *spot, const struct policy_argument *a
 	source->from = origins[argument->source];
 	if (spot->place.rung == RUNG_FORMAT && argument->source == FROM_PARAMETER)
 		source->from = FROM_RECORD_FIELD;
+	source->length = argument->length;
+	source->element = argument->element;
 	source->index = argument->index;
 	source->size_index = argument->at_return ? 0 : argument->size_index;
 	if (source->type == READ_char_buf && argument->type == TYPE_iov_iter)

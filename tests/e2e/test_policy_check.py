@@ -80,6 +80,8 @@ def test_mistakes_have_a_place_and_a_remedy(case):
              ":5:38: write has 6 parameters, and sizeArgIndex is 9; sizeArgIndex: 1 to 6"),
             ("  kprobes: [{call: tcp_connect, args: [{index: 0, type: soc}]}]\n", 'no type "soc", did you mean sock?'),
             ("  kprobes: [{call: sys_opem}]\n", "no system call sys_opem, did you mean sys_open?"),
+            ("  tracepoints: [{subsystem: raw_syscalls, event: sys_enter, args: [{index: 5, type: uint64}]}]\n",
+             'is "unsigned long args[6]", no uint64; type: auto gives all of its numbers'),
             ("  lsmhooks: [{hook: file_opn}]\n", "file_open"),
             ("  kprobes: [\n", "this is not YAML")):
         path = write(case, "bad.yaml", HEAD + text)

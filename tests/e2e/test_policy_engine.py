@@ -516,6 +516,15 @@ OWN = {
     - matchArgs: [{index: 0, operator: InMap, values: ["list:some"]}]
       matchBinaries: [{operator: In, values: ["PYTHON"]}]
 """, "import os\nos.getpriority(0, 0); os.getppid()", [140]),
+    "array": ("""  lists:
+  - {name: some, type: syscalls, values: [sys_getpriority]}
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_enter
+    args: [{index: 5, type: auto}, {index: 4, type: syscall64}]
+    selectors:
+    - matchArgs: [{index: 4, operator: InMap, values: ["list:some"]}]
+""", "import ctypes\nctypes.CDLL(None).syscall(140, 2, 75, 3, 4, 5, 6)", [[2, 75, 3, 4, 5, 6]]),
     "capabilities": ("""  kprobes:
   - call: sys_getpriority
     args: [{index: 1, type: int}]
