@@ -27,6 +27,7 @@
 #define BULK_SIZE (4 << 20)
 #define UNUSED_SIZE 4096
 #define FILES_NEEDED 1024
+#define FILES_MOST 16384
 /* Processes that a tree can have at once. */
 #define WATCHED_MAX 65536
 /* Ends of connections at once, where memory for them is taken as they come. */
@@ -382,18 +383,21 @@ static void rule_out(struct kernel *kernel)
 	}
 }
 
-/* Each program and map is an open file, and a shell may allow few. A command that is watched was forked before and keeps its limit. */
+/*
+ * Each program and map is an open file, some thirty for each place that policies hang on, and a shell may allow few. A command
+ * that is watched was forked before and keeps its limit.
+ */
 static void allow_files(void)
 {
 	struct rlimit limit;
 	rlim_t most;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_NEEDED)
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_MOST)
 		return;
 	most = limit.rlim_max;
-	limit.rlim_cur = FILES_NEEDED;
 	if (most < FILES_NEEDED)
 		limit.rlim_max = FILES_NEEDED;
+	limit.rlim_cur = limit.rlim_max < FILES_MOST ? limit.rlim_max : FILES_MOST;
 	if (!setrlimit(RLIMIT_NOFILE, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max = most;

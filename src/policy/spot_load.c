@@ -326,13 +326,13 @@ int spot_try(struct engine *engine, struct spot *spot, struct policy_error *erro
 	static u8 direct = POLICY_DIRECT_ALL;
 	int failed = load_once(engine, spot, direct, error);
 
-	while (failed && failed != -E2BIG && spot->direct && !error->text[0]) {
+	while (failed && failed != -E2BIG && failed != -EMFILE && spot->direct && !error->text[0]) {
 		direct = spot->direct - 1;
 		spot_forget(spot);
 		failed = load_once(engine, spot, direct, error);
 	}
 	/* to know what else matched is worth less than to have the policies */
-	if (failed && spot_counts_others(spot) && !error->text[0]) {
+	if (failed && failed != -EMFILE && spot_counts_others(spot) && !error->text[0]) {
 		spot->only_first = true;
 		spot_forget(spot);
 		failed = load_once(engine, spot, direct, error);
@@ -344,6 +344,9 @@ int spot_try(struct engine *engine, struct spot *spot, struct policy_error *erro
 		snprintf(error->text, sizeof(error->text), "what is asked at %s is too complex for this kernel", spot->target);
 		snprintf(error->mend, sizeof(error->mend), "patterns with * cost most, and lists less than many comparisons: ask for less, "
 			 "or first for what rules out most");
+	} else if (!error->text[0] && failed == -EMFILE) {
+		snprintf(error->text, sizeof(error->text), "%s cannot be watched: %s", spot->target, strerror(EMFILE));
+		snprintf(error->mend, sizeof(error->mend), "allow more (ulimit -n), or watch fewer places at a time");
 	} else if (!error->text[0]) {
 		snprintf(error->text, sizeof(error->text), "%s cannot be watched: %.160s", spot->target,
 			 object_said()[0] ? object_said() : strerror(-failed));
