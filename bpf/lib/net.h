@@ -144,16 +144,21 @@ static __always_inline void net_ledger(struct connection_record *record, struct 
 	record->stalled_ns = (u64)get(direct, tcp, chrono_stat[TCP_CHRONO_RWND_LIMITED - 1]) * settings.tick_ns;
 }
 
-/* What tells a connection from all others with its addresses; the kernel counts a SYN at one end and not at the other. */
-static __always_inline void net_sequences(struct connection_record *record, struct tcp_sock *tcp, const bool direct)
-{
-	record->sequence_out = get(direct, tcp, snd_una) - (u32)get(direct, tcp, bytes_acked);
-	record->sequence_in = get(direct, tcp, rcv_nxt) - (u32)get(direct, tcp, bytes_received);
-}
-
 static __always_inline bool net_wants(u32 kind)
 {
 	return settings.kinds >> kind & 1;
+}
+
+/*
+ * What tells a connection from all others with its addresses; the kernel counts a SYN at one end and not at the other. Whoever joins
+ * ends asks for those that stand, too.
+ */
+static __always_inline void net_sequences(struct connection_record *record, struct tcp_sock *tcp, const bool direct)
+{
+	if (!net_wants(KIND_live))
+		return;
+	record->sequence_out = get(direct, tcp, snd_una) - (u32)get(direct, tcp, bytes_acked);
+	record->sequence_in = get(direct, tcp, rcv_nxt) - (u32)get(direct, tcp, bytes_received);
 }
 
 /* Are connections followed from beginning to end, so that what happens to one in between has an owner? */

@@ -11,9 +11,9 @@
 #include "base/wall.h"
 
 /* How quickly pieces have to come, and how many in a row, before any is let go of. */
-#define PIECE (8U << 20)
-#define QUICK_NS 500000000ULL
-#define QUICK_PIECES 8
+#define PIECE (4U << 20)
+#define QUICK_NS 250000000ULL
+#define QUICK_PIECES 2
 
 struct piece {
 	off_t from, length;

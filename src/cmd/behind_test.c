@@ -13,7 +13,7 @@
 
 #include "cmd/behind.h"
 
-#define PIECE (8UL << 20)
+#define PIECE (4UL << 20)
 #define TMPFS 0x01021994
 #define PATIENCE_MS 90000
 
