@@ -45,7 +45,7 @@ int sample_connections(struct bpf_iter__bpf_map_elem *ctx)
 	net_addresses(&record, sock, tcp, false);
 	if (state != TCP_SYN_SENT)
 		net_sequences(&record, tcp, false);
-	record.record.flags = RECORD_EXISTING;
+	record.record.flags = RECORD_EXISTING | (connection->sure ? 0 : RECORD_OWNER_UNKNOWN);
 	record.direction = connection->direction;
 	record.state = state;
 	record.zero_window = !BPF_CORE_READ(tcp, snd_wnd);

@@ -329,15 +329,21 @@ static int create_tables(struct store *store)
 	return error;
 }
 
-static int update_tables(struct store *store, s64 version)
+/* Of several that open it at once the first has done it when the others may. */
+static int update_tables(struct store *store)
 {
+	int error = store_run_sql(store, "BEGIN IMMEDIATE");
 	struct text sql = { 0 };
-	int error;
+	s64 version;
 
-	text_add(&sql, "BEGIN IMMEDIATE;\n");
-	store_schema_add_layout(&sql, version / 1000);
-	store_schema_add_costs(&sql, version % 1000);
-	text_add_format(&sql, "PRAGMA user_version = %d; COMMIT", STORE_VERSION);
+	if (error)
+		return error;
+	if (store_ask(store->db, "PRAGMA user_version", &version) && version < STORE_VERSION) {
+		store_schema_add_layout(&sql, version / 1000);
+		store_schema_add_costs(&sql, version % 1000);
+		text_add_format(&sql, "PRAGMA user_version = %d; ", STORE_VERSION);
+	}
+	text_add(&sql, "COMMIT");
 	error = store_run_sql(store, text_string(&sql));
 	if (error)
 		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
@@ -375,7 +381,7 @@ static int check(struct store *store, bool write)
 			      store->path, (long long)version, STORE_VERSION);
 		return -EPROTO;
 	}
-	return version < STORE_VERSION ? update_tables(store, version) : 0;
+	return version < STORE_VERSION ? update_tables(store) : 0;
 }
 
 /* Runs whose recorder died are marked, and what a list shows of them is added up. */

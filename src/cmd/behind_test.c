@@ -6,15 +6,15 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "cmd/behind.h"
 
 #define PIECE (4UL << 20)
-#define TMPFS 0x01021994
+#define PIECES 12
 #define PATIENCE_MS 90000
 
 static char piece[PIECE];
@@ -40,32 +40,48 @@ static bool is_in_memory(int file, off_t at)
 	return resident & 1;
 }
 
-/* What is behind goes, and is as it was written. */
+/* Does this file system let go of anything? Some are in memory themselves. */
+static bool lets_go(void)
+{
+	FILE *file = tmpfile();
+	bool goes;
+
+	assert_non_null(file);
+	write_piece(fileno(file));
+	fdatasync(fileno(file));
+	posix_fadvise(fileno(file), 0, PIECE, POSIX_FADV_DONTNEED);
+	goes = !is_in_memory(fileno(file), 0);
+	fclose(file);
+	return goes;
+}
+
+/* What is behind goes, and is as it was written. The system may be at a page for other reasons, and then that one stays. */
 static void test_a_file_that_grows_quickly(void **state)
 {
 	struct behind behind = { 0 };
 	FILE *file = tmpfile();
-	struct statfs files;
 	char read_back[4096];
-	off_t at;
+	off_t at = 0;
+	bool gone = false;
 
 	(void)state;
 	assert_non_null(file);
-	assert_int_equal(fstatfs(fileno(file), &files), 0);
-	if (files.f_type == TMPFS)
-		skip();
 	memset(piece, 'x', PIECE);
-	/* on a machine that is busy with other things they may not come quickly at first */
-	for (int i = 0; i < 100 && !behind.begun; i++) {
-		write_piece(fileno(file));
-		behind_wrote(&behind, fileno(file), PIECE);
+	if (!lets_go())
+		skip();
+	for (int waited = 0; !gone && waited < PATIENCE_MS; waited += 200) {
+		assert_int_equal(lseek(fileno(file), 0, SEEK_SET), 0);
+		for (int i = 0; i < PIECES; i++) {
+			write_piece(fileno(file));
+			behind_wrote(&behind, fileno(file), PIECE);
+		}
+		usleep(200000);
+		for (int i = 0; i < PIECES && !gone; i++) {
+			at = (off_t)i * PIECE;
+			gone = behind.begun && !is_in_memory(fileno(file), at);
+		}
 	}
-	assert_true(behind.begun && behind.pieces >= 0);
-	at = lseek(fileno(file), 0, SEEK_CUR) - PIECE;
-	for (int waited = 0; is_in_memory(fileno(file), at); waited += 10) {
-		assert_true(waited < PATIENCE_MS);
-		usleep(10000);
-	}
+	assert_true(gone);
 	behind_end(&behind);
 	assert_int_equal(pread(fileno(file), read_back, sizeof(read_back), at), sizeof(read_back));
 	assert_memory_equal(read_back, piece, sizeof(read_back));

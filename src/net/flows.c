@@ -17,6 +17,8 @@
 #define REST_NS 30000000000ULL
 /* How far two records of when the same connection was established can be apart, at one end. */
 #define SAME_NS 2000000ULL
+/* What one end sent the other may read, and tell of, some turns later. */
+#define LOOKING_TURNS 4
 
 struct flows *flows_new(const struct flows_options *options)
 {
@@ -316,8 +318,14 @@ static void on_failed(struct flows *flows, const struct connection_record *recor
 
 static void on_attempt(struct flows *flows, const struct connection_record *record)
 {
-	struct half *half = find_or_add_attempt(flows, record);
+	struct half like, *half;
 
+	/* a socket that has the addresses of another: the end of that one was missed */
+	describe(&like, record);
+	half = find(flows, &like);
+	if (half && half->established)
+		end(flows, half);
+	half = find_or_add_attempt(flows, record);
 	if (!half)
 		return;
 	if (record->duration_ns)
@@ -403,8 +411,11 @@ static void on_datagrams(struct flows *flows, const struct connection_record *re
 	half->now.received += record->received;
 	half->now.packets_sent += record->segments_sent;
 	half->now.packets_received += record->segments_received;
-	half->fresh = !half->other;
-	if (half->fresh && !half->lone_link)
+	if (half->other)
+		return;
+	if (!half->looking)
+		half->looking = LOOKING_TURNS;
+	if (!half->lone_link)
 		flows_lone(flows, half, true);
 }
 

@@ -163,7 +163,20 @@ void flows_join(struct flows *flows, struct half *half)
 		flows_lone(flows, half, true);
 }
 
-/* Of a turn all are known by now, so that each finds the one that fits best. Who found none is found by its other end. */
+/*
+ * There is one such end in a network namespace. In others there may be several: who counted the same is it, or after some turns
+ * the nearest.
+ */
+static void look_for_other(struct flows *flows, struct half *half)
+{
+	struct half *other = find_other(flows, half, &half->peer, &half->local);
+
+	half->looking--;
+	if (!half->looking || (other && (other->network_namespace == half->network_namespace || counted_alike(half, other))))
+		flows_join(flows, half);
+}
+
+/* Who finds none is found by its other end. */
 void flows_join_datagrams(struct flows *flows)
 {
 	struct half *half, *next;
@@ -171,10 +184,9 @@ void flows_join_datagrams(struct flows *flows)
 	for (u32 i = 0; i < LONE_SORTS; i++)
 		for (half = flows->lone[i]; half; half = next) {
 			next = half->lone_next;
-			if (!half->fresh)
+			if (!half->looking)
 				continue;
-			half->fresh = false;
-			flows_join(flows, half);
+			look_for_other(flows, half);
 			if (next && next == half->other)
 				next = next->lone_next;
 		}

@@ -32,7 +32,7 @@ struct half {
 	bool sure;			/* who owns it is known for sure */
 	bool established;		/* as far as is known; else an attempt that failed */
 	bool ended;
-	bool fresh;			/* datagrams came since the last turn, and it may have another end by now */
+	u8 looking;			/* of datagrams: turns in which another end is looked for */
 	bool translated;		/* conntrack knows it by other addresses, those of `away` */
 	u8 asked;			/* times conntrack was */
 	s32 error;			/* positive */
@@ -98,7 +98,7 @@ u64 flows_pair(const struct flows *flows, const struct endpoint *one, const stru
 void flows_lone(struct flows *flows, struct half *half, bool lone);
 /* The other end, if it is known by now. */
 void flows_join(struct flows *flows, struct half *half);
-/* Of those over which something came since the last turn. */
+/* Of those that look for their other end. */
 void flows_join_datagrams(struct flows *flows);
 /* Asks conntrack about the lonely, some at a time. */
 void flows_ask(struct flows *flows);

@@ -165,6 +165,8 @@ void cgroup_begins(struct cgroup_table *table, struct cgroup *cgroup, uint64_t n
 		return;
 	cgroup->begun++;
 	cgroup->next_look = 0;
+	if (cgroup->looks >= LOOKS)
+		cgroup->looks = LOOKS - 1;
 	cgroup_names(table, cgroup, now);
 }
 

@@ -263,7 +263,7 @@ def listed(what):
 
 
 def pinned():
-    return {os.path.join(base, name) for base, directories, files in os.walk("/sys/fs/bpf") for name in directories + files}
+    return {os.path.join(base, name) for base, directories, files in os.walk("/sys/fs/bpf/sonde") for name in directories + files}
 
 
 def test_nothing_stays_in_the_kernel(case):

@@ -195,13 +195,13 @@ def test_attempts_without_an_answer(case):
     with Hosts() as hosts:
         hosts.nft("r", "table ip t {\n chain c { type filter hook forward priority 0\n tcp dport 4711 drop\n }\n}")
         sonde = flows(case, "--interval", "1s")
-        waits = python(case, "print(1, flush=True)\ns = socket.socket()\ns.settimeout(60)\ns.connect_ex(('10.213.2.2', 4711))",
+        waits = python(case, "print(1, flush=True)\nsocket.socket().connect_ex(('10.213.2.2', 4711))",
                        ("ip", "netns", "exec", hosts.names["a"]))
         shown = sonde.wait_record(lambda r: field(r, "state") == "connecting" and field(r, "server.port") == 4711 and
                                   field(r, "retransmits"), "the attempt, asked again")
         check_fields(shown, {"kind": "connection", "verdict": "pending", "client.process.pid": waits.pid, "client.address": "10.213.1.2",
                              "server.address": "10.213.2.2", "client.network_namespace": hosts.namespace("a"), "duration_ns": None,
-                             "begun": lambda begun: 0.9e9 < wall_ns(shown["time"]) - wall_ns(begun) < 60e9, "retransmits": lambda n: n < 9})
+                             "begun": lambda begun: 0.9e9 < wall_ns(shown["time"]) - wall_ns(begun), "retransmits": lambda n: n < 9})
         dropped = sonde.wait_record(lambda r: r["kind"] == "drop" and field(r, "server.port") == 4711 and field(r, "client.process.pid"),
                                     "a dropped packet with its owner")
         check_fields(dropped, {"client.process.pid": waits.pid, "client.network_namespace": hosts.namespace("a"),
